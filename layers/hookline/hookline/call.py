@@ -1,0 +1,140 @@
+"""What we know of a call: the fold of its events. Values only.
+
+The same events give the same call in every order and however often each is repeated, because they are sorted by the
+moment they occurred and counted once by id before anything is read from them. Telnyx promises neither order nor single
+delivery (developers.telnyx.com, "Receiving webhooks"), so nothing here depends on either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hookline.events import Event
+
+Status = Literal["unknown", "ringing", "answered", "ended"]
+
+_STATUS_AFTER: dict[str, Status] = {
+    "call.initiated": "ringing",
+    "call.answered": "answered",
+    "call.bridged": "answered",
+    "call.hangup": "ended",
+}
+"""What an event proves about its call. A call only ever moves to the right: see `_RANK`."""
+
+_RANK: dict[Status, int] = {"unknown": 0, "ringing": 1, "answered": 2, "ended": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One leg of a conversation, as its events tell it. Moments are UTC texts as in Event.occurred_at, or None.
+
+    direction: "incoming" or "outgoing", as `call.initiated` says; later events do not carry it.
+    status: only ever moves forward, so that a late `call.answered` does not revive a call that has ended.
+    client_state: the decoded value of the newest event that carried one.
+    streaming, forking: whether media leaves the call now, as far as told.
+    events: every event once, in the order they occurred.
+    """
+
+    call_leg_id: str | None = None
+    call_control_id: str | None = None
+    call_session_id: str | None = None
+    connection_id: str | None = None
+    direction: str | None = None
+    from_: str | None = None
+    to: str | None = None
+    status: Status = "unknown"
+    started_at: str | None = None
+    answered_at: str | None = None
+    ended_at: str | None = None
+    hangup_cause: str | None = None
+    hangup_source: str | None = None
+    machine_detection: str | None = None
+    client_state: Any = None
+    streaming: bool = False
+    forking: bool = False
+    events: tuple[Event, ...] = ()
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Call:
+        """The call that these events tell of; they may come in any order and more than once."""
+        ordered = in_order(events)
+        known: dict[str, Any] = {}
+        status: Status = "unknown"
+        for event in ordered:
+            for field in ("call_leg_id", "call_control_id", "call_session_id"):
+                known[field] = known.get(field) or getattr(event, field)
+            known["connection_id"] = known.get("connection_id") or _text(event, "connection_id")
+            if (state := event.client_state) is not None:
+                known["client_state"] = state
+            reached = _STATUS_AFTER.get(event.type, "unknown")
+            if _RANK[reached] > _RANK[status]:
+                status = reached
+            known.update(_told_by(event, known))
+        return cls(**known, status=status, events=ordered)
+
+    @property
+    def over(self) -> bool:
+        """True once a hang-up has been told: no command can change this call any more."""
+        return self.status == "ended"
+
+    def count(self, event_type: str, *, before: str | None = None) -> int:
+        """How many events of this type have been told; before: only those that occurred earlier than that moment."""
+        return sum(
+            1 for event in self.events if event.type == event_type and (before is None or event.occurred_at < before)
+        )
+
+
+def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Each event once, in the order they occurred; the id settles a tie."""
+    once: dict[str, Event] = {}
+    for event in events:
+        known = once.setdefault(event.id, event)
+        if known != event:  # one id, two contents: never seen from Telnyx, and still one answer for every order
+            once[event.id] = min(known, event, key=repr)
+    return tuple(sorted(once.values(), key=lambda event: (event.occurred_at, event.id)))
+
+
+def _told_by(event: Event, known: dict[str, Any]) -> dict[str, Any]:
+    """What this one event adds to, or changes in, what was known before it."""
+    match event.type:
+        case "call.initiated":
+            return {
+                "direction": known.get("direction") or _text(event, "direction"),
+                "from_": known.get("from_") or _text(event, "from"),
+                "to": known.get("to") or _text(event, "to"),
+                "started_at": known.get("started_at") or event.occurred_at,
+            }
+        case "call.answered":
+            return {
+                "from_": known.get("from_") or _text(event, "from"),
+                "to": known.get("to") or _text(event, "to"),
+                "answered_at": known.get("answered_at") or event.occurred_at,
+            }
+        case "call.hangup":
+            return {
+                "from_": known.get("from_") or _text(event, "from"),
+                "to": known.get("to") or _text(event, "to"),
+                "ended_at": known.get("ended_at") or event.occurred_at,
+                "hangup_cause": known.get("hangup_cause") or _text(event, "hangup_cause"),
+                "hangup_source": known.get("hangup_source") or _text(event, "hangup_source"),
+                "streaming": False,
+                "forking": False,
+            }
+        case "call.machine.detection.ended":
+            return {"machine_detection": _text(event, "result")}
+        case "streaming.started":
+            return {"streaming": True}
+        case "streaming.stopped" | "streaming.failed":
+            return {"streaming": False}
+        case "call.fork.started":
+            return {"forking": True}
+        case "call.fork.stopped":
+            return {"forking": False}
+    return {}
+
+
+def _text(event: Event, key: str) -> str | None:
+    value = event.payload.get(key)
+    return value if isinstance(value, str) and value else None

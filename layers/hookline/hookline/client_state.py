@@ -1,0 +1,37 @@
+"""client_state: the note a command leaves on a call leg and every later webhook of that leg brings back.
+
+On the wire it is base64 text (Telnyx refuses anything else with 90017). Hookline puts JSON inside, so that a
+decision can leave a dict and find a dict. What comes in is not always ours: it may be null, empty, absent, cut
+short, or the base64 of somebody who never heard of JSON. That is normal, and reads as None.
+"""
+
+import base64
+import json
+
+
+def encode(value: object) -> str:
+    """The base64 text of a JSON-able value.
+
+    Raises ValueError when the value cannot be JSON: an object that is neither dict, list, str, number, bool nor
+    None, a NaN or infinity, a dict that contains itself. The value is never in the message.
+    """
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"client_state must be a value that JSON can hold, not this {type(value).__name__}") from error
+    return base64.b64encode(text.encode("ascii")).decode("ascii")
+
+
+def decode(text: object) -> object | None:
+    """The value inside the client_state of a webhook, or None when there is none that `encode` could have made.
+
+    Never raises. A value that came out can be given to a command again: numbers are finite, text is Unicode.
+    """
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        value: object = json.loads(base64.b64decode(text, validate=True).decode())
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # lone surrogates, NaN, 1e999: not for us
+    except (ValueError, RecursionError):
+        return None
+    return value

@@ -1,0 +1,159 @@
+"""What Telnyx tells us: the API v2 event. Values only; the standard library is all it needs.
+
+An event type stays a string, because Telnyx adds types, and the payload stays as received, because Telnyx adds keys.
+Source: developers.telnyx.com, "Receiving webhooks" (envelope), Voice API webhooks (payloads).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from hookline.client_state import decode
+from hookline.errors import Unreadable
+
+UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
+
+_FIXED_WIDTH_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_LONGEST_IDENTIFIER = 512
+
+
+class Identity(NamedTuple):
+    """The ids by which an event names its call. Each may be missing; `partition` is the best of those there are."""
+
+    call_leg_id: str | None
+    call_control_id: str | None
+    call_session_id: str | None
+    event_id: str
+
+    @property
+    def partition(self) -> str:
+        """Where the journal keeps it: by leg, else by control id, else by session, else alone."""
+        if self.call_leg_id:
+            return f"LEG#{self.call_leg_id}"
+        if self.call_control_id:
+            return f"CONTROL#{self.call_control_id}"
+        if self.call_session_id:
+            return f"SESSION#{self.call_session_id}"
+        return f"EVENT#{self.event_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened on a call, as Telnyx told it.
+
+    occurred_at: UTC, always `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that text order is time order.
+    payload: as received; every key may be missing, null or of another type than documented.
+    attempt, delivered_to: of this delivery, not of the event, so they do not count when events are compared; None when
+        the envelope does not say.
+    """
+
+    id: str
+    type: str
+    occurred_at: str
+    payload: Mapping[str, Any]
+    attempt: int | None = field(default=None, compare=False)
+    delivered_to: str | None = field(default=None, compare=False)
+
+    @property
+    def call_leg_id(self) -> str | None:
+        """The leg; None when the payload does not carry it."""
+        return identifier(self.payload.get("call_leg_id"))
+
+    @property
+    def call_control_id(self) -> str | None:
+        """What a command to this leg is addressed to; None when the payload does not carry it."""
+        return identifier(self.payload.get("call_control_id"))
+
+    @property
+    def call_session_id(self) -> str | None:
+        """The conversation that the leg is part of; None when the payload does not carry it."""
+        return identifier(self.payload.get("call_session_id"))
+
+    @property
+    def identity(self) -> Identity:
+        """Every id by which the event names its call."""
+        return Identity(self.call_leg_id, self.call_control_id, self.call_session_id, self.id)
+
+    @property
+    def client_state(self) -> Any:
+        """The value that our last command left on the leg; None when there is none or it is not ours to read."""
+        return decode(self.payload.get("client_state"))
+
+
+def identifier(value: object) -> str | None:
+    """An id as Telnyx writes them: 1 to 512 printable ASCII characters; anything else is no id (None)."""
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_IDENTIFIER and value.isascii() and value.isprintable():
+        return value
+    return None
+
+
+def read(body: bytes) -> Event:
+    """The event that these proven bytes carry.
+
+    Raises Unreadable with the likely cause when they carry none: text that is not JSON, an API v1 delivery, a body as
+    the portal's debugger shows it, a TeXML callback, JSON of some other kind.
+    """
+    try:
+        envelope = json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable("the body is not UTF-8 text") from error
+    except RecursionError as error:
+        raise Unreadable("the body is JSON nested too deeply to read") from error
+    except ValueError as error:
+        raise Unreadable(_why_no_json(body)) from error
+    data = envelope.get("data") if isinstance(envelope, dict) else None
+    if not isinstance(data, dict):
+        raise Unreadable(_why_no_data(envelope))
+    event_id, event_type = identifier(data.get("id")), identifier(data.get("event_type"))
+    if event_id is None or event_type is None:
+        raise Unreadable("data.id or data.event_type is missing or is no identifier")
+    payload = data.get("payload")
+    meta = envelope.get("meta")
+    attempt = meta.get("attempt") if isinstance(meta, dict) else None
+    delivered_to = meta.get("delivered_to") if isinstance(meta, dict) else None
+    return Event(
+        id=event_id,
+        type=event_type,
+        occurred_at=fixed_width(data.get("occurred_at")),
+        payload=payload if isinstance(payload, dict) else {},
+        attempt=attempt if type(attempt) is int else None,
+        delivered_to=delivered_to if isinstance(delivered_to, str) else None,
+    )
+
+
+def fixed_width(moment: object) -> str:
+    """An ISO-8601 moment in UTC with microseconds, so that moments compare as text.
+
+    Telnyx writes microseconds and `Z`; other spellings are converted. What is no moment at all becomes 1970-01-01: the
+    event is still kept, and its key stays the same however often it is delivered.
+    """
+    if not isinstance(moment, str):
+        return UNKNOWN_TIME
+    if _FIXED_WIDTH_TIME.fullmatch(moment):
+        return moment
+    try:
+        parsed = datetime.fromisoformat(moment)
+        if parsed.tzinfo is None:
+            parsed = parsed.replace(tzinfo=UTC)
+        return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(len(UNKNOWN_TIME))
+    except (ValueError, OverflowError):
+        return UNKNOWN_TIME
+
+
+def _why_no_json(body: bytes) -> str:
+    if b"CallSid=" in body:
+        return "the body is a TeXML callback: this number is on a TeXML application, it needs a Voice API application"
+    return "the body is not JSON"
+
+
+def _why_no_data(envelope: object) -> str:
+    if not isinstance(envelope, dict):
+        return "the body is JSON but no object"
+    if "event_type" in envelope and "webhook_id" in envelope:
+        return "the body is an event as the portal's debugger shows it, without its envelope: send the delivery itself"
+    if "event_type" in envelope and "payload" in envelope:
+        return "the body is an API v1 event: set webhook_api_version to 2 on the Voice API application"
+    return "the body is JSON without a data object"
