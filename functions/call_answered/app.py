@@ -1,0 +1,31 @@
+"""call.answered: somebody talks, or listens, from now on.
+
+A call that the line answered is recorded, transcribed, streamed or forked, and greeted, as the parameters want it.
+Source: developers.telnyx.com, Voice API webhooks; one streaming or forking at a time: Media streaming.
+"""
+
+from typing import Any
+
+from hookline import Call, Command, Context, Event, receive
+from line import LINE, Line, step_of
+
+
+def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
+    """What to tell Telnyx. Pure: the same event and call give the same commands."""
+    if step_of(event) != "answer" or call.over:
+        return []
+    commands = []
+    if line.record:
+        commands.append(line.start_recording())
+    if line.transcribe:
+        commands.append(line.start_transcription())
+    if line.stream_url:
+        commands.append(line.start_streaming())
+    elif line.forks:
+        commands.append(line.start_fork())
+    return commands + line.greet()
+
+
+def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Prove, decide, tell, remember, answer: see hookline.webhook.receive."""
+    return receive(request, context, {"call.answered": decide})

@@ -1,0 +1,68 @@
+"""call.dtmf.received: a key was pressed.
+
+1 pauses the recording, because a card number is about to be read out; 2 resumes it; * stops what is playing; # ends
+the recording, the transcription, the streaming or fork, and says goodbye. Every other key is somebody's own business.
+Source: developers.telnyx.com, Voice API webhooks (the key is `digit`).
+"""
+
+from typing import Any
+
+from hookline import (
+    Call,
+    Command,
+    Context,
+    Event,
+    fork_stop,
+    hangup,
+    playback_stop,
+    receive,
+    record_pause,
+    record_resume,
+    record_stop,
+    streaming_stop,
+    transcription_stop,
+)
+from line import LINE, RUNNING, Line, at, step_of
+
+
+def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
+    """What to tell Telnyx. Pure: the same event and call give the same commands."""
+    if step_of(event) not in RUNNING or call.over or _finished_before(event, call):
+        return []
+    match event.payload.get("digit"):
+        case "1" if line.record:
+            return [record_pause()]
+        case "2" if line.record:
+            return [record_resume()]
+        case "*":
+            return [playback_stop(client_state=at("listening"))]
+        case "#":
+            return finish(line)
+    return []
+
+
+def finish(line: Line) -> list[Command]:
+    """Stop all that the line has started, then say goodbye. What was not running answers that it was not: no harm."""
+    commands = []
+    if line.record:
+        commands.append(record_stop())
+    if line.transcribe:
+        commands.append(transcription_stop())
+    if line.stream_url:
+        commands.append(streaming_stop())
+    if line.forks:
+        commands.append(fork_stop())
+    commands.append(line.say(line.goodbye, "goodbye", stop="all") if line.goodbye else hangup())
+    return commands
+
+
+def _finished_before(event: Event, call: Call) -> bool:
+    return any(
+        other.type == event.type and other.payload.get("digit") == "#" and other.occurred_at < event.occurred_at
+        for other in call.events
+    )
+
+
+def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Prove, decide, tell, remember, answer: see hookline.webhook.receive."""
+    return receive(request, context, {"call.dtmf.received": decide})

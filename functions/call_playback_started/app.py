@@ -1,0 +1,18 @@
+"""call.playback.started: an audio file is being heard.
+
+Source: developers.telnyx.com, Voice API webhooks.
+"""
+
+from typing import Any
+
+from hookline import Call, Command, Context, Event, receive
+
+
+def decide(event: Event, call: Call) -> list[Command]:
+    """Nothing to say: what the journal keeps is all that is wanted."""
+    return []
+
+
+def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Prove, decide, tell, remember, answer: see hookline.webhook.receive."""
+    return receive(request, context, {"call.playback.started": decide})

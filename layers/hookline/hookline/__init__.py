@@ -1,0 +1,76 @@
+"""Hookline: a webhook is bytes: prove them, read them, ask a pure function what to say, say it, write it down.
+
+Each clause is a room: signature, events, the decisions in `functions/`, telnyx, journal. `receive` is the way through
+them. The names below are all that a decision needs.
+"""
+
+from hookline.call import Call
+from hookline.commands import (
+    Command,
+    answer,
+    archive,
+    bridge,
+    client_state_update,
+    dial,
+    enqueue,
+    fork_start,
+    fork_stop,
+    gather,
+    gather_stop,
+    gather_using_audio,
+    gather_using_speak,
+    hangup,
+    leave_queue,
+    playback_start,
+    playback_stop,
+    record_pause,
+    record_resume,
+    record_start,
+    record_stop,
+    reject,
+    send_dtmf,
+    speak,
+    streaming_start,
+    streaming_stop,
+    transcription_start,
+    transcription_stop,
+    transfer,
+)
+from hookline.events import Event
+from hookline.webhook import Context, receive
+
+__all__ = [
+    "Call",
+    "Command",
+    "Context",
+    "Event",
+    "answer",
+    "archive",
+    "bridge",
+    "client_state_update",
+    "dial",
+    "enqueue",
+    "fork_start",
+    "fork_stop",
+    "gather",
+    "gather_stop",
+    "gather_using_audio",
+    "gather_using_speak",
+    "hangup",
+    "leave_queue",
+    "playback_start",
+    "playback_stop",
+    "receive",
+    "record_pause",
+    "record_resume",
+    "record_start",
+    "record_stop",
+    "reject",
+    "send_dtmf",
+    "speak",
+    "streaming_start",
+    "streaming_stop",
+    "transcription_start",
+    "transcription_stop",
+    "transfer",
+]

@@ -1,0 +1,43 @@
+"""Which of AWS's errors may pass by themselves: the closed list that the rooms with I/O translate at their border.
+
+Source: botocore's exception tree and docs.aws.amazon.com, "Common errors" of DynamoDB, SQS and S3.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as AwsConnectionError
+
+from hookline.errors import Unavailable
+
+_THROTTLED = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+@contextmanager
+def translated(unavailable: type[Unavailable], service: str) -> Iterator[None]:
+    """Raise `unavailable` for an error that another try may not meet again: the network, throttling, any 5xx.
+
+    What will not pass by itself, a wrong name or a missing permission, goes through as boto3 raised it.
+    """
+    try:
+        yield
+    except (AwsConnectionError, HTTPClientError) as error:
+        raise unavailable(f"{service} is out of reach") from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLED or status >= 500:
+            raise unavailable(f"{service} answered {code or status}") from error
+        raise

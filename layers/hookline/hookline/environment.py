@@ -1,0 +1,183 @@
+"""What this function was given: its settings, its clients, its log. The only room that reads the environment.
+
+Each room gets its client from here and none of them asks for a setting. Everything is built once per cold start, and
+what a function never uses is never built.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+
+from hookline.aws import translated
+from hookline.errors import TelnyxUnavailable
+from hookline.journal import Journal
+from hookline.large import LargeBodies
+from hookline.queues import Queues
+from hookline.signature import public_keys
+from hookline.telnyx import BASE_URL, Telnyx
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from nacl.signing import VerifyKey
+
+_KEY_KEPT_SECONDS = 300
+
+_FAST = Config(connect_timeout=0.5, read_timeout=0.5, retries={"mode": "standard", "total_max_attempts": 2})
+"""For everything a webhook waits for: two tries fit into Telnyx's deadline, and the second is worth having."""
+
+_PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
+"""For S3, which only background work waits for."""
+
+
+@dataclass
+class Environment:
+    """The settings and clients of one function; see `.env.example` for what each variable means.
+
+    settings: the environment variables. transport: instead of the network, for a test of the real client.
+    """
+
+    settings: Mapping[str, str]
+    transport: httpx.BaseTransport | None = None
+    _api_key: str | None = field(default=None, repr=False)
+    _api_key_read_at: float = 0.0
+
+    @cached_property
+    def logger(self) -> Logger:
+        """JSON lines in Powertools' shape. Never given a request, a payload, a number, a digit or a transcript."""
+        return Logger(service=self.settings.get("POWERTOOLS_SERVICE_NAME", "hookline"), stream=sys.stdout)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """CloudWatch metrics in the embedded format. Used only for what somebody may want to be woken by."""
+        return Metrics(
+            namespace=self.settings.get("POWERTOOLS_METRICS_NAMESPACE", "Hookline"),
+            service=self.settings.get("POWERTOOLS_SERVICE_NAME", "hookline"),
+        )
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add to a counter and write it out at once: these are rare, and a function may be frozen after its answer."""
+        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        self.metrics.flush_metrics()
+
+    @cached_property
+    def local(self) -> bool:
+        """On a laptop: under `sam local` or our own local stack. Only there is the development key a key."""
+        return self.settings.get("AWS_SAM_LOCAL") == "true"
+
+    @cached_property
+    def public_keys(self) -> "list[VerifyKey]":
+        """The keys that prove a webhook; empty means closed. What is wrong with a configured key is logged, once."""
+        keys, wrong = public_keys(self.settings.get("TELNYX_PUBLIC_KEY", ""), development=self.local)
+        for sentence in wrong:
+            self.logger.error("a public key cannot be used", extra={"reason": sentence})
+        return keys
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal in this stack's table."""
+        client = boto3.client("dynamodb", config=_FAST)
+        return Journal(client, self.settings["TABLE_NAME"], retention_days=self._whole("RETENTION_DAYS", 0))
+
+    @cached_property
+    def queues(self) -> Queues:
+        """This stack's queues, those that this function may send to."""
+        return Queues(
+            boto3.client("sqs", config=_FAST),
+            commands=self.settings.get("COMMAND_QUEUE_URL", ""),
+            recordings=self.settings.get("RECORDING_QUEUE_URL", ""),
+            quarantine=self.settings.get("QUARANTINE_QUEUE_URL", ""),
+        )
+
+    @cached_property
+    def telnyx(self) -> Telnyx:
+        """Telnyx's API."""
+        base_url = self.settings.get("TELNYX_API_BASE_URL") or BASE_URL
+        return Telnyx(self._read_api_key, base_url=base_url, transport=self.transport)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """S3, for recordings and transcripts."""
+        return boto3.client("s3", config=_PATIENT)
+
+    @cached_property
+    def large_bodies(self) -> LargeBodies:
+        """Where an event or a quarantined request goes that is too large for an item or a message."""
+        return LargeBodies(boto3.client("s3", config=_FAST), self.bucket)
+
+    @cached_property
+    def bucket(self) -> str:
+        """The bucket of this stack."""
+        return self.settings["RECORDINGS_BUCKET"]
+
+    @cached_property
+    def per_event_routing(self) -> bool:
+        """Whether `answer` and `dial` tell Telnyx to post each event to the function that is its own."""
+        return self.on("PER_EVENT_ROUTING")
+
+    @cached_property
+    def webhook_base_url(self) -> str | None:
+        """Where Telnyx reaches us, when that is not the domain name that the request came in on."""
+        return self.settings.get("WEBHOOK_BASE_URL", "").rstrip("/") or None
+
+    @cached_property
+    def keep_digits(self) -> bool:
+        """Whether keyed digits that the line does not act on are kept."""
+        return self.on("KEEP_DIGITS")
+
+    @cached_property
+    def keep_interim_transcripts(self) -> bool:
+        """Whether segments of a transcript that are not final are kept."""
+        return self.on("KEEP_INTERIM_TRANSCRIPTS")
+
+    @cached_property
+    def command_max_age_seconds(self) -> int:
+        """How long a postponed command is worth saying."""
+        return self._whole("COMMAND_MAX_AGE_SECONDS", 60)
+
+    def build(self) -> None:
+        """Build now what the first webhook will need, as far as this function has the settings for it."""
+        _ = self.logger, self.public_keys
+        if "TABLE_NAME" in self.settings:
+            _ = self.journal
+        if "COMMAND_QUEUE_URL" in self.settings:
+            _ = self.telnyx
+
+    def on(self, name: str) -> bool:
+        """A setting that is `on` or `off` (or absent, which is off). Raises ValueError for anything else."""
+        value = self.settings.get(name, "off")
+        if value not in ("on", "off"):
+            raise ValueError(f"{name} is neither on nor off")
+        return value == "on"
+
+    def _whole(self, name: str, default: int) -> int:
+        value = self.settings.get(name) or str(default)
+        if not (value.isascii() and value.isdigit()):
+            raise ValueError(f"{name} is not a whole number")
+        return int(value)
+
+    def _read_api_key(self, new: bool) -> str:
+        """The API key, read at most every five minutes; new: read it now, the one we have was refused."""
+        if key := self.settings.get("TELNYX_API_KEY"):
+            return key
+        if new or self._api_key is None or time.monotonic() - self._api_key_read_at > _KEY_KEPT_SECONDS:
+            client: Any = boto3.client("secretsmanager", config=_FAST)
+            with translated(TelnyxUnavailable, "Secrets Manager"):
+                answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])
+            self._api_key, self._api_key_read_at = answer["SecretString"].strip(), time.monotonic()
+        return self._api_key
+
+
+@cache
+def environment() -> Environment:
+    """This process's environment."""
+    return Environment(os.environ)

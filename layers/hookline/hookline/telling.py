@@ -1,0 +1,121 @@
+"""Tell what was decided, in order, in time: at once what fits into the deadline, by the command queue what does not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import monotonic, time
+from typing import Any
+
+from hookline.call import Call
+from hookline.commands import Command, command_id
+from hookline.environment import Environment
+from hookline.events import Event
+from hookline.queues import Postponed
+from hookline.telnyx import OPTIONAL_ROUTING, Answer, Telnyx, Verdict
+
+QUEUED = "queued"
+
+_ENDINGS = frozenset({"fork_stop", "hangup", "record_stop", "streaming_stop", "transcription_stop"})
+_ENDINGS_LAST_LONGER = 10
+"""A greeting a minute late is worse than none; an end is still wanted ten minutes late, and costs money until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A command and what became of it. result: a Verdict's value, or "queued" or "expired"."""
+
+    command: Command
+    command_id: str
+    result: str
+    status: int | None = None
+    code: str | None = None
+    milliseconds: int = 0
+
+    def as_fact(self) -> dict[str, Any]:
+        """As the journal keeps it: secret parameters are masked, and routing, which is not the decision's, left out."""
+        params = self.command.redacted_params()
+        return {
+            "action": self.command.action,
+            "command_id": self.command_id,
+            "params": {name: value for name, value in params.items() if name not in OPTIONAL_ROUTING},
+            "result": self.result,
+            "status": self.status,
+            "code": self.code,
+            "milliseconds": self.milliseconds,
+        }
+
+
+def tell(
+    environment: Environment, event: Event, call: Call, commands: Sequence[Command], *, seconds: float
+) -> list[Told]:
+    """Tell Telnyx every command, in order, within so many seconds; queue from the first that does not fit on.
+
+    Raises QueueUnavailable when what does not fit cannot be queued either; then the webhook is worth another delivery,
+    and what has been said already will be said again under the same ids.
+    """
+    ends = monotonic() + seconds
+    told: list[Told] = []
+    postponed: list[Postponed] = []
+    over = False
+    for command, own_id in with_ids(event, commands):
+        address = command.call_control_id or event.call_control_id or call.call_control_id
+        if command.action == "archive":
+            environment.queues.archive(event, command.params)
+            told.append(Told(command, own_id, QUEUED))
+        elif address is None and command.action != "dial":
+            told.append(Told(command, own_id, Verdict.REFUSED.value))
+        elif over and command.call_control_id is None and command.action != "dial":
+            told.append(Told(command, own_id, Verdict.DONE.value))
+        elif postponed:
+            told.append(Told(command, own_id, QUEUED))
+            postponed.append(_later(environment, event, command, address, own_id))
+        else:
+            answer = say(environment.telnyx, command, address or "", own_id, seconds=ends - monotonic())
+            if answer.verdict in (Verdict.WAIT, Verdict.RETRY):
+                postponed.append(_later(environment, event, command, address, own_id))
+                told.append(Told(command, own_id, QUEUED, answer.status, answer.code, answer.milliseconds))
+            else:
+                over = over or answer.code == "90018"
+                result = answer.verdict.value
+                told.append(Told(command, own_id, result, answer.status, answer.code, answer.milliseconds))
+    if postponed:
+        environment.queues.postpone(postponed)
+    return told
+
+
+def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, str]]:
+    """Each command with the id it always has for this event: by its action and its place among those of that action."""
+    counted: dict[str, int] = {}
+    pairs = []
+    for command in commands:
+        ordinal = counted.get(command.action, 0)
+        counted[command.action] = ordinal + 1
+        pairs.append((command, command_id(event.id, command.action, ordinal)))
+    return pairs
+
+
+def say(telnyx: Telnyx, command: Command, call_control_id: str, own_id: str, *, seconds: float) -> Answer:
+    """Say one command; once more without the routing that it carries when that is what Telnyx refuses.
+
+    The second form has an id of its own, derived from the first: nobody documents whether Telnyx remembers the id of a
+    command that it refused.
+    """
+    ends = monotonic() + seconds
+    answer = telnyx.tell(command, call_control_id=call_control_id, command_id=own_id, seconds=seconds)
+    blamed = {name for name in OPTIONAL_ROUTING for pointer in answer.pointers if name in pointer}
+    if answer.verdict is not Verdict.REFUSED or not blamed or not blamed & command.params.keys():
+        return answer
+    plain = replace(command, params={k: v for k, v in command.params.items() if k not in OPTIONAL_ROUTING})
+    plain_id = command_id(own_id, command.action, 0)
+    return telnyx.tell(plain, call_control_id=call_control_id, command_id=plain_id, seconds=ends - monotonic())
+
+
+def _later(environment: Environment, event: Event, command: Command, address: str | None, own_id: str) -> Postponed:
+    age = environment.command_max_age_seconds * (_ENDINGS_LAST_LONGER if command.action in _ENDINGS else 1)
+    return Postponed(
+        command=replace(command, call_control_id=address),
+        command_id=own_id,
+        expires_at=time() + age,
+        event_id=event.id,
+        event_type=event.type,
+        identity=event.identity,
+    )
