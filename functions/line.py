@@ -8,12 +8,14 @@ folder.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Literal
 
 from hookline import (
     Command,
     Event,
     fork_start,
+    hangup,
     playback_start,
     record_start,
     speak,
@@ -30,7 +32,7 @@ RUNNING: tuple[Step, ...] = ("answer", "greeting", "music", "listening")
 """The steps in which the keys of the phone do something."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """The parameters of the line. An empty text leaves out what it belongs to."""
 
@@ -68,34 +70,45 @@ class Line:
             given["stream_retries"] = int(given["stream_retries"])
         return cls(**given)
 
-    def greet(self) -> list[Command]:
-        """What a caller hears first: the greeting, or the audio when there is no greeting."""
-        if not self.greeting:
-            return self.play()
-        return [self.say(self.greeting, "greeting")]
+    # The line's commands are values: built and checked once per cold start, and the same ever after.
 
-    def play(self) -> list[Command]:
+    @cached_property
+    def opening_words(self) -> list[Command]:
+        """What a caller hears first: the greeting, or the audio when there is no greeting."""
+        return [self.say(self.greeting, "greeting")] if self.greeting else self.audio
+
+    @cached_property
+    def audio(self) -> list[Command]:
         """The audio file, when there is one."""
         if not self.audio_url:
             return []
         audio_type: Literal["mp3", "wav"] = "wav" if self.audio_url.partition("?")[0].endswith(".wav") else "mp3"
         return [playback_start(audio_url=self.audio_url, audio_type=audio_type, client_state=at("music"))]
 
-    def say(self, text: str, step: Step, *, stop: Literal["current", "all"] | None = None) -> Command:
-        """A text in the voice of the line, with the step that the call is at from then on."""
-        return speak(payload=text, voice=self.voice, language=self.language, stop=stop, client_state=at(step))
+    @cached_property
+    def instead_of_audio(self) -> list[Command]:
+        """What is said when the audio file cannot be played."""
+        return [self.say(self.audio_fallback, "listening")] if self.audio_fallback else []
 
-    def start_recording(self) -> Command:
+    @cached_property
+    def last_words(self) -> list[Command]:
+        """The goodbye, which cuts short whatever is being heard; without one the call ends at once."""
+        return [self.say(self.goodbye, "goodbye", stop="all")] if self.goodbye else [hangup()]
+
+    @cached_property
+    def recording(self) -> Command:
         """The recording as the parameters want it."""
         return record_start(channels=self.record_channels, format=self.record_format)
 
-    def start_transcription(self) -> Command:
+    @cached_property
+    def transcription(self) -> Command:
         """The live transcript as the parameters want it."""
         return transcription_start(
             transcription_engine=self.transcription_engine, transcription_tracks=self.transcription_tracks
         )
 
-    def start_streaming(self) -> Command:
+    @cached_property
+    def stream(self) -> Command:
         """The sound of the call to the WebSocket."""
         return streaming_start(
             stream_url=self.stream_url,
@@ -108,9 +121,14 @@ class Line:
         """Whether there is a UDP target for the sound of the call."""
         return bool(self.fork_rx and self.fork_tx)
 
-    def start_fork(self) -> Command:
+    @cached_property
+    def fork(self) -> Command:
         """The sound of the call to the UDP targets."""
         return fork_start(rx=self.fork_rx, tx=self.fork_tx)
+
+    def say(self, text: str, step: Step, *, stop: Literal["all"] | None = None) -> Command:
+        """A text in the voice of the line, with the step that the call is at from then on."""
+        return speak(payload=text, voice=self.voice, language=self.language, stop=stop, client_state=at(step))
 
 
 def at(step: Step) -> dict[str, str]:

@@ -99,4 +99,4 @@ def test_media_leaves_the_call_from_its_start_to_its_end() -> None:
         for end in ends:
             ended = Event(id="2", type=end, occurred_at="2026-09-01T14:00:01.000000Z", payload={})
             call = Call.of([ended, began])
-            assert not (call.streaming or call.forking), end
+            assert (call.streaming, call.forking) == (False, False), end

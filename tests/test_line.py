@@ -1,7 +1,10 @@
 """The line that ships: each rule compared with ==, and what holds for all twenty decisions."""
 
+import base64
 import importlib
+import json
 from collections.abc import Callable
+from dataclasses import fields
 from itertools import product
 from typing import Any
 
@@ -56,9 +59,6 @@ def decide(event: Event, *others: Event, line: Line | None = None) -> list[Comma
 
 
 def happened(event_type: str, second: int, step: str = "greeting", **payload: Any) -> Event:
-    import base64
-    import json
-
     state = base64.b64encode(json.dumps({"step": step}).encode()).decode()
     return Event(
         id=f"{event_type}-{second}",
@@ -203,11 +203,11 @@ def test_an_audio_file_that_was_played_or_stopped_needs_nothing(status: str | No
 
 def test_a_failed_stream_is_tried_again_then_forked_then_left() -> None:
     failures = [happened("streaming.failed", second) for second in range(5)]
-    again, fork = [FULL.start_streaming()], [FULL.start_fork()]
+    again, fork = [FULL.stream], [FULL.fork]
     assert [decide(failures[n], *failures[:n], line=FULL) for n in range(5)] == [again, again, fork, [], []]
     without_fork = Line(stream_url=FULL.stream_url, stream_retries=1)
     assert [decide(failures[n], *failures[:n], line=without_fork) for n in range(3)] == [
-        [without_fork.start_streaming()],
+        [without_fork.stream],
         [],
         [],
     ]
@@ -216,8 +216,8 @@ def test_a_failed_stream_is_tried_again_then_forked_then_left() -> None:
 
 def test_a_failure_told_out_of_order_counts_the_same() -> None:
     failures = [happened("streaming.failed", second) for second in range(3)]
-    assert decide(failures[0], *failures, line=FULL) == [FULL.start_streaming()]
-    assert decide(failures[2], *reversed(failures), line=FULL) == [FULL.start_fork()]
+    assert decide(failures[0], *failures, line=FULL) == [FULL.stream]
+    assert decide(failures[2], *reversed(failures), line=FULL) == [FULL.fork]
 
 
 def test_a_recording_that_failed_is_started_once_more() -> None:
@@ -309,7 +309,8 @@ def test_the_line_s_defaults_are_those_of_the_stack_s_parameters() -> None:
     template = load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": API_KEY})
     given_ = template.environment_of("WebhookRouterFunction")
     assert Line.of(given_) == Line()
-    assert {name for name in given_ if name.startswith("LINE_")} == {f"LINE_{name.upper()}" for name in Line.__slots__}
+    variables = {f"LINE_{field.name.upper()}" for field in fields(Line)}
+    assert {name for name in given_ if name.startswith("LINE_")} == variables
 
 
 def test_the_settings_of_the_line_are_read_from_its_variables() -> None:

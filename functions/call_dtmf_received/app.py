@@ -13,7 +13,6 @@ from hookline import (
     Context,
     Event,
     fork_stop,
-    hangup,
     playback_stop,
     receive,
     record_pause,
@@ -24,6 +23,14 @@ from hookline import (
 )
 from line import LINE, RUNNING, Line, at, step_of
 
+PAUSE = record_pause()
+RESUME = record_resume()
+SILENCE = playback_stop(client_state=at("listening"))
+STOP_RECORDING = record_stop()
+STOP_TRANSCRIPTION = transcription_stop()
+STOP_STREAM = streaming_stop()
+STOP_FORK = fork_stop()
+
 
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
@@ -31,11 +38,11 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
         return []
     match event.payload.get("digit"):
         case "1" if line.record:
-            return [record_pause()]
+            return [PAUSE]
         case "2" if line.record:
-            return [record_resume()]
+            return [RESUME]
         case "*":
-            return [playback_stop(client_state=at("listening"))]
+            return [SILENCE]
         case "#":
             return finish(line)
     return []
@@ -45,15 +52,14 @@ def finish(line: Line) -> list[Command]:
     """Stop all that the line has started, then say goodbye. What was not running answers that it was not: no harm."""
     commands = []
     if line.record:
-        commands.append(record_stop())
+        commands.append(STOP_RECORDING)
     if line.transcribe:
-        commands.append(transcription_stop())
+        commands.append(STOP_TRANSCRIPTION)
     if line.stream_url:
-        commands.append(streaming_stop())
+        commands.append(STOP_STREAM)
     if line.forks:
-        commands.append(fork_stop())
-    commands.append(line.say(line.goodbye, "goodbye", stop="all") if line.goodbye else hangup())
-    return commands
+        commands.append(STOP_FORK)
+    return commands + line.last_words
 
 
 def _finished_before(event: Event, call: Call) -> bool:

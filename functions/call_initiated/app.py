@@ -9,12 +9,14 @@ from typing import Any
 from hookline import Call, Command, Context, Event, answer, receive
 from line import at
 
+ANSWER = answer(client_state=at("answer"))
+
 
 def decide(event: Event, call: Call) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
     waits_for_us = event.payload.get("direction") == "incoming" and event.payload.get("state") != "bridging"
     if waits_for_us and call.status == "ringing":
-        return [answer(client_state=at("answer"))]
+        return [ANSWER]
     return []
 
 

@@ -14,7 +14,7 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
     first = call.count("call.recording.error", before=event.occurred_at) == 0
     if line.record and first and not call.over:
-        return [line.start_recording()]
+        return [line.recording]
     return []
 
 

@@ -16,7 +16,7 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
         return []
     match step_of(event):
         case "greeting":
-            return line.play()
+            return line.audio
         case "goodbye" if _is_the_goodbye(call):
             return [hangup()]
     return []

@@ -17,9 +17,9 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
         return []
     failures_before = call.count("streaming.failed", before=event.occurred_at)
     if failures_before < line.stream_retries:
-        return [line.start_streaming()]
+        return [line.stream]
     if failures_before == line.stream_retries and line.forks:
-        return [line.start_fork()]
+        return [line.fork]
     return []
 
 

@@ -32,7 +32,6 @@ class Call:
 
     direction: "incoming" or "outgoing", as `call.initiated` says; later events do not carry it.
     status: only ever moves forward, so that a late `call.answered` does not revive a call that has ended.
-    client_state: the decoded value of the newest event that carried one.
     streaming, forking: whether media leaves the call now, as far as told.
     events: every event once, in the order they occurred.
     """
@@ -51,7 +50,6 @@ class Call:
     hangup_cause: str | None = None
     hangup_source: str | None = None
     machine_detection: str | None = None
-    client_state: Any = None
     streaming: bool = False
     forking: bool = False
     events: tuple[Event, ...] = ()
@@ -60,19 +58,24 @@ class Call:
     def of(cls, events: Iterable[Event]) -> Call:
         """The call that these events tell of; they may come in any order and more than once."""
         ordered = in_order(events)
+        leg = control = session = connection = None
         known: dict[str, Any] = {}
         status: Status = "unknown"
         for event in ordered:
-            for field in ("call_leg_id", "call_control_id", "call_session_id"):
-                known[field] = known.get(field) or getattr(event, field)
-            known["connection_id"] = known.get("connection_id") or _text(event, "connection_id")
-            if (state := event.client_state) is not None:
-                known["client_state"] = state
+            leg = leg or event.call_leg_id
+            control = control or event.call_control_id
+            session = session or event.call_session_id
+            connection = connection or _text(event, "connection_id")
             reached = _STATUS_AFTER.get(event.type, "unknown")
             if _RANK[reached] > _RANK[status]:
                 status = reached
             known.update(_told_by(event, known))
-        return cls(**known, status=status, events=ordered)
+        return cls(leg, control, session, connection, status=status, events=ordered, **known)
+
+    @property
+    def client_state(self) -> Any:
+        """The decoded value of the newest event that carried one of ours; None when there is none."""
+        return next((state for event in reversed(self.events) if (state := event.client_state) is not None), None)
 
     @property
     def over(self) -> bool:

@@ -7,6 +7,7 @@ short, or the base64 of somebody who never heard of JSON. That is normal, and re
 
 import base64
 import json
+import math
 
 
 def encode(value: object) -> str:
@@ -22,6 +23,18 @@ def encode(value: object) -> str:
     return base64.b64encode(text.encode("ascii")).decode("ascii")
 
 
+def _no_number(text: str) -> float:
+    raise ValueError("NaN and infinity are no JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+_READER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+
+
 def decode(text: object) -> object | None:
     """The value inside the client_state of a webhook, or None when there is none that `encode` could have made.
 
@@ -30,8 +43,10 @@ def decode(text: object) -> object | None:
     if not isinstance(text, str) or not text:
         return None
     try:
-        value: object = json.loads(base64.b64decode(text, validate=True).decode())
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # lone surrogates, NaN, 1e999: not for us
+        inside = base64.b64decode(text, validate=True).decode()
+        value: object = _READER.decode(inside)
+        if "\\u" in inside:  # an escape may be half a character, which no command could carry again
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return value

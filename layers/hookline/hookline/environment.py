@@ -4,6 +4,8 @@ Each room gets its client from here and none of them asks for a setting. Everyth
 what a function never uses is never built.
 """
 
+import json
+import logging
 import os
 import sys
 import time
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
@@ -39,6 +42,30 @@ _PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard
 """For S3, which only background work waits for."""
 
 
+class _Lines(LambdaPowertoolsFormatter):
+    """Powertools' lines with Powertools' keys, at half the cost: a webhook writes one, and is measured by it."""
+
+    _NOT_OURS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def __init__(self, service: str) -> None:
+        super().__init__(utc=True, use_rfc3339=True, service=service)
+        self._service = service
+        self._encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info:
+            return super().format(record)
+        line = {
+            "level": record.levelname,
+            "location": f"{record.funcName}:{record.lineno}",
+            "message": record.getMessage(),
+            "timestamp": self.formatTime(record),
+            "service": self._service,
+        }
+        ours = {key: value for key, value in vars(record).items() if value is not None and key not in self._NOT_OURS}
+        return self._encode(line | ours)
+
+
 @dataclass
 class Environment:
     """The settings and clients of one function; see `.env.example` for what each variable means.
@@ -54,7 +81,8 @@ class Environment:
     @cached_property
     def logger(self) -> Logger:
         """JSON lines in Powertools' shape. Never given a request, a payload, a number, a digit or a transcript."""
-        return Logger(service=self.settings.get("POWERTOOLS_SERVICE_NAME", "hookline"), stream=sys.stdout)
+        service = self.settings.get("POWERTOOLS_SERVICE_NAME", "hookline")
+        return Logger(service=service, stream=sys.stdout, logger_formatter=_Lines(service))
 
     @cached_property
     def metrics(self) -> Metrics:

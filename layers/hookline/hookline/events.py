@@ -85,7 +85,7 @@ class Event:
 
 def identifier(value: object) -> str | None:
     """An id as Telnyx writes them: 1 to 512 printable ASCII characters; anything else is no id (None)."""
-    if isinstance(value, str) and 0 < len(value) <= _LONGEST_IDENTIFIER and value.isascii() and value.isprintable():
+    if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= _LONGEST_IDENTIFIER:
         return value
     return None
 

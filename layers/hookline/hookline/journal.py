@@ -34,6 +34,7 @@ LISTED = frozenset({"call.initiated", "call.answered", "call.hangup"})
 LARGEST_BODY_BYTES = 350_000
 """A DynamoDB item holds 400 KB (docs.aws.amazon.com, DynamoDB quotas); the rest is room for what was told."""
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _TRANSCRIPT = "call.transcription"
 _ABSENT = "attribute_not_exists(pk)"
 
@@ -137,7 +138,7 @@ class Journal:
         if kept_at is not None:
             item["kept_at"] = {"S": kept_at}
         if told:
-            item["told"] = {"S": json.dumps(told, separators=(",", ":"))}
+            item["told"] = {"S": _compact(told)}
         if identity.call_leg_id:
             item["call_leg_id"] = {"S": identity.call_leg_id}
         if not spoken:
@@ -168,7 +169,7 @@ class Journal:
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
             "sk": {"S": f"{kind}#{name}"},
-            "facts": {"S": json.dumps(facts, separators=(",", ":"))},
+            "facts": {"S": _compact(facts)},
             "occurred_at": {"S": _moment(at)},
         }
         for key in ("call_leg_id", "call_session_id", "call_control_id"):

@@ -4,7 +4,9 @@
 Source: the official SDK's parameters of both commands (`webhook_urls`, `webhook_retries_policies`).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from hookline.commands import Command
 
@@ -59,12 +61,15 @@ def with_routing(command: Command, base_url: str) -> Command:
     """
     if command.action not in CARRIERS:
         return command
-    urls = {event_type: [f"{base_url}/webhooks/{event_type}"] for event_type in ROUTED_EVENTS}
-    policies = {
-        event_type: {
-            "retries_ms": list(AUDIBLE_RETRIES_MILLISECONDS if event_type in AUDIBLE else OTHER_RETRIES_MILLISECONDS)
-        }
-        for event_type in ROUTED_EVENTS
+    return replace(command, params={**_routing(base_url), **command.params})
+
+
+@lru_cache(maxsize=8)
+def _routing(base_url: str) -> Mapping[str, object]:
+    audible, other = list(AUDIBLE_RETRIES_MILLISECONDS), list(OTHER_RETRIES_MILLISECONDS)
+    return {
+        "webhook_urls": {event_type: [f"{base_url}/webhooks/{event_type}"] for event_type in ROUTED_EVENTS},
+        "webhook_retries_policies": {
+            event_type: {"retries_ms": audible if event_type in AUDIBLE else other} for event_type in ROUTED_EVENTS
+        },
     }
-    routing = {"webhook_urls": urls, "webhook_retries_policies": policies}
-    return replace(command, params={**routing, **command.params})

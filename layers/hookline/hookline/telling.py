@@ -15,7 +15,7 @@ from hookline.telnyx import OPTIONAL_ROUTING, Answer, Telnyx, Verdict
 QUEUED = "queued"
 
 _ENDINGS = frozenset({"fork_stop", "hangup", "record_stop", "streaming_stop", "transcription_stop"})
-_ENDINGS_LAST_LONGER = 10
+ENDINGS_LAST_LONGER = 10
 """A greeting a minute late is worse than none; an end is still wanted ten minutes late, and costs money until then."""
 
 
@@ -32,11 +32,10 @@ class Told:
 
     def as_fact(self) -> dict[str, Any]:
         """As the journal keeps it: secret parameters are masked, and routing, which is not the decision's, left out."""
-        params = self.command.redacted_params()
         return {
             "action": self.command.action,
             "command_id": self.command_id,
-            "params": {name: value for name, value in params.items() if name not in OPTIONAL_ROUTING},
+            "params": self.command.redacted_params(leave_out=OPTIONAL_ROUTING),
             "result": self.result,
             "status": self.status,
             "code": self.code,
@@ -101,8 +100,9 @@ def say(telnyx: Telnyx, command: Command, call_control_id: str, own_id: str, *, 
     """
     ends = monotonic() + seconds
     answer = telnyx.tell(command, call_control_id=call_control_id, command_id=own_id, seconds=seconds)
-    blamed = {name for name in OPTIONAL_ROUTING for pointer in answer.pointers if name in pointer}
-    if answer.verdict is not Verdict.REFUSED or not blamed or not blamed & command.params.keys():
+    if answer.verdict is not Verdict.REFUSED or not any(
+        name in pointer and name in command.params for pointer in answer.pointers for name in OPTIONAL_ROUTING
+    ):
         return answer
     plain = replace(command, params={k: v for k, v in command.params.items() if k not in OPTIONAL_ROUTING})
     plain_id = command_id(own_id, command.action, 0)
@@ -110,7 +110,7 @@ def say(telnyx: Telnyx, command: Command, call_control_id: str, own_id: str, *, 
 
 
 def _later(environment: Environment, event: Event, command: Command, address: str | None, own_id: str) -> Postponed:
-    age = environment.command_max_age_seconds * (_ENDINGS_LAST_LONGER if command.action in _ENDINGS else 1)
+    age = environment.command_max_age_seconds * (ENDINGS_LAST_LONGER if command.action in _ENDINGS else 1)
     return Postponed(
         command=replace(command, call_control_id=address),
         command_id=own_id,

@@ -30,6 +30,11 @@ DEADLINE_SECONDS = 2.0
 RESERVE_SECONDS = 0.5
 """Of the deadline: what the way from and to Telnyx takes, one write to the journal, and one message to the queue."""
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+COUNTED = {QUEUED: "CommandQueued", "refused": "CommandRefused"}
+"""What may wake somebody, by the result of a command."""
+
 KEYED = {"call.dtmf.received": "digit", "call.gather.ended": "digits"}
 """Where the digits are that a caller keys in: they may be a card number."""
 
@@ -168,9 +173,9 @@ def _respond(env: Environment, event: Event, told: Sequence[Told], proven: Prove
             "milliseconds": round((time.perf_counter() - proven.began) * 1000),
         },
     )
-    for metric, result in (("CommandQueued", QUEUED), ("CommandRefused", "refused")):
-        if number := sum(1 for one in told if one.result == result and one.command.action != "archive"):
-            env.count(metric, number)
+    for one in told:
+        if one.result in COUNTED and one.command.action != "archive":
+            env.count(COUNTED[one.result])
     answer: dict[str, Any] = {"event": event.id, "told": results}
     if repeated:
         answer["repeated"] = True
@@ -233,14 +238,14 @@ def _without_digits(event: Event, body: bytes) -> bytes:
         return body
     envelope = json.loads(body)
     envelope["data"]["payload"][key] = "x" * len(str(event.payload[key]))
-    return json.dumps(envelope, separators=(",", ":")).encode()
+    return _compact(envelope).encode()
 
 
 def _response(status: int, answer: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "statusCode": status,
         "headers": {"content-type": "application/json"},
-        "body": json.dumps(answer, separators=(",", ":")),
+        "body": _compact(answer),
     }
 
 
