@@ -1,0 +1,77 @@
+"""AWS on a laptop: moto's server in a process of its own. Owns that process.
+
+A process and not a thread: importing moto takes a second that the stack spends on other things, and moto's work would
+take turns with the gateway's under one interpreter lock.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+CHILD = Path(__file__).with_name("child.py")
+START_LIMIT_SECONDS = 30.0
+
+
+class AwsDidNotStartError(Exception):
+    """moto's server ended, or said nothing, before it was ready. The text is what it wrote."""
+
+
+class MotoServer:
+    """DynamoDB, S3, SQS, Secrets Manager and the rest, on loopback.
+
+    on_message: called in the loop, soon after anybody has put a message on a queue.
+    """
+
+    def __init__(self, port: int = 0, *, on_message: Callable[[], None] = lambda: None) -> None:
+        self.url = ""
+        self.on_message = on_message
+        self._port = port
+        self._process: asyncio.subprocess.Process | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._complaints: asyncio.Task[bytes] | None = None
+
+    async def start(self) -> str:
+        """Start it and return its URL. Raises AwsDidNotStartError."""
+        # Standard input stays open as long as we live; when it closes, moto goes.
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", os.fspath(CHILD), str(os.getpid()), "moto", str(self._port)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        assert self._process.stderr is not None  # noqa: S101
+        self._complaints = asyncio.create_task(self._process.stderr.read())
+        line = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_LIMIT_SECONDS):
+                line = await self._process.stdout.readline()
+        if not line.startswith(b"port "):
+            await self.stop()
+            raise AwsDidNotStartError((await self._complaints).decode("utf-8", "replace"))
+        self.url = f"http://127.0.0.1:{int(line.split()[1])}"
+        self._listener = asyncio.create_task(self._listen(self._process.stdout))
+        return self.url
+
+    @property
+    def process_id(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def stop(self) -> None:
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
+        for task in (self._listener, self._complaints):
+            if task is not None:
+                await asyncio.wait([task])
+
+    async def _listen(self, notices: asyncio.StreamReader) -> None:
+        while await notices.readline():
+            self.on_message()

@@ -1,0 +1,87 @@
+"""The first lines of every process that the stack starts: it dies with the stack, then becomes what it was started for.
+
+Run as a file, `python child.py PARENT_PID lambda|moto`, never imported as part of the package: a function's process
+must see nothing of ours. On Linux the kernel kills it when its parent is gone. Elsewhere a function ends because
+awslambdaric loses its Runtime API, and moto because its standard input closes.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+# prctl(2): the signal that a process is sent when the thread that started it ends.
+PR_SET_PDEATHSIG = 1
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent` ends; end at once if it has ended already."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def run_function() -> None:
+    """What Lambda's own bootstrap does: hand the handler to AWS's runtime interface client, for ever."""
+    from awslambdaric.__main__ import main
+
+    sys.argv[:] = ["awslambdaric", os.environ["_HANDLER"]]
+    main(sys.argv)
+
+
+def keep_groups_in_order() -> None:
+    """Correct moto 5.2: of two messages of a FIFO group that become visible together it gives out the second one first.
+
+    It takes the first for blocked, because it still counts the second among those that are being worked on.
+    """
+    from moto.sqs.models import Message, SQSBackend
+
+    receive = SQSBackend.receive_message
+
+    def receive_message(self: SQSBackend, queue_name: str, *arguments: Any, **more: Any) -> list[Message]:
+        pending = self.get_queue(queue_name).pending_messages
+        pending -= {message for message in pending if message.visible}
+        return receive(self, queue_name, *arguments, **more)
+
+    SQSBackend.receive_message = receive_message  # type: ignore[method-assign]
+
+
+def serve_moto() -> None:
+    """AWS on loopback. Prints its port, then a line `sqs` after every message that was put on a queue."""
+    import logging
+    import threading
+
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        os._exit(0)
+
+    keep_groups_in_order()
+    application = DomainDispatcherApplication(create_backend_app)
+
+    def announce(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer: Iterable[bytes] = application(environ, start_response)
+        if str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith("AmazonSQS.SendMessage"):
+            os.write(1, b"sqs\n")
+        return answer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", int(sys.argv[3]), announce, threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=watch, daemon=True).start()
+    os.write(1, f"port {server.port}\n".encode())
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    die_with(int(sys.argv[1]))
+    if sys.argv[2] == "lambda":
+        run_function()
+    else:
+        serve_moto()

@@ -1,0 +1,3 @@
+"""What the layer brings."""
+
+TEXT = "from the layer"
