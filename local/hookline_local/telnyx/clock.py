@@ -1,0 +1,132 @@
+"""The time of one call: as on the wall, faster, or as fast as everything else allows.
+
+A call's time starts at the wall's time when the call is placed and runs `speed` times as fast. At speed 0 it stands
+still while anybody is busy with the call (a webhook is out, a command is being handled) and jumps to the next thing
+that is due as soon as nobody is. So nothing in a call depends on how fast the machine is.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+
+@dataclass(order=True, slots=True)
+class _Sleeper:
+    due: float
+    number: int
+    background: bool = field(compare=False)
+    woken: "asyncio.Future[None]" = field(compare=False)
+
+
+def spelled(moment: datetime) -> str:
+    """As Telnyx writes a time: UTC, microseconds, trailing Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class CallClock:
+    """The clock of one call session."""
+
+    def __init__(self, speed: float, *, grace_seconds: float) -> None:
+        """speed: call seconds per second, 0 for as fast as it can.
+
+        grace_seconds: at speed 0, how long the wall's clock must have seen nobody busy before time jumps.
+        """
+        self.speed = speed
+        self._grace_seconds = grace_seconds
+        self._origin = datetime.now(UTC)
+        self._started = time.monotonic()
+        self._jumped = 0.0
+        self._last_stamp = self._origin
+        self._sleepers: list[_Sleeper] = []
+        self._numbers = 0
+        self._holds = 0
+        self._turn: asyncio.TimerHandle | None = None
+
+    def elapsed(self) -> float:
+        """Call seconds since the call was placed."""
+        return self._jumped if self.speed == 0 else (time.monotonic() - self._started) * self.speed
+
+    def now(self) -> datetime:
+        """The call's time."""
+        return self._origin + timedelta(seconds=self.elapsed())
+
+    def stamp(self) -> str:
+        """The call's time as Telnyx writes it, later than every stamp before."""
+        self._last_stamp = max(self.now(), self._last_stamp + timedelta(microseconds=1))
+        return spelled(self._last_stamp)
+
+    async def sleep(self, seconds: float, *, background: bool = False) -> None:
+        """Wait so many call seconds.
+
+        background: at speed 0, waiting for this is no reason for time to pass (the next audio frame, a limit of
+        hours); it wakes when something else has made the time pass.
+        """
+        if self.speed > 0:
+            await asyncio.sleep(max(seconds, 0.0) / self.speed)
+            return
+        self._numbers += 1
+        woken = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, _Sleeper(self._jumped + max(seconds, 0.0), self._numbers, background, woken))
+        self._consider()
+        await woken
+
+    async def wait(self, event: "asyncio.Future[Any]", seconds: float) -> bool:
+        """Wait for a future at most so many call seconds; False when the time is up first."""
+        sleeping = asyncio.ensure_future(self.sleep(seconds))
+        try:
+            await asyncio.wait((event, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+        return event.done()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Somebody is busy with this call: at speed 0 its time stands still meanwhile."""
+        self.busy()
+        try:
+            yield
+        finally:
+            self.done()
+
+    def busy(self) -> None:
+        """Begin what `done` ends; for those who cannot use `hold`."""
+        self._holds += 1
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+
+    def done(self) -> None:
+        """End what `busy` began."""
+        self._holds -= 1
+        self._consider()
+
+    def stop(self) -> None:
+        """Let go of the event loop."""
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        self._sleepers.clear()
+
+    def _consider(self) -> None:
+        if self.speed == 0 and self._holds == 0 and self._turn is None and self._sleepers:
+            self._turn = asyncio.get_running_loop().call_later(self._grace_seconds, self._jump)
+
+    def _jump(self) -> None:
+        """Wake whoever is due next, provided that somebody waits in the foreground."""
+        self._turn = None
+        while self._sleepers and self._sleepers[0].woken.done():
+            heapq.heappop(self._sleepers)
+        if not any(not sleeper.background and not sleeper.woken.done() for sleeper in self._sleepers):
+            return
+        sleeper = heapq.heappop(self._sleepers)
+        self._jumped = max(self._jumped, sleeper.due)
+        sleeper.woken.set_result(None)
+        if sleeper.background:
+            self._turn = asyncio.get_running_loop().call_later(0.0005, self._jump)
+        else:
+            self._consider()
