@@ -102,7 +102,7 @@ class World:
     @property
     def journal(self) -> Journal:
         """The journal, read as an operator would."""
-        return Journal(boto3.client("dynamodb"), self.settings["TABLE_NAME"])
+        return Journal(self.dynamodb, self.settings["TABLE_NAME"])
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """What waits in a queue (COMMAND, RECORDING, QUARANTINE), in order, ten at most; they stay there."""
@@ -111,14 +111,17 @@ class World:
         return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
 
     def empty(self) -> None:
-        """Take everything out again."""
+        """Take everything out again, and let Telnyx take every command."""
+        self.said, self.replies = [], lambda request: ok()
         for key in self.keys():
             self.dynamodb.delete_item(TableName=self.settings["TABLE_NAME"], Key=key)
         bucket = self.settings["RECORDINGS_BUCKET"]
         for found in self.s3.list_object_versions(Bucket=bucket).get("Versions", []):
             self.s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
-        get_backend("sqs")["123456789012"]["us-east-1"].reset()  # a FIFO queue remembers ids, purged or not
-        create_resources(self.template)
+        for queue in get_backend("sqs")["123456789012"]["us-east-1"].queues.values():
+            queue.last_purged_at = None  # SQS, and so moto, purges once a minute
+        for queue in ("COMMAND", "RECORDING", "QUARANTINE"):
+            self.sqs.purge_queue(QueueUrl=self.settings[f"{queue}_QUEUE_URL"])
         self.secrets.put_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"], SecretString=API_KEY)
 
     def nothing_has_changed(self) -> bool:
@@ -144,19 +147,19 @@ def refused(status: int, code: str | None = None, pointer: str | None = None, **
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Template]:
+def deployed() -> Iterator["World"]:
     """The stack's table, bucket, queues and secret as template.yaml describes them, in moto."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         template = load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": API_KEY})
         create_resources(template)
-        yield template
+        yield World(template)
 
 
 @pytest.fixture
-def world(stack: Template, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(deployed: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A stack that has just been deployed, and the functions in this process, cold."""
-    world = World(stack)
+    world = deployed
     world.empty()
     for name, value in world.settings.items():
         if not name.startswith("LINE_"):

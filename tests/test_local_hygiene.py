@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import boto3
@@ -40,7 +41,8 @@ def children_of(pid: int) -> set[int]:
     """The processes that this one has started and that are still there, zombies included."""
     found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found |= {int(child) for child in (task / "children").read_text().split()}
+        with suppress(FileNotFoundError):  # a thread may end while its neighbours are read
+            found |= {int(child) for child in (task / "children").read_text().split()}
     return found
 
 
