@@ -1,0 +1,238 @@
+"""What is behind a link, as one HTTP server on loopback: files, and every way in which they may not be had.
+
+It is Telnyx's API too (`/v2/recordings`, `/v2/recording_transcriptions`), because that is where a fresh link comes
+from. A file is refused with 400 to whoever sends an Authorization header, as S3 does; the API to whoever sends none.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+Turn = Callable[["_Handler", "LinkServer", bytes, str], None]
+
+
+class LinkServer:
+    """files: content by path. turns: by path, how the next requests are answered; after the last one, well.
+
+    asked: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
+    told: every request to the API, as (method, path with query).
+    """
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.files: dict[str, bytes] = {}
+        self.etags: dict[str, str] = {}
+        self.turns: dict[str, list[Turn]] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.records: dict[str, dict[str, object]] = {}
+        self.transcriptions: list[dict[str, object]] = []
+        self.told: list[tuple[str, str]] = []
+        self.api_status = 200
+        self.ranges = True
+        self.lock = threading.Lock()
+
+    def put(self, path: str, content: bytes, *turns: Turn, etag: str | None = "") -> str:
+        """Lay a file there, and how it is given the first times; its link."""
+        self.files[path] = content
+        self.etags[path] = f'"{hash(content):x}"' if etag == "" else (etag or "")
+        self.turns[path] = list(turns)
+        return self.url + path
+
+    def ranges_asked(self, path: str) -> list[str | None]:
+        """The Range header of every request for a file, in order."""
+        return [headers.get("Range") for asked, headers in self.asked if asked == path]
+
+
+def status(code: int) -> Turn:
+    """An error page, as S3 makes them."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        handler.answer(code, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", {})
+
+    return turn
+
+
+def cut_after(count: int, *, pause: float = 0.0) -> Turn:
+    """The connection ends in the middle; before that, perhaps, silence."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        handler.head(200, {"Content-Length": str(len(content)), "ETag": etag})
+        handler.wfile.write(content[:count])
+        handler.wfile.flush()
+        time.sleep(pause)
+        handler.close_connection = True
+
+    return turn
+
+
+def dripping(step: int, pause: float) -> Turn:
+    """A few bytes, a pause, a few bytes: never silent for long and never done."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        handler.head(200, {"Content-Length": str(len(content)), "ETag": etag})
+        for start in range(0, len(content), step):
+            handler.wfile.write(content[start : start + step])
+            handler.wfile.flush()
+            time.sleep(pause)
+
+    return turn
+
+
+def announcing(length: str | None) -> Turn:
+    """The whole file under a Content-Length that is not its own, or under none."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        handler.head(200, {} if length is None else {"Content-Length": length})
+        handler.wfile.write(content)
+        handler.close_connection = True
+
+    return turn
+
+
+def redirected(to: str, code: int = 302) -> Turn:
+    """The file is elsewhere."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        handler.answer(code, b"", {"Location": to})
+
+    return turn
+
+
+def encoded(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """Bytes that have to be decoded first."""
+    handler.answer(200, content, {"Content-Encoding": "gzip"})
+
+
+def chunked(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """No length, but an end that can be told from a cut."""
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    for start in range(0, len(content), 1000):
+        piece = content[start : start + 1000]
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+def endless(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """It begins like the file and never ends."""
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    piece = content
+    while True:
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        piece = b"\x00" * 65_536
+
+
+def page(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """A page that says in words what its status does not."""
+    handler.answer(200, b"<!doctype html><title>Sorry</title>" + b"<p>Please come back later</p>" * 500, {})
+
+
+def another_rest(other: bytes) -> Turn:
+    """Asked to go on, it goes on with another file of the same length, under another name for the content."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        start = int(handler.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        extent = f"bytes {start}-{len(other) - 1}/{len(other)}"
+        handler.answer(206, other[start:], {"Content-Range": extent, "ETag": '"another"'})
+
+    return turn
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "_Server"
+
+    def do_GET(self) -> None:
+        server = self.server.links
+        path = urlsplit(self.path).path
+        if path.startswith("/v2/"):
+            self._api("GET")
+            return
+        with server.lock:
+            server.asked.append((path, dict(self.headers.items())))
+            turn = server.turns[path].pop(0) if server.turns.get(path) else _well
+        if "Authorization" in self.headers:
+            self.answer(400, b"Only one auth mechanism allowed", {})
+        elif path not in server.files:
+            self.answer(404, b"NoSuchKey", {})
+        else:
+            turn(self, server, server.files[path], server.etags[path])
+
+    def do_DELETE(self) -> None:
+        self._api("DELETE")
+
+    def answer(self, code: int, content: bytes, headers: dict[str, str]) -> None:
+        self.head(code, {"Content-Length": str(len(content)), **headers})
+        self.wfile.write(content)
+
+    def head(self, code: int, headers: dict[str, str]) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name
+        pass
+
+    def _api(self, method: str) -> None:
+        server = self.server.links
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        with server.lock:
+            server.told.append((method, self.path))
+        kind, _, which = parts.path.removeprefix("/v2/").partition("/")
+        if not self.headers.get("Authorization", "").startswith("Bearer "):
+            code, answer = 401, {"errors": [{"code": "10009"}]}
+        elif server.api_status != 200:
+            code, answer = server.api_status, {"errors": [{"code": "10007"}]}
+        elif kind == "recording_transcriptions":
+            found = [t for t in server.transcriptions if t["recording_id"] == query["filter[recording_id]"]]
+            code, answer = 200, {"data": found}  # type: ignore[dict-item]
+        elif not which:
+            found = [r for r in server.records.values() if r["call_leg_id"] == query["filter[call_leg_id]"]]
+            code, answer = 200, {"data": found}  # type: ignore[dict-item]
+        elif which not in server.records:
+            code, answer = 404, {"errors": [{"code": "10005"}]}
+        else:
+            record = server.records.pop(which) if method == "DELETE" else server.records[which]
+            code, answer = 200, {"data": record}  # type: ignore[dict-item]
+        self.answer(code, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+
+def _well(handler: _Handler, server: LinkServer, content: bytes, etag: str) -> None:
+    asked, headers = handler.headers.get("Range"), {"ETag": etag}
+    if handler.headers.get("If-Match") not in (None, etag):
+        handler.answer(412, b"", {})
+    elif asked and server.ranges:
+        start = int(asked.removeprefix("bytes=").rstrip("-"))
+        extent = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        handler.answer(206, content[start:], headers | {"Content-Range": extent})
+    else:
+        handler.answer(200, content, headers)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    links: LinkServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up in the middle is what half of these turns are about."""
+
+
+@contextmanager
+def link_server() -> Iterator[LinkServer]:
+    """A server of its own for a test."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.links = LinkServer(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server.links
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
