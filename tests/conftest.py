@@ -120,8 +120,8 @@ class World:
             self.s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
         for queue in get_backend("sqs")["123456789012"]["us-east-1"].queues.values():
             queue.last_purged_at = None  # SQS, and so moto, purges once a minute
-        for queue in ("COMMAND", "RECORDING", "QUARANTINE"):
-            self.sqs.purge_queue(QueueUrl=self.settings[f"{queue}_QUEUE_URL"])
+        for kind in ("COMMAND", "RECORDING", "QUARANTINE"):
+            self.sqs.purge_queue(QueueUrl=self.settings[f"{kind}_QUEUE_URL"])
         self.secrets.put_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"], SecretString=API_KEY)
 
     def nothing_has_changed(self) -> bool:
@@ -176,7 +176,7 @@ def start_cold(world: World | None = None) -> None:
     world: whose Telnyx the next commands are to reach.
     """
     environment.cache_clear()
-    logging.Logger.manager.loggerDict.pop("hookline", None)
+    log_anew()
     if world is not None:
         environment().transport = httpx.MockTransport(world.telnyx)
 
@@ -189,6 +189,13 @@ A_PUBLIC_KEY = "3kXCzfXCf3Hv0yDnVeFZ8tlg2OkWcAkd3cZ0YyrxvNM="
 def env(world: World) -> Environment:
     """The functions' own view of the world."""
     return environment()
+
+
+def log_anew() -> None:
+    """Let the log go to the stdout of this moment: what a fixture wrote went to another one."""
+    logging.Logger.manager.loggerDict.pop("hookline", None)
+    if environment.cache_info().currsize:
+        vars(environment()).pop("logger", None)
 
 
 def handler(name: str) -> Callable[[Any, Any], Any]:

@@ -72,7 +72,7 @@ def test_a_whole_call_reads_as_it_was() -> None:
     assert call.client_state == {"step": "goodbye"}
     assert not call.streaming
     assert call.count("call.dtmf.received") == 2
-    assert call.count("call.dtmf.received", before=STORY[7].occurred_at) == 1
+    assert call.count("call.dtmf.received", before=STORY[7]) == 1
 
 
 def test_a_late_answer_does_not_revive_a_call_that_has_ended() -> None:

@@ -1,5 +1,6 @@
 """What could not be said in time is said later: in order, one call at a time, and not when it has become too old."""
 
+import base64
 import json
 import time
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Clock, World, deliver, handler, ok, refused, sample_data
+from conftest import Clock, World, deliver, handler, log_anew, ok, refused, sample_data
 
 CONTROL = sample_data("call.answered")["payload"]["call_control_id"]
 LEG = sample_data("call.answered")["payload"]["call_leg_id"]
@@ -63,7 +64,7 @@ def later(world: World, leg: str = LEG) -> list[tuple[str, str]]:
 def test_commands_are_said_in_order_with_the_ids_they_had(world: World, queued: dict[str, Any]) -> None:
     world.replies = lambda request: ok()
     assert send(queued) == []
-    assert world.actions == ["record_start", "transcription_start", "speak", "answer"]
+    assert world.actions == ["speak", "record_start", "transcription_start", "answer"]
     ids = [json.loads(record["body"])["command_id"] for record in queued["Records"]]
     assert [said["body"]["command_id"] for said in world.said] == ids
     assert sorted(later(world)) == [("record_start", "told"), ("speak", "told"), ("transcription_start", "told")]
@@ -76,7 +77,7 @@ def test_a_call_that_is_not_answered_yet_waits_and_others_go_on(world: World, qu
     world.replies = reply
     stay = send(queued)
     assert stay == [record["messageId"] for record in queued["Records"][:3]]
-    assert world.actions == ["record_start", "answer"]
+    assert world.actions == ["speak", "answer"]
     assert later(world) == []
     assert later(world, "another") == [("answer", "told")]
     # The pause is short, not the queue's whole visibility timeout: the caller is waiting.
@@ -86,7 +87,7 @@ def test_a_call_that_is_not_answered_yet_waits_and_others_go_on(world: World, qu
 
 
 def test_a_command_that_has_become_too_old_is_dropped_noted_and_counted(
-    world: World, queued: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    world: World, capsys: pytest.CaptureFixture[str], queued: dict[str, Any]
 ) -> None:
     for record in queued["Records"]:
         record["body"] = json.dumps({**json.loads(record["body"]), "expires_at": time.time() - 1})
@@ -100,8 +101,8 @@ def test_an_end_is_still_wanted_when_a_greeting_is_not(world: World) -> None:
     world.replies = lambda request: refused(422, "90034")
     deliver("call.dtmf.received.pound", function="call_dtmf_received")
     ages = {message["command"]["action"]: message["expires_at"] - time.time() for message in world.messages("COMMAND")}
-    assert ages["speak"] <= 60
-    assert ages["record_stop"] > 500
+    assert ages["speak"] <= 55
+    assert ages["record_stop"] > 480
 
 
 @pytest.mark.parametrize(("code", "result"), [("90018", "done"), ("10032", "refused")])
@@ -126,16 +127,64 @@ def test_without_the_journal_the_command_stays_and_is_said_again_under_its_id(
         broken.setattr(environment().journal._client, "put_item", out_of_reach)  # noqa: SLF001
         assert len(send(queued)) == 4
     assert send(queued) == []
-    ids = [said["body"]["command_id"] for said in world.said if said["action"] == "record_start"]
+    ids = [said["body"]["command_id"] for said in world.said if said["action"] == "speak"]
     assert len(ids) == 2
     assert len(set(ids)) == 1
 
 
-def test_a_message_that_is_no_command_stays_for_the_dead_letter_queue(world: World, queued: dict[str, Any]) -> None:
+def test_a_message_that_is_no_command_is_kept_in_quarantine_and_holds_nobody_up(
+    world: World, capsys: pytest.CaptureFixture[str], queued: dict[str, Any]
+) -> None:
+    log_anew()
     world.replies = lambda request: ok()
-    queued["Records"][3]["body"] = "{}"
-    assert send(queued) == [queued["Records"][3]["messageId"]]
-    assert world.actions == ["record_start", "transcription_start", "speak"]
+    queued["Records"][0]["body"] = "{}"
+    assert send(queued) == []
+    assert world.actions == ["record_start", "transcription_start", "answer"]
+    (kept,) = world.messages("QUARANTINE")
+    assert base64.b64decode(kept["body"]) == b"{}"
+    assert "holds no command" in capsys.readouterr().out
+
+
+def test_a_message_of_another_release_is_read_as_far_as_it_is_known(world: World, queued: dict[str, Any]) -> None:
+    world.replies = lambda request: ok()
+    read = json.loads(queued["Records"][0]["body"])
+    read["command"]["added_later"] = read["identity"]["added_later"] = 1
+    queued["Records"][0]["body"] = json.dumps(read)
+    assert send(queued) == []
+    assert len(world.said) == 4
+
+
+def test_why_a_message_stays_is_in_the_log(
+    world: World, capsys: pytest.CaptureFixture[str], queued: dict[str, Any]
+) -> None:
+    log_anew()
+    assert send(queued)
+    reasons = [json.loads(line).get("reason") for line in capsys.readouterr().out.splitlines()]
+    assert reasons.count("Telnyx answered 90034") == 2
+
+
+def test_telnyx_s_own_pause_is_kept(world: World, queued: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from hookline.environment import environment
+
+    paused: list[dict[str, int]] = []
+    monkeypatch.setattr(environment().queues, "pause", paused.append)
+    world.replies = lambda request: refused(429, "10011", **{"x-ratelimit-reset": "15"})
+    send(queued)
+    assert set(paused[0].values()) == {15}
+
+
+def test_a_pause_that_fails_does_not_send_what_was_told_round_again(
+    world: World, queued: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hookline.environment import environment
+    from hookline.errors import QueueUnavailable
+
+    def fail(_: object) -> None:
+        raise QueueUnavailable("SQS is out of reach")
+
+    monkeypatch.setattr(environment().queues, "pause", fail)
+    world.replies = lambda request: ok() if "another" in request.url.path else refused(422, "90034")
+    assert len(send(queued)) == 3
 
 
 def test_a_secret_of_a_command_reaches_telnyx_and_not_the_journal(world: World) -> None:

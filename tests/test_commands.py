@@ -259,6 +259,12 @@ def test_a_command_id_is_a_uuid_and_the_same_every_time(event_id: str, action: s
     assert uuid.UUID(made).version == 5
 
 
+@given(st.text(), st.text(), st.integers(0, 99))
+def test_a_command_id_is_a_uuid_of_version_5(event_id: str, action: str, ordinal: int) -> None:
+    namespace = uuid.UUID("71805f70-4760-4273-b6cb-43ba1b6ea110")
+    assert command_id(event_id, action, ordinal) == str(uuid.uuid5(namespace, f"{event_id}|{action}|{ordinal}"))
+
+
 def test_a_command_id_never_changes_between_releases() -> None:
     assert command_id("0ccc7b54-4df3-4bca-a65a-3da1ecc777f0", "speak", 0) == "f66cbf9a-1e18-5f37-9c15-6eca235b034a"
 

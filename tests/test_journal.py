@@ -70,7 +70,7 @@ def test_what_was_told_is_read_back_with_its_event(world: World) -> None:
     deliver("call.answered")
     record = world.journal.read(LEG)
     assert record is not None
-    assert [told["action"] for told in record.entries[0].told] == ["record_start", "transcription_start", "speak"]
+    assert [told["action"] for told in record.entries[0].told] == ["speak", "record_start", "transcription_start"]
 
 
 def test_a_token_is_told_to_telnyx_and_never_journalled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

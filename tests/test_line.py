@@ -4,7 +4,7 @@ import base64
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 
@@ -85,6 +85,7 @@ def test_a_call_that_does_not_wait_for_us_is_left_alone(payload: dict[str, Any])
 
 def test_an_answered_call_is_recorded_transcribed_streamed_and_greeted() -> None:
     assert decide(sample_event("call.answered"), line=FULL) == [
+        said(FULL.greeting, "greeting"),
         record_start(channels="dual", format="mp3"),
         transcription_start(transcription_engine="Telnyx", transcription_tracks="both"),
         streaming_start(
@@ -92,15 +93,14 @@ def test_an_answered_call_is_recorded_transcribed_streamed_and_greeted() -> None
             stream_track="both_tracks",
             stream_auth_token="of a test",
         ),
-        said(FULL.greeting, "greeting"),
     ]
 
 
 def test_without_a_websocket_the_sound_is_forked() -> None:
     forked = Line(fork_rx=FULL.fork_rx, fork_tx=FULL.fork_tx, record=False, transcribe=False)
     assert decide(sample_event("call.answered"), line=forked) == [
-        fork_start(rx=FULL.fork_rx, tx=FULL.fork_tx),
         said(LINE.greeting, "greeting"),
+        fork_start(rx=FULL.fork_rx, tx=FULL.fork_tx),
     ]
 
 
@@ -151,14 +151,17 @@ def test_after_the_greeting_comes_the_audio_when_there_is_one() -> None:
 def test_the_keys_of_the_phone(key: object, commands: list[Command]) -> None:
     for step in ("answer", "greeting", "music", "listening"):
         assert decide(happened("call.dtmf.received", 5, step, digit=key), line=FULL) == commands
-    for step in ("goodbye", "calling", "somebody else's"):
+    for step in ("calling", "somebody else's"):
         assert decide(happened("call.dtmf.received", 5, step, digit=key), line=FULL) == []
+    hung_up = [hangup()] if key == "#" else []
+    assert decide(happened("call.dtmf.received", 5, "goodbye", digit=key), line=FULL) == hung_up
 
 
-def test_finishing_twice_is_finishing_once() -> None:
+def test_finishing_twice_hangs_up_without_waiting_for_the_goodbye() -> None:
     first, second = (happened("call.dtmf.received", at_second, digit="#") for at_second in (5, 6))
-    assert decide(first, second)
-    assert decide(second, first) == []
+    assert len(decide(first, second)) > 1
+    assert decide(second, first) == [hangup()]
+    assert decide(happened("call.dtmf.received", 7, digit="2"), first) == []
 
 
 def test_a_line_that_says_no_goodbye_hangs_up_at_once() -> None:
@@ -225,6 +228,23 @@ def test_a_recording_that_failed_is_started_once_more() -> None:
     assert decide(first) == [record_start(channels="dual", format="mp3")]
     assert decide(second, first) == []
     assert decide(first, line=SILENT) == []
+
+
+@pytest.mark.parametrize(("keys", "wanted"), [("1", False), ("12", True), ("#", False), ("12#", False), ("7*", True)])
+def test_a_recording_that_the_caller_has_paused_or_finished_is_not_started_again(keys: str, wanted: bool) -> None:
+    pressed = [happened("call.dtmf.received", second, digit=key) for second, key in enumerate(keys)]
+    assert bool(decide(happened("call.recording.error", 30), *pressed)) is wanted
+
+
+def test_what_is_not_the_line_s_own_is_not_started_again() -> None:
+    for step in ("goodbye", "calling", "somebody else's"):
+        assert decide(happened("call.recording.error", 30, step), line=FULL) == []
+        assert decide(happened("streaming.failed", 30, step), line=FULL) == []
+
+
+def test_errors_without_a_moment_are_counted_all_the_same() -> None:
+    errors = [replace(happened("call.recording.error", 3), id=str(number)) for number in range(3)]
+    assert [len(decide(error, *errors)) for error in errors] == [1, 0, 0]
 
 
 def test_bridged_people_are_not_talked_over() -> None:

@@ -81,10 +81,10 @@ def story(number: int) -> list[dict[str, Any]]:
 
 
 def test_no_webhook_is_lost_and_no_command_is_obeyed_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    chance = random.Random(SEED)  # noqa: S311 - to be run again, not to be secret
+    chance = random.Random(SEED)
     telnyx = Telnyx(chance)
     world.replies = telnyx
-    environment().telnyx._sleep = lambda seconds: None  # type: ignore[assignment]  # noqa: SLF001
+    environment().telnyx._sleep = lambda seconds: None  # noqa: SLF001
     client = environment().journal._client  # noqa: SLF001
     write = client.put_item
 
@@ -138,7 +138,7 @@ def send_what_waits(world: World) -> None:
     while taken := world.sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], VisibilityTimeout=0
     ).get("Messages"):
-        records = [
+        records: list[dict[str, Any]] = [
             {
                 "messageId": one["MessageId"],
                 "receiptHandle": one["ReceiptHandle"],

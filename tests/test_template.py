@@ -359,6 +359,7 @@ def test_the_sender_may_tell_telnyx_and_note_it_and_nothing_else(
 ) -> None:
     assert permissions_of("CommandSenderFunction", resources, template) == {
         ("dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:123456789012:table/hookline-CallsTable"),
+        ("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:hookline-QuarantineQueue"),
         ("sqs:ChangeMessageVisibility", "arn:aws:sqs:us-east-1:123456789012:hookline-CommandQueue.fifo"),
         ("secretsmanager:GetSecretValue", template.physical_id("TelnyxApiKeySecret")),
     }

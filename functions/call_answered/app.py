@@ -1,6 +1,7 @@
 """call.answered: somebody talks, or listens, from now on.
 
-A call that the line answered is recorded, transcribed, streamed or forked, and greeted, as the parameters want it.
+A call that the line answered is greeted, recorded, transcribed, and streamed or forked, as the parameters want it. The
+greeting is first: the caller hears it soonest, and a fault of any other command does not leave him in silence.
 Source: developers.telnyx.com, Voice API webhooks; one streaming or forking at a time: Media streaming.
 """
 
@@ -14,7 +15,7 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
     if step_of(event) != "answer" or call.over:
         return []
-    commands = []
+    commands = list(line.opening_words)
     if line.record:
         commands.append(line.recording)
     if line.transcribe:
@@ -23,7 +24,7 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
         commands.append(line.stream)
     elif line.forks:
         commands.append(line.fork)
-    return commands + line.opening_words
+    return commands
 
 
 def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:

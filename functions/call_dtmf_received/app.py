@@ -1,7 +1,8 @@
 """call.dtmf.received: a key was pressed.
 
 1 pauses the recording, because a card number is about to be read out; 2 resumes it; * stops what is playing; # ends
-the recording, the transcription, the streaming or fork, and says goodbye. Every other key is somebody's own business.
+the recording, the transcription, the streaming or fork, and says goodbye; # once more hangs up without waiting for it.
+Every other key is somebody's own business.
 Source: developers.telnyx.com, Voice API webhooks (the key is `digit`).
 """
 
@@ -13,6 +14,7 @@ from hookline import (
     Context,
     Event,
     fork_stop,
+    hangup,
     playback_stop,
     receive,
     record_pause,
@@ -21,6 +23,7 @@ from hookline import (
     streaming_stop,
     transcription_stop,
 )
+from hookline.call import order
 from line import LINE, RUNNING, Line, at, step_of
 
 PAUSE = record_pause()
@@ -30,13 +33,17 @@ STOP_RECORDING = record_stop()
 STOP_TRANSCRIPTION = transcription_stop()
 STOP_STREAM = streaming_stop()
 STOP_FORK = fork_stop()
+HANG_UP = hangup()
 
 
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if step_of(event) not in RUNNING or call.over or _finished_before(event, call):
+    step, digit = step_of(event), event.payload.get("digit")
+    if call.over or step not in (*RUNNING, "goodbye"):
         return []
-    match event.payload.get("digit"):
+    if step == "goodbye" or _finished_before(event, call):
+        return [HANG_UP] if digit == "#" else []
+    match digit:
         case "1" if line.record:
             return [PAUSE]
         case "2" if line.record:
@@ -64,7 +71,7 @@ def finish(line: Line) -> list[Command]:
 
 def _finished_before(event: Event, call: Call) -> bool:
     return any(
-        other.type == event.type and other.payload.get("digit") == "#" and other.occurred_at < event.occurred_at
+        other.type == event.type and other.payload.get("digit") == "#" and order(other) < order(event)
         for other in call.events
     )
 

@@ -29,9 +29,7 @@ def _is_the_goodbye(call: Call) -> bool:
     texts have to end as had begun before # was pressed, and only the next one is the goodbye.
     """
     pressed = [
-        event.occurred_at
-        for event in call.events
-        if event.type == "call.dtmf.received" and event.payload.get("digit") == "#"
+        event for event in call.events if event.type == "call.dtmf.received" and event.payload.get("digit") == "#"
     ]
     if not pressed:
         return True

@@ -8,14 +8,14 @@ Source: developers.telnyx.com, Media streaming; the event type has no `call.` pr
 from typing import Any
 
 from hookline import Call, Command, Context, Event, receive
-from line import LINE, Line
+from line import LINE, RUNNING, Line, step_of
 
 
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if call.over or not line.stream_url:
+    if call.over or not line.stream_url or step_of(event) not in RUNNING:
         return []
-    failures_before = call.count("streaming.failed", before=event.occurred_at)
+    failures_before = call.count("streaming.failed", before=event)
     if failures_before < line.stream_retries:
         return [line.stream]
     if failures_before == line.stream_retries and line.forks:

@@ -82,10 +82,10 @@ class Call:
         """True once a hang-up has been told: no command can change this call any more."""
         return self.status == "ended"
 
-    def count(self, event_type: str, *, before: str | None = None) -> int:
-        """How many events of this type have been told; before: only those that occurred earlier than that moment."""
+    def count(self, event_type: str, *, before: Event | None = None) -> int:
+        """How many events of this type have been told; before: only those that come before that one in order."""
         return sum(
-            1 for event in self.events if event.type == event_type and (before is None or event.occurred_at < before)
+            1 for event in self.events if event.type == event_type and (before is None or order(event) < order(before))
         )
 
 
@@ -96,7 +96,12 @@ def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
         known = once.setdefault(event.id, event)
         if known != event:  # one id, two contents: never seen from Telnyx, and still one answer for every order
             once[event.id] = min(known, event, key=repr)
-    return tuple(sorted(once.values(), key=lambda event: (event.occurred_at, event.id)))
+    return tuple(sorted(once.values(), key=order))
+
+
+def order(event: Event) -> tuple[str, str]:
+    """Where an event stands among those of its call: by the moment it occurred, then by its id."""
+    return (event.occurred_at, event.id)
 
 
 def _told_by(event: Event, known: dict[str, Any]) -> dict[str, Any]:

@@ -20,19 +20,23 @@ and developers.telnyx.com, "Call commands".
 
 from __future__ import annotations  # 300 unions less to build at a cold start
 
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha1
 from typing import Literal
 from urllib.parse import quote
 
 from hookline import parameters as p
 from hookline.parameters import SECRET_PARAMS as SECRET_PARAMS
 
-_COMMAND_IDS = uuid.UUID("71805f70-4760-4273-b6cb-43ba1b6ea110")
+_COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 """The namespace of our command ids: change it and a redelivered event acts twice."""
 
+_VARIANT = {f"{digit:x}": f"{digit & 0x3 | 0x8:x}" for digit in range(16)}
+
 _HIDDEN = "(secret)"
+_LONGEST_SHOWN = 6000
+"""A spoken text is at most 5000 characters; what is longer is a file in base64, which no journal needs."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,6 +94,8 @@ def _redacted(name: str, value: object) -> object:
         return {key: _redacted(str(key), item) for key, item in value.items()}
     if isinstance(value, list):
         return [_redacted("", item) for item in value]
+    if isinstance(value, str) and len(value) > _LONGEST_SHOWN:
+        return f"({len(value)} characters)"
     return value
 
 
@@ -99,7 +105,10 @@ def command_id(event_id: str, action: str, ordinal: int = 0) -> str:
     ordinal: counts the commands of the same action for that event, from 0.
     The same arguments give the same id, for ever; Telnyx remembers it for 60 s per call.
     """
-    return str(uuid.uuid5(_COMMAND_IDS, f"{event_id}|{action}|{ordinal}"))
+    name = f"{event_id}|{action}|{ordinal}".encode()
+    digits = sha1(_COMMAND_IDS + name, usedforsecurity=False).hexdigest()
+    # What uuid.uuid5 makes of the namespace and the name (RFC 9562, version 5), in a third of its time.
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:32]}"
 
 
 def _command(action: str, arguments: dict[str, object]) -> Command:
@@ -650,7 +659,7 @@ def archive(recording: Mapping[str, object]) -> Command:
     """
     if not isinstance(recording, Mapping):
         raise ValueError(f"archive: recording must be a mapping, not a {type(recording).__name__}")  # noqa: TRY004
-    kept: dict[str, object] = {name: value for name in _KEPT if isinstance(value := recording.get(name), str)}
+    kept: dict[str, object] = {name: recording[name] for name in _KEPT if _text(recording.get(name), 512)}
     kept["recording_urls"] = _links(recording.get("recording_urls"))
     if public := _links(recording.get("public_recording_urls")):
         kept["public_recording_urls"] = public
@@ -660,4 +669,8 @@ def archive(recording: Mapping[str, object]) -> Command:
 def _links(urls: object) -> dict[str, str]:
     if not isinstance(urls, Mapping):
         return {}
-    return {name: url for name in ("mp3", "wav") if isinstance(url := urls.get(name), str) and url}
+    return {name: urls[name] for name in ("mp3", "wav") if _text(urls.get(name), 8192)}
+
+
+def _text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest

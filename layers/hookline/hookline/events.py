@@ -16,7 +16,7 @@ from hookline.errors import Unreadable
 
 UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
 
-_FIXED_WIDTH_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_FIXED_WIDTH_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _LONGEST_IDENTIFIER = 512
 
 
@@ -84,9 +84,12 @@ class Event:
 
 
 def identifier(value: object) -> str | None:
-    """An id as Telnyx writes them: 1 to 512 printable ASCII characters; anything else is no id (None)."""
+    """An id as Telnyx writes them: 1 to 512 printable ASCII characters; anything else is no id (None).
+
+    Neither are "." and "..": an id becomes part of a path.
+    """
     if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= _LONGEST_IDENTIFIER:
-        return value
+        return value if value.strip(".") else None
     return None
 
 
@@ -132,10 +135,10 @@ def fixed_width(moment: object) -> str:
     """
     if not isinstance(moment, str):
         return UNKNOWN_TIME
-    if _FIXED_WIDTH_TIME.fullmatch(moment):
-        return moment
     try:
         parsed = datetime.fromisoformat(moment)
+        if _FIXED_WIDTH_TIME.fullmatch(moment):
+            return moment
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=UTC)
         return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(len(UNKNOWN_TIME))

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 LISTED = frozenset({"call.initiated", "call.answered", "call.hangup"})
 """The events that put a call on the list of its day. Any one of them is enough."""
 
-LARGEST_BODY_BYTES = 350_000
-"""A DynamoDB item holds 400 KB (docs.aws.amazon.com, DynamoDB quotas); the rest is room for what was told."""
+LARGEST_BODY_BYTES = 64_000
+"""A DynamoDB item holds 400 KB and a page of a query 1 MB (docs.aws.amazon.com, DynamoDB quotas). Ordinary events are
+1 to 2 KB; a larger one must not push the history of its call to a second page."""
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 _TRANSCRIPT = "call.transcription"
@@ -61,10 +62,12 @@ class History(NamedTuple):
     """What the journal knows of an event's call when the event arrives.
 
     seen: this very event has been journalled before; events: all others of its call, in no promised order.
+    queued_at: UTC, when a command of this call was last put on the queue, "" if never.
     """
 
     seen: bool
     events: list[Event]
+    queued_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +105,15 @@ class Journal:
         """What is known of the event's call, in one consistent query of its own partition."""
         seen = False
         events = []
+        queued_at = ""
         for item in self._query(event.identity.partition, "EVENT#"):
             if item["event_id"]["S"] == event.id:
                 seen = True
             elif "body" in item:
                 events.append(read(item["body"]["S"].encode()))
-        return History(seen, events)
+            if "queued" in item:
+                queued_at = max(queued_at, item["queued"]["S"])
+        return History(seen, events, queued_at)
 
     def remember(
         self,
@@ -117,11 +123,12 @@ class Journal:
         kept_at: str | None = None,
         received_at: float,
         told: Sequence[Mapping[str, Any]] = (),
+        queued: float | None = None,
     ) -> bool:
         """Write the event down once, with what was told; False when it was there already.
 
         body: the envelope as received (digits blanked by the caller); None when it is kept elsewhere, at kept_at.
-        received_at: seconds since 1970 UTC.
+        received_at: seconds since 1970 UTC. queued: the same, when commands of this event went to the queue.
         """
         identity = event.identity
         spoken = event.type == _TRANSCRIPT
@@ -131,12 +138,14 @@ class Journal:
             "event_id": {"S": event.id},
             "event_type": {"S": event.type},
             "occurred_at": {"S": event.occurred_at},
-            "received_at": {"S": _moment(received_at)},
+            "received_at": {"S": moment(received_at)},
         }
         if body is not None:
             item["body"] = {"S": body}
         if kept_at is not None:
             item["kept_at"] = {"S": kept_at}
+        if queued is not None:
+            item["queued"] = {"S": moment(queued)}
         if told:
             item["told"] = {"S": _compact(told)}
         if identity.call_leg_id:
@@ -170,7 +179,7 @@ class Journal:
             "pk": {"S": identity.partition},
             "sk": {"S": f"{kind}#{name}"},
             "facts": {"S": _compact(facts)},
-            "occurred_at": {"S": _moment(at)},
+            "occurred_at": {"S": moment(at)},
         }
         for key in ("call_leg_id", "call_session_id", "call_control_id"):
             if value := getattr(identity, key):
@@ -251,7 +260,8 @@ class Journal:
             item["expires_at"] = {"N": str(int(since) + self._retention_seconds)}
 
 
-def _moment(seconds: float) -> str:
+def moment(seconds: float) -> str:
+    """Seconds since 1970 UTC as the journal writes them: texts that compare as the moments do."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hookline.aws import translated
 from hookline.commands import Command
-from hookline.errors import QueueUnavailable
+from hookline.errors import QueueUnavailable, Unreadable
 from hookline.events import Event, Identity
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LARGEST_QUARANTINED_BYTES = 600_000
 """A message holds 1 MiB (docs.aws.amazon.com, Amazon SQS quotas) and base64 adds a third."""
+
+LARGEST_COMMAND_BYTES = 900_000
+"""Of one queued command; SQS takes 1 MiB in one request, however many messages it holds."""
 
 _MESSAGES_A_REQUEST = 10
 
@@ -59,16 +62,20 @@ class Postponed:
 
     @classmethod
     def of(cls, message: str) -> "Postponed":
-        """What as_message wrote. Raises ValueError or KeyError for any other text: it goes to the dead-letter queue."""
-        read = json.loads(message)
-        return cls(
-            command=Command(**read["command"]),
-            command_id=read["command_id"],
-            expires_at=read["expires_at"],
-            event_id=read["event_id"],
-            event_type=read["event_type"],
-            identity=Identity(**read["identity"]),
-        )
+        """What as_message wrote, in this release or another. Raises Unreadable for any other text."""
+        try:
+            read = json.loads(message)
+            command, identity = read["command"], read["identity"]
+            return cls(
+                command=Command(command["action"], command["params"], command["call_control_id"]),
+                command_id=read["command_id"],
+                expires_at=float(read["expires_at"]),
+                event_id=read["event_id"],
+                event_type=read["event_type"],
+                identity=Identity(*(identity[name] for name in Identity._fields)),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unreadable("a message of the command queue holds no command") from error
 
 
 class Queues:
@@ -83,20 +90,29 @@ class Queues:
 
     def postpone(self, commands: Sequence[Postponed]) -> None:
         """Put commands on the command queue, in order: one group a call, the command id as deduplication id."""
-        for start in range(0, len(commands), _MESSAGES_A_REQUEST):
-            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+        entries: list[SendMessageBatchRequestEntryTypeDef] = []
+        size = 0
+        for number, postponed in enumerate(commands):
+            message = postponed.as_message()
+            if len(entries) == _MESSAGES_A_REQUEST or size + len(message) > LARGEST_COMMAND_BYTES:
+                self._put_in_order(entries)
+                entries, size = [], 0
+            size += len(message)
+            entries.append(
                 {
                     "Id": str(number),
-                    "MessageBody": postponed.as_message(),
+                    "MessageBody": message,
                     "MessageGroupId": _group(postponed),
                     "MessageDeduplicationId": postponed.command_id,
                 }
-                for number, postponed in enumerate(commands[start : start + _MESSAGES_A_REQUEST])
-            ]
-            with translated(QueueUnavailable, "SQS"):
-                answer = self._client.send_message_batch(QueueUrl=self._commands, Entries=entries)
-            if answer.get("Failed"):
-                raise QueueUnavailable("SQS did not take every command")
+            )
+        self._put_in_order(entries)
+
+    def _put_in_order(self, entries: "list[SendMessageBatchRequestEntryTypeDef]") -> None:
+        with translated(QueueUnavailable, "SQS"):
+            answer = self._client.send_message_batch(QueueUrl=self._commands, Entries=entries)
+        if answer.get("Failed"):
+            raise QueueUnavailable("SQS did not take every command")
 
     def pause(self, messages: Mapping[str, int]) -> None:
         """Let messages of the command queue, given by receipt handle, become visible again after so many seconds.

@@ -9,10 +9,13 @@ from hookline.call import Call
 from hookline.commands import Command, command_id
 from hookline.environment import Environment
 from hookline.events import Event
-from hookline.queues import Postponed
-from hookline.telnyx import OPTIONAL_ROUTING, Answer, Telnyx, Verdict
+from hookline.queues import LARGEST_COMMAND_BYTES, Postponed
+from hookline.telnyx import BAD_ROUTING, OPTIONAL_ROUTING, Answer, Telnyx, Verdict
+
+_NOT_SAID = Answer(Verdict.RETRY)
 
 QUEUED = "queued"
+EXPIRED = "expired"
 
 _ENDINGS = frozenset({"fork_stop", "hangup", "record_stop", "streaming_stop", "transcription_stop"})
 ENDINGS_LAST_LONGER = 10
@@ -21,7 +24,7 @@ ENDINGS_LAST_LONGER = 10
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A command and what became of it. result: a Verdict's value, or "queued" or "expired"."""
+    """A command and what became of it. result: a Verdict's value, QUEUED or EXPIRED."""
 
     command: Command
     command_id: str
@@ -51,31 +54,35 @@ def tell(
     Raises QueueUnavailable when what does not fit cannot be queued either; then the webhook is worth another delivery,
     and what has been said already will be said again under the same ids.
     """
+    began = time()
     ends = monotonic() + seconds
     told: list[Told] = []
     postponed: list[Postponed] = []
-    over = False
+    over: set[str | None] = set()
     for command, own_id in with_ids(event, commands):
-        address = command.call_control_id or event.call_control_id or call.call_control_id
+        placing = command.action == "dial"
+        address = None if placing else command.call_control_id or event.call_control_id or call.call_control_id
         if command.action == "archive":
             environment.queues.archive(event, command.params)
             told.append(Told(command, own_id, QUEUED))
-        elif address is None and command.action != "dial":
+        elif address is None and not placing:
             told.append(Told(command, own_id, Verdict.REFUSED.value))
-        elif over and command.call_control_id is None and command.action != "dial":
+        elif address in over:
             told.append(Told(command, own_id, Verdict.DONE.value))
-        elif postponed:
-            told.append(Told(command, own_id, QUEUED))
-            postponed.append(_later(environment, event, command, address, own_id))
         else:
-            answer = say(environment.telnyx, command, address or "", own_id, seconds=ends - monotonic())
+            answer = _NOT_SAID
+            if not postponed:
+                answer = say(environment.telnyx, command, address or "", own_id, seconds=ends - monotonic())
+            result = answer.verdict.value
             if answer.verdict in (Verdict.WAIT, Verdict.RETRY):
-                postponed.append(_later(environment, event, command, address, own_id))
-                told.append(Told(command, own_id, QUEUED, answer.status, answer.code, answer.milliseconds))
-            else:
-                over = over or answer.code == "90018"
-                result = answer.verdict.value
-                told.append(Told(command, own_id, result, answer.status, answer.code, answer.milliseconds))
+                later = _later(environment, event, command, address, own_id, began)
+                result = Verdict.REFUSED.value
+                if len(later.as_message()) <= LARGEST_COMMAND_BYTES:
+                    result = QUEUED
+                    postponed.append(later)
+            elif answer.code == "90018" and not placing:
+                over.add(address)
+            told.append(Told(command, own_id, result, answer.status, answer.code, answer.milliseconds))
     if postponed:
         environment.queues.postpone(postponed)
     return told
@@ -100,21 +107,30 @@ def say(telnyx: Telnyx, command: Command, call_control_id: str, own_id: str, *, 
     """
     ends = monotonic() + seconds
     answer = telnyx.tell(command, call_control_id=call_control_id, command_id=own_id, seconds=seconds)
-    if answer.verdict is not Verdict.REFUSED or not any(
-        name in pointer and name in command.params for pointer in answer.pointers for name in OPTIONAL_ROUTING
-    ):
+    if answer.verdict is not Verdict.REFUSED or not _may_be_the_routing(command, answer):
         return answer
     plain = replace(command, params={k: v for k, v in command.params.items() if k not in OPTIONAL_ROUTING})
     plain_id = command_id(own_id, command.action, 0)
     return telnyx.tell(plain, call_control_id=call_control_id, command_id=plain_id, seconds=ends - monotonic())
 
 
-def _later(environment: Environment, event: Event, command: Command, address: str | None, own_id: str) -> Postponed:
+def _may_be_the_routing(command: Command, answer: Answer) -> bool:
+    """Whether a refusal blames the routing, or blames nothing by name while there is routing to blame."""
+    if answer.status not in (400, 422) or not command.params.keys() & set(OPTIONAL_ROUTING):
+        return False
+    if answer.code == BAD_ROUTING or not answer.pointers:
+        return True
+    return any(name in pointer for pointer in answer.pointers for name in OPTIONAL_ROUTING)
+
+
+def _later(
+    environment: Environment, event: Event, command: Command, address: str | None, own_id: str, began: float
+) -> Postponed:
     age = environment.command_max_age_seconds * (ENDINGS_LAST_LONGER if command.action in _ENDINGS else 1)
     return Postponed(
         command=replace(command, call_control_id=address),
         command_id=own_id,
-        expires_at=time() + age,
+        expires_at=began + age,
         event_id=event.id,
         event_type=event.type,
         identity=event.identity,

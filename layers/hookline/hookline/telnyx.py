@@ -25,7 +25,8 @@ SHORTEST_TRY_SECONDS = 0.1
 """With less time than this left a command is not begun: its answer could not be waited for."""
 
 _LARGEST_ANSWER_BYTES = 1_000_000
-_THREADS = 4
+_THREADS = 32
+"""More than a warm process can leave behind hanging; a thread is only started when none is idle."""
 _EPOCH_ABOVE = 1_000_000
 
 
@@ -57,6 +58,9 @@ BY_CODE: Mapping[str, Verdict] = {
     "90043": Verdict.RETRY,  # channel limit of the connection
 }
 """The error codes that mean something else than "refused". Source: developers.telnyx.com, API errors."""
+
+BAD_ROUTING = "90057"
+"""A bad event type in webhook_urls."""
 
 OPTIONAL_ROUTING = ("webhook_urls", "webhook_retries_policies")
 """Parameters that a command can do without: where the answer points at one, the command is said again without it."""
@@ -106,7 +110,7 @@ class Telnyx:
             transport=transport,
             follow_redirects=False,
             trust_env=False,
-            limits=httpx.Limits(max_connections=_THREADS, keepalive_expiry=300),
+            limits=httpx.Limits(max_connections=None, keepalive_expiry=300),
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="telnyx")
 
@@ -149,7 +153,8 @@ class Telnyx:
 
     def _request(self, method: str, path: str, params: Mapping[str, str] | None, seconds: float) -> dict[str, Any]:
         try:
-            status, _, content = self._exchange(method, path, seconds, new_key=False, params=params)
+            ends = self._clock() + seconds
+            status, _, content = self._exchange(method, path, ends, new_key=False, params=params)
         except httpx.HTTPError as error:
             raise TelnyxUnavailable(type(error).__name__) from error
         if status < 300:
@@ -161,11 +166,13 @@ class Telnyx:
 
     def _try(self, method: str, path: str, body: bytes, seconds: float, *, new_key: bool) -> Answer:
         # httpx bounds each read, not their sum, and nothing bounds the look-up of a name. Waiting for another thread
-        # bounds all of it; a thread left behind ends by its own timeouts, and what it says late Telnyx has had already.
-        exchange = self._threads.submit(self._exchange, method, path, seconds, new_key=new_key, content=body)
+        # bounds all of it. A thread left behind ends by its own timeouts and no longer says anything: see in_time.
+        ends = self._clock() + seconds
+        exchange = self._threads.submit(self._exchange, method, path, ends, new_key=new_key, content=body)
         try:
             status, headers, content = exchange.result(timeout=seconds)
         except (httpx.HTTPError, TelnyxUnavailable, TimeoutError):
+            exchange.cancel()
             return Answer(Verdict.RETRY)
         if status < 300:
             return Answer(Verdict.TOLD, status)
@@ -174,12 +181,18 @@ class Telnyx:
         return Answer(_verdict(status, code), status, code, pointers, wait_seconds)
 
     def _exchange(
-        self, method: str, path: str, seconds: float, *, new_key: bool, **request: Any
+        self, method: str, path: str, ends: float, *, new_key: bool, **request: Any
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """One request and its whole answer, or an httpx.HTTPError; each step takes at most so many seconds."""
+        """One request and its whole answer, or an httpx.HTTPError. ends: on our clock; nothing is said after it."""
         headers = {"authorization": f"Bearer {self._api_key(new_key)}", "content-type": "application/json"}
-        ends = self._clock() + seconds
-        with self._http.stream(method, path, headers=headers, timeout=seconds, **request) as response:
+
+        def in_time(step: str, _: object) -> None:
+            # Lambda may have frozen us while the connection was made: by now the queue has the command.
+            if step == "http11.send_request_headers.started" and self._clock() > ends:
+                raise httpx.ConnectTimeout("connected too late")
+
+        request |= {"headers": headers, "timeout": max(0.001, ends - self._clock()), "extensions": {"trace": in_time}}
+        with self._http.stream(method, path, **request) as response:
             content = b""
             for chunk in response.iter_bytes():
                 content += chunk

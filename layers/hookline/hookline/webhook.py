@@ -18,7 +18,7 @@ from hookline.commands import Command
 from hookline.environment import Environment, environment
 from hookline.errors import SignatureRejected, Unavailable, Unreadable
 from hookline.events import Event, read
-from hookline.journal import LARGEST_BODY_BYTES
+from hookline.journal import LARGEST_BODY_BYTES, moment
 from hookline.queues import LARGEST_QUARANTINED_BYTES
 from hookline.routing import with_routing
 from hookline.signature import verify
@@ -31,6 +31,9 @@ RESERVE_SECONDS = 0.5
 """Of the deadline: what the way from and to Telnyx takes, one write to the journal, and one message to the queue."""
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
+
+_LAST_EPOCH = 1 << 53
+"""Milliseconds, far beyond any clock; a larger number is no moment."""
 
 COUNTED = {QUEUED: "CommandQueued", "refused": "CommandRefused"}
 """What may wake somebody, by the result of a command."""
@@ -95,7 +98,7 @@ def prove(request: Request, env: Environment) -> Proven:
     began = time.perf_counter()
     context = request.get("requestContext") if isinstance(request, dict) else None
     epoch = context.get("timeEpoch") if isinstance(context, dict) else None
-    if type(epoch) is not int:
+    if type(epoch) is not int or not 0 <= epoch < _LAST_EPOCH:
         raise SignatureRejected("the request has no requestContext.timeEpoch: it did not come through API Gateway")
     headers = request.get("headers")
     headers = headers if isinstance(headers, dict) else {}
@@ -121,14 +124,19 @@ def _answer(
     told: list[Told] = []
     acted_on = bool(commands)
     if decide and commands:
+        asked = time.perf_counter()
         history = env.journal.history(event)
+        journal_seconds = time.perf_counter() - asked
         if history.seen:
             return _respond(env, event, told, proven, repeated=True)
         call = Call.of([*history.events, event])
         commands = decide(event, call)
         if base_url := _base_url(env, request):
             commands = [with_routing(command, base_url) for command in commands]
-        told = tell(env, event, call, commands, seconds=_seconds_left(proven, context))
+        seconds = _seconds_left(proven, context, journal_seconds)
+        if history.queued_at and history.queued_at > moment(time.time() - env.command_max_age_seconds):
+            seconds = 0.0  # something of this call waits in the queue, or did just now: stay behind it
+        told = tell(env, event, call, commands, seconds=seconds)
     body = proven.body if acted_on or env.keep_digits else _without_digits(event, proven.body)
     new = _remember(env, event, body, proven.received_at, told)
     return _respond(env, event, told, proven, repeated=not new)
@@ -136,11 +144,19 @@ def _answer(
 
 def _remember(env: Environment, event: Event, body: bytes, received_at: float, told: Sequence[Told]) -> bool:
     facts = [one.as_fact() for one in told]
+    queued = any(one.result == QUEUED and one.command.action != "archive" for one in told)
     kept_at = None
     if len(body) > LARGEST_BODY_BYTES:
         kept_at = env.large_bodies.keep("oversize", hashlib.sha256(event.id.encode()).hexdigest(), body)
     text = body.decode() if kept_at is None else None
-    return env.journal.remember(event, body=text, kept_at=kept_at, received_at=received_at, told=facts)
+    return env.journal.remember(
+        event,
+        body=text,
+        kept_at=kept_at,
+        received_at=received_at,
+        told=facts,
+        queued=time.time() if queued else None,
+    )
 
 
 def _quarantine(env: Environment, proven: Proven, reason: str) -> dict[str, Any]:
@@ -194,8 +210,10 @@ def _base_url(env: Environment, request: Request) -> str | None:
     return env.webhook_base_url or (f"https://{domain_name}" if domain_name else None)
 
 
-def _seconds_left(proven: Proven, context: Context) -> float:
+def _seconds_left(proven: Proven, context: Context, journal_seconds: float) -> float:
     """How long Telnyx may be told things before the webhook must be answered.
+
+    journal_seconds: what the journal took to be read; on a slow day more is set aside for its write and the queue.
 
     A request that is older than its deadline, a sample or a replay, has nobody waiting for it: then the function's own
     time counts, less what the journal needs.
@@ -203,7 +221,7 @@ def _seconds_left(proven: Proven, context: Context) -> float:
     age = max(0.0, time.time() - proven.received_at)
     if age > DEADLINE_SECONDS:
         return context.get_remaining_time_in_millis() / 1000 - 2 * RESERVE_SECONDS
-    return DEADLINE_SECONDS - RESERVE_SECONDS - age
+    return DEADLINE_SECONDS - max(RESERVE_SECONDS, 3 * journal_seconds) - age
 
 
 def _raw_body(request: Request) -> bytes:
@@ -232,12 +250,16 @@ def _interim(event: Event) -> bool:
 
 
 def _without_digits(event: Event, body: bytes) -> bytes:
-    """The envelope with every keyed digit replaced by an x; other events are not touched."""
+    """The envelope with every keyed digit replaced by an x; other events are not touched.
+
+    It is written anew even when there seems to be no digit: a key that stands there twice is read once.
+    """
     key = KEYED.get(event.type)
-    if key is None or event.payload.get(key) is None:
+    if key is None:
         return body
     envelope = json.loads(body)
-    envelope["data"]["payload"][key] = "x" * len(str(event.payload[key]))
+    if event.payload.get(key) is not None:
+        envelope["data"]["payload"][key] = "x" * len(str(event.payload[key]))
     return _compact(envelope).encode()
 
 
