@@ -1,0 +1,467 @@
+"""The command `hookline`: what may be typed, and which exit code it gives. What it does stands in rooms of its own.
+
+Each room is imported when its command is run, so that `--help` is there at once.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hookline_local.problems import NOT_AS_IT_SHOULD_BE, TYPED_WRONG, Problem
+
+if TYPE_CHECKING:
+    from hookline_local.place import Place
+    from hookline_local.showing import Screen
+
+PROJECT = Path(__file__).parents[2]
+
+EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 something is not as it should be; 2 the command was typed wrong; "
+    "3 what it needs is not there."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    epilog=EXIT_CODES,
+)
+calls_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="The calls of a day.")
+recordings_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="The recordings that a stack keeps.")
+keys_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Keys that sign webhooks.")
+app.add_typer(calls_app, name="calls")
+app.add_typer(recordings_app, name="recordings")
+app.add_typer(keys_app, name="keys")
+
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output, and nothing else there.")]
+TemplatePath = Annotated[
+    Path, typer.Option("--template", help="The stack's template.", show_default="the project's template.yaml")
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the template; may be repeated."),
+]
+Built = Annotated[bool, typer.Option("--built", help="Run what `make build` has made, in .aws-sam/build.")]
+Url = Annotated[
+    str | None, typer.Option("--url", help="Any URL of a stack that runs here.", show_default="the newest that runs")
+]
+Stack = Annotated[
+    str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack, by its CloudFormation name.")
+]
+Profile = Annotated[str | None, typer.Option("--profile", help="AWS profile, with --stack.")]
+Region = Annotated[str | None, typer.Option("--region", help="AWS region, with --stack.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", metavar="BASE64", help="Private key to sign with.", show_default="the development key"),
+]
+
+DEFAULT_TEMPLATE = PROJECT / "template.yaml"
+SAVED_CALLS = PROJECT / "tests" / "calls"
+
+
+@app.callback()
+def hookline() -> None:
+    """A serverless voice backend for Telnyx, on this machine: no account, no Docker."""
+
+
+@app.command(epilog="Example: hookline serve --port 8080 --parameter LineGreeting='Good morning.'")
+def serve(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the webhooks and of Lambda's Invoke; 0 picks one.")
+    ] = 0,
+    telnyx_port: Annotated[int, typer.Option(min=0, max=65535, help="Of the stand-in for Telnyx; 0 picks one.")] = 0,
+    aws_port: Annotated[int, typer.Option(min=0, max=65535, help="Of moto; 0 picks one.")] = 0,
+    aws_endpoint: Annotated[
+        str | None, typer.Option(help="Another AWS than moto.", show_default="$AWS_ENDPOINT_URL", metavar="URL")
+    ] = None,
+    parameter: Parameters = None,
+    built: Built = False,
+    template: TemplatePath = DEFAULT_TEMPLATE,
+    speed: Annotated[float, typer.Option(min=0, help="Call seconds per second; 0: as fast as it can.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of everything that goes wrong on purpose.")] = 0,
+    logs: Annotated[bool, typer.Option("--logs", help="Show what the functions log.")] = False,
+    json: Json = False,
+) -> None:
+    """Run the whole stack here until Ctrl-C: webhooks, functions, queues, AWS (moto) and a stand-in for Telnyx.
+
+    Obeys TELNYX_PUBLIC_KEY (comma-separated base64), TELNYX_API_BASE_URL (another Telnyx than the stand-in),
+    TELNYX_API_KEY and AWS_ENDPOINT_URL. With --json one line says all URLs as soon as everything is ready.
+    """
+    import asyncio
+
+    from hookline_local.serving import Wishes, run
+
+    wishes = Wishes(
+        template=template,
+        port=port,
+        telnyx_port=telnyx_port,
+        aws_port=aws_port,
+        built=built,
+        aws_endpoint=aws_endpoint,
+        parameters=_parameters(parameter),
+        speed=speed,
+        seed=seed,
+        logs=logs,
+    )
+    if built:
+        _check_built(template)
+    asyncio.run(run(wishes, _screen(json)))
+
+
+@app.command(epilog="Example: hookline demo --json > demo.json")
+def demo(json: Json = False, template: TemplatePath = DEFAULT_TEMPLATE) -> None:
+    """Run one whole call, with no account anywhere, show it, and check that all is as it should be (else exit 1)."""
+    import asyncio
+
+    from hookline_local.demo import run
+
+    _exit(good=asyncio.run(run(template, _screen(json))))
+
+
+@app.command(epilog="Example: hookline call --keys '12#'")
+def call(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(help="A scenario: a file, or hello, card, impatient, storm.", show_default="keys from here"),
+    ] = None,
+    keys: Annotated[str | None, typer.Option(help="Press these, one a second, after the first sound.")] = None,
+    from_number: Annotated[str | None, typer.Option("--from", help="Who calls.")] = None,
+    to_number: Annotated[str | None, typer.Option("--to", help="Whom.")] = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Ring the stack that runs here, and show the call live, then its story.
+
+    Without a scenario and without --keys you are the caller: press keys on this terminal, h hangs up. From a pipe each
+    line holds keys, `say ...`, `wait 2` or `hangup`.
+    """
+    from hookline_local import deployed, running
+    from hookline_local.calling import run, scenario_content, steps_of_keys
+
+    if scenario and keys is not None:
+        raise Problem("a scenario and --keys: one of them, please", code=TYPED_WRONG)
+    content = scenario_content(scenario) if scenario else {"steps": steps_of_keys(keys or "")}
+    content |= {name: number for name, number in (("from", from_number), ("to", to_number)) if number}
+    stack = running.find(url)
+    place = deployed.find(url=stack.url)
+    _exit(good=run(stack, place, content, _screen(json), interactive=not scenario and keys is None))
+
+
+@app.command(epilog="Example: hookline trigger call.dtmf.received --set digit='#'")
+def trigger(
+    event: Annotated[str | None, typer.Argument(help="A sample: a file in events/, without .json.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change the event, e.g. digit=2; may be repeated."),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="Where to; without a path the event's own.", show_default="the stack that runs here"
+        ),
+    ] = None,
+    duplicate: Annotated[int, typer.Option(min=1, max=100, help="Deliver it so many times at once.")] = 1,
+    key: Key = None,
+    names: Annotated[bool, typer.Option("--list", help="Name all samples.")] = False,
+    json: Json = False,
+) -> None:
+    """Sign a sample event as Telnyx would, now, and post it. A line in, a line out; exit 1 unless answered 2xx."""
+    from hookline_local import running, samples
+
+    screen = _screen(json)
+    if names or event is None:
+        screen.document(samples.names())
+        for name in samples.names():
+            screen.say(name)
+        if not names:
+            raise Problem("which event?", "Name one of those above: hookline trigger call.answered", code=TYPED_WRONG)
+        return
+    from hookline_local.triggering import trigger as post
+
+    wanted, seed = samples.sample(event).now(samples.changes(changes or [])), samples.seed_of(key)
+    where = url or running.find().url
+    _exit(good=post(wanted, where, screen, copies=duplicate, seed=seed))
+
+
+@app.command(epilog="Example: hookline invoke call.answered --parameter LineGreeting='Good morning.'")
+def invoke(
+    event: Annotated[
+        str, typer.Argument(help="A sample's name, or a file: an API Gateway request, or a webhook's body.")
+    ],
+    function: Annotated[
+        str | None,
+        typer.Option(help="Logical id, folder or event type.", show_default="the one that the route leads to"),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change the event, e.g. digit=2; may be repeated."),
+    ] = None,
+    parameter: Parameters = None,
+    built: Built = False,
+    template: TemplatePath = DEFAULT_TEMPLATE,
+    logs: Annotated[bool, typer.Option("--logs", help="Show what it logs.")] = False,
+    json: Json = False,
+) -> None:
+    """Run one function with one request, without a server, and show its answer and what it would tell Telnyx."""
+    from hookline_local import samples
+    from hookline_local.invoking import run
+
+    if built:
+        _check_built(template)
+    request = None
+    if event in samples.names():
+        wanted = samples.sample(event)
+    elif Path(event).suffix or Path(event).exists() or event == "-":
+        wanted, request = samples.of_file(Path(event))
+    else:
+        wanted = samples.sample(event)
+    if changes:
+        request = None
+    if request is None:
+        # As if Telnyx had given up waiting: then the function takes its own time, and queues nothing for lack of it.
+        request = wanted.now(samples.changes(changes or []), renew=bool(changes)).request(age_seconds=10)
+    _exit(
+        good=run(
+            template,
+            request,
+            _screen(json),
+            function=function,
+            built=built,
+            parameters=_parameters(parameter),
+            logs=logs,
+        )
+    )
+
+
+@calls_app.callback(epilog="Example: hookline calls --day 2026-11-21 --stack hookline --json")
+def calls(
+    context: typer.Context,
+    day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="UTC.", show_default="today")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    url: Url = None,
+    stack: Stack = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """The calls of a day; `hookline calls show ID` tells all about one."""
+    if context.invoked_subcommand is not None:
+        return
+    from hookline_local.looking import list_calls, today
+
+    wanted = _day(day) or today()
+    list_calls(_place(url, stack, profile, region), wanted, limit, _screen(json))
+
+
+@calls_app.command("show", epilog="Example: hookline calls show 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --json")
+def calls_show(
+    any_id: Annotated[str, typer.Argument(metavar="ID", help="Call leg, session or control id.")],
+    url: Url = None,
+    stack: Stack = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """One call: its timeline with what was told, its state, transcript and recordings."""
+    from hookline_local.looking import show_call
+
+    show_call(_place(url, stack, profile, region), any_id, _screen(json))
+
+
+@recordings_app.command("verify", epilog="Example: hookline recordings verify --days 30 --stack hookline")
+def recordings_verify(
+    day: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day, UTC.", show_default="today")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="So many days, that one included.")] = 1,
+    read_all: Annotated[bool, typer.Option("--read-all", help="Read every object and compare its SHA-256.")] = False,
+    url: Url = None,
+    stack: Stack = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """Is every recording that was announced in the bucket, whole and unchanged? Exit 1 when one is not."""
+    from hookline_local.looking import today, verify_recordings
+
+    last_day = _day(day) or today()
+    place = _place(url, stack, profile, region)
+    _exit(good=verify_recordings(place, last_day, days, _screen(json), read_all=read_all))
+
+
+@app.command(epilog="Example: hookline tail --stack hookline --profile production")
+def tail(
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    url: Url = None,
+    stack: Stack = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """Every event as it arrives in the journal, until Ctrl-C. With --json a line each."""
+    from hookline_local.looking import tail as follow
+
+    follow(_place(url, stack, profile, region), _screen(json), every_seconds=every)
+
+
+@app.command(epilog="Example: hookline replay 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --stack hookline --save")
+def replay(
+    any_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Call leg, session or control id; or a saved call's file.")
+    ],
+    save: Annotated[bool, typer.Option("--save", help="Write it as a test case, for make test.")] = False,
+    folder: Annotated[Path, typer.Option("--into", help="Where to.", show_default="tests/calls")] = SAVED_CALLS,
+    url: Url = None,
+    stack: Stack = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """Feed a journalled call through today's decisions; exit 1 when they tell something else than was told then.
+
+    Given a saved call's file instead of an ID, with --save, it accepts what today's code tells and writes it there.
+    """
+    from hookline_local import replay as replaying
+
+    screen = _screen(json)
+    path = Path(any_id)
+    from_file = path.suffix == ".json"
+    if from_file:
+        case = replaying.saved(path)
+    else:
+        from hookline_local import looking
+
+        place = _place(url, stack, profile, region)
+        case = replaying.case_of(looking.read(place, any_id), place)
+    results = replaying.replay(case, replaying.decisions(case.line))
+    same = replaying.show(results, screen)
+    if save and from_file:
+        replaying.accept(case, results, path)
+        same = not any(one.fault for one in results)
+    elif save:
+        path = replaying.save(case, any_id, folder)
+    if save:
+        shown = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
+        typer.echo(f"Saved as {shown}. tests/test_saved_calls.py runs what is in tests/calls.", err=json)
+    _exit(good=same)
+
+
+@app.command(epilog="Example: hookline sign body.json; or: curl ... $(hookline sign --curl body.json)")
+def sign(
+    file: Annotated[Path, typer.Argument(help="The body, byte for byte; - is standard input.")],
+    timestamp: Annotated[str | None, typer.Option(help="Seconds since 1970.", show_default="now")] = None,
+    request: Annotated[
+        bool, typer.Option("--request", help="The whole API Gateway request, for sam local invoke.")
+    ] = False,
+    curl: Annotated[bool, typer.Option("--curl", help="As options of curl.")] = False,
+    key: Key = None,
+    json: Json = False,
+) -> None:
+    """Sign a webhook's body as Telnyx would: prints the two headers."""
+    import time
+    from json import dumps
+
+    from hookline_local import samples, signing
+
+    seed = samples.seed_of(key)
+    if request:
+        wanted, _ = samples.of_file(file)
+        typer.echo(dumps(wanted.request(seed=seed), indent=2, ensure_ascii=False))
+        return
+    headers = signing.sign(samples.read_bytes(file), timestamp or int(time.time()), seed)
+    if json:
+        typer.echo(dumps(headers))
+    else:
+        for name, value in headers.items():
+            typer.echo(f"-H {name}:{value}" if curl else f"{name}: {value}")
+
+
+@keys_app.command(
+    "new", epilog="Example: TELNYX_PUBLIC_KEY=$(hookline keys new --json | jq -r .public_key) hookline serve"
+)
+def keys_new(json: Json = False) -> None:
+    """Make a key pair: the public half goes where TELNYX_PUBLIC_KEY does, the private half signs with --key."""
+    from base64 import b64encode
+    from json import dumps
+
+    from nacl.signing import SigningKey
+
+    pair = SigningKey.generate()
+    facts = {"public_key": b64encode(bytes(pair.verify_key)).decode(), "private_key": b64encode(bytes(pair)).decode()}
+    if json:
+        typer.echo(dumps(facts))
+    else:
+        for name, value in facts.items():
+            typer.echo(f"{name.replace('_', ' '):12} {value}")
+
+
+def _check_built(template: Path) -> None:
+    from hookline_local.fit import check_built
+
+    check_built(template)
+
+
+def _screen(as_json: bool) -> "Screen":
+    from hookline_local.showing import Screen
+
+    return Screen(as_json=as_json)
+
+
+def _place(url: str | None, stack: str | None, profile: str | None, region: str | None) -> "Place":
+    from hookline_local import deployed
+
+    if stack is None and (profile or region):
+        raise Problem(
+            "--profile and --region go with --stack", "Name the deployed stack: --stack NAME.", code=TYPED_WRONG
+        )
+    if stack is not None and url is not None:
+        raise Problem("--stack and --url: one of them, please", code=TYPED_WRONG)
+    return deployed.find(stack=stack, profile=profile, region=region, url=url)
+
+
+def _parameters(given: list[str] | None) -> dict[str, str]:
+    found = {}
+    for one in given or []:
+        name, equals, value = one.partition("=")
+        if not (name and equals):
+            raise Problem(f"--parameter {one}: there is no =", "Say --parameter Name=Value.", code=TYPED_WRONG)
+        found[name] = value
+    return found
+
+
+def _day(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise Problem(f"--day {text} is no day", "Say it like 2026-11-21.", code=TYPED_WRONG) from error
+
+
+def _exit(*, good: bool) -> None:
+    raise typer.Exit(0 if good else NOT_AS_IT_SHOULD_BE)
+
+
+def main() -> int:
+    """The command. Returns the exit code, or raises SystemExit with it."""
+    try:
+        app()
+    except Problem as problem:
+        from hookline_local.showing import complain
+
+        complain(problem.text, problem.advice)
+        return problem.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has read enough; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

@@ -1,0 +1,187 @@
+"""`hookline calls`, `calls show`, `recordings verify` and `tail`: what a stack holds, and what arrives in it."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hookline.journal import CallRecord
+from hookline.recordings import Bucket
+from hookline_local import verify as verifying
+from hookline_local.deployed import reached
+from hookline_local.documents import call_document, call_facts
+from hookline_local.place import Place
+from hookline_local.problems import Problem
+from hookline_local.showing import Screen, remark, told_text
+
+FOLLOWED_AFTER_END = timedelta(minutes=5)
+"""What comes after a hang-up, such as the recording, comes within this."""
+
+
+WIDTH_FOR_BOTH_NUMBERS = 95
+"""Columns. An id is worth more than a number: it is what the next command wants."""
+
+
+def today() -> str:
+    """The journal's days are UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def read(place: Place, any_id: str) -> CallRecord:
+    """One call by any of its ids. Raises Problem when the journal does not know it."""
+    with reached(place):
+        record = place.journal.read(any_id)
+    if record is None:
+        raise Problem(
+            f"{place.name} knows no call {any_id}", "List the calls of a day with: hookline calls --day YYYY-MM-DD"
+        )
+    return record
+
+
+def list_calls(place: Place, day: str, limit: int, screen: Screen) -> None:
+    """The newest calls of a day, oldest first."""
+    with reached(place):
+        identities = place.journal.calls(day)
+        newest = identities[-limit:]
+        records = [
+            place.journal.read(one.call_leg_id or one.call_control_id or one.call_session_id or "") for one in newest
+        ]
+    calls = [call_facts(record.call, record) for record in records if record]
+    screen.document({"day": day, "calls": calls, "left_out": len(identities) - len(newest)})
+    if not calls:
+        screen.say(f"No calls on {day} (UTC).")
+        return
+    wide = screen.console.width >= WIDTH_FOR_BOTH_NUMBERS
+    header = ["began", "lasted", "status", "from", *(["to"] if wide else []), "call leg id"]
+    screen.rows(header, (_row(call, wide=wide) for call in calls))
+    if len(identities) > len(newest):
+        screen.say(f"{len(identities) - len(newest)} earlier ones are left out: --limit.", "dim")
+
+
+def _row(call: Mapping[str, Any], *, wide: bool) -> list[str]:
+    seconds = call["duration_seconds"]
+    return [
+        (call["started_at"] or call["answered_at"] or call["ended_at"] or "")[11:19],
+        f"{seconds:.0f} s" if seconds is not None else "",
+        call["status"],
+        call["from"] or "",
+        *([call["to"] or ""] if wide else []),
+        call["call_leg_id"] or call["call_control_id"] or call["call_session_id"] or "",
+    ]
+
+
+def show_call(place: Place, any_id: str, screen: Screen) -> None:
+    """Everything about one call."""
+    document = call_document(read(place, any_id))
+    screen.document(document)
+    screen.story(document)
+
+
+def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
+    """Whether all that was announced on these days is kept, whole; a line for each recording and transcript."""
+    last = date.fromisoformat(last_day)
+    wanted = verifying.days(last - timedelta(days=days - 1), last)
+    findings = []
+    bucket = Bucket(place.s3, place.bucket)
+    with reached(place):
+        for finding in verifying.verify(place.journal, bucket, wanted, read_all=read_all):
+            findings.append(finding)
+            screen.line(
+                (f"{finding.state:9} ", "green" if finding.good else "bold red"),
+                finding.key,
+            )
+            if not finding.good:
+                screen.fact("", f"{finding.detail} (call {finding.call_leg_id or 'unknown'})", width=8)
+    wrong = [finding for finding in findings if not finding.good]
+    screen.document(
+        {
+            "ok": not wrong,
+            "days": wanted,
+            "findings": [{**asdict(finding), "good": finding.good} for finding in findings],
+        }
+    )
+    if wrong:
+        screen.say(f"{len(wrong)} of {len(findings)} are not as they should be.", "bold red")
+    else:
+        screen.say(f"All {len(findings)} recordings and transcripts are whole." if findings else "There are none.")
+    return not wrong
+
+
+def tail(place: Place, screen: Screen, *, every_seconds: float, since: datetime | None = None) -> None:
+    """Every event as it arrives, until interrupted. JSON: a line each."""
+    screen.say(f"Waiting for events at {place.name}. Ctrl-C ends this.", "dim")
+    follow = Follow(place, since or datetime.now(UTC))
+    while True:
+        with reached(place):
+            for record, event in follow.news():
+                screen.row({"call_leg_id": record.identity.call_leg_id, **event})
+                _line(screen, record, event)
+        time.sleep(every_seconds)
+
+
+def _line(screen: Screen, record: CallRecord, event: dict[str, Any]) -> None:
+    told = ", ".join(told_text(one) for one in event["told"])
+    leg = (record.identity.call_leg_id or record.identity.call_session_id or "")[:8]
+    text = event.get("text") or remark(event)
+    screen.line(
+        (f"{event['occurred_at'][11:23]} ", "dim"),
+        (f"{leg} ", "dim"),
+        event["event_type"],
+        (f"  {text}" if text else "", "dim"),
+        (f"  told: {told}" if told else "", "green"),
+    )
+
+
+class Follow:
+    """Finds what is new in a journal by asking again: the calls of the day, of those the ones that may still change.
+
+    Works on any stack without touching it; it costs one small query a call that is under way.
+    """
+
+    def __init__(self, place: Place, since: datetime) -> None:
+        self._journal = place.journal
+        self._since = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self._seen: set[str] = set()
+        self._over: set[str] = set()
+
+    def news(self) -> Iterator[tuple[CallRecord, dict[str, Any]]]:
+        """The events that were not there the last time, those of a call in order."""
+        now = datetime.now(UTC)
+        days = {(now - FOLLOWED_AFTER_END).strftime("%Y-%m-%d"), now.strftime("%Y-%m-%d")}
+        for identity in [one for day in sorted(days) for one in self._journal.calls(day)]:
+            any_id = identity.call_leg_id or identity.call_control_id or identity.call_session_id
+            if any_id is None or any_id in self._over:
+                continue
+            record = self._journal.read(any_id)
+            if record is None:
+                continue
+            for event in self._new(record):
+                yield record, event
+            newest = max((entry.received_at for entry in record.entries), default="")
+            if record.call.over and newest < (now - FOLLOWED_AFTER_END).strftime("%Y-%m-%dT%H:%M:%S.%fZ"):
+                self._over.add(any_id)
+
+    def _new(self, record: CallRecord) -> list[dict[str, Any]]:
+        document = call_document(record)
+        found = []
+        for event in document["events"]:
+            if event["received_at"] >= self._since and event["id"] not in self._seen:
+                self._seen.add(event["id"])
+                found.append(event)
+        received = {entry.event_id: entry.received_at for entry in record.transcript}
+        for segment in document["transcript"]:
+            if received[segment["event_id"]] >= self._since and segment["event_id"] not in self._seen:
+                self._seen.add(segment["event_id"])
+                said = f"{segment['track'] or ''}: {segment['text']}".lstrip(": ")
+                found.append(
+                    {
+                        "id": segment["event_id"],
+                        "event_type": "call.transcription",
+                        "occurred_at": segment["at"],
+                        "received_at": received[segment["event_id"]],
+                        "told": [],
+                        "text": said,
+                    }
+                )
+        return sorted(found, key=lambda event: (event["occurred_at"], event["id"]))

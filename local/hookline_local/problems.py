@@ -1,0 +1,17 @@
+"""What keeps a command from being run, as whoever typed it wants to read it: what is wrong, and what to do next."""
+
+NOT_AS_IT_SHOULD_BE, TYPED_WRONG, NOT_THERE = 1, 2, 3
+"""Exit codes: something is not as it should be; the command was typed wrong; what it needs is not there."""
+
+
+class Problem(Exception):
+    """Ends the command with one sentence and no trace back.
+
+    advice: what to do next. code: the exit code.
+    """
+
+    def __init__(self, text: str, advice: str = "", *, code: int = NOT_THERE) -> None:
+        super().__init__(text)
+        self.text = text
+        self.advice = advice
+        self.code = code

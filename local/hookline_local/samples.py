@@ -1,0 +1,152 @@
+"""The sample events as something to name, change, sign and send. Their files are made by sample_events.py.
+
+A name is a file in events/ without its ending: `call.dtmf.received`, `quarantine/v1-body`.
+"""
+
+import json
+import time
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nacl.signing import SigningKey
+
+from hookline_local.problems import TYPED_WRONG, Problem
+from hookline_local.sample_events import EVENTS
+from hookline_local.signing import DEVELOPMENT_SEED, api_gateway_request, body_of, fresh
+
+
+class Sample(NamedTuple):
+    """path: the route that it was made for. content_type: of its body."""
+
+    name: str
+    body: bytes
+    path: str
+    content_type: str
+
+    @property
+    def event_type(self) -> str:
+        """As the body says; the sample's name when it says none."""
+        try:
+            found = json.loads(self.body)["data"]["event_type"]
+        except (ValueError, TypeError, KeyError):
+            return self.name
+        return found if isinstance(found, str) else self.name
+
+    def now(self, changes: Mapping[str, object] | None = None, *, renew: bool = True) -> "Sample":
+        """As if it happened just now, with these changes. renew: a new id and time; those for the quarantine have none.
+
+        Raises Problem when a change leads nowhere.
+        """
+        try:
+            return self._replace(body=fresh(self.body, now=time.time(), overrides=changes) if renew else self.body)
+        except ValueError as error:
+            if not changes:
+                return self
+            raise Problem(
+                str(error), "Paths look like this: --set digit=# or --set data.payload.digit=#", code=TYPED_WRONG
+            ) from error
+
+    def request(self, *, seed: bytes = DEVELOPMENT_SEED, age_seconds: float = 0.0) -> dict[str, Any]:
+        """As API Gateway would hand it to a function now, or would have so many seconds ago."""
+        return api_gateway_request(
+            self.body,
+            path=self.path,
+            time_epoch_ms=int((time.time() - age_seconds) * 1000),
+            seed=seed,
+            headers={"content-type": self.content_type},
+        )
+
+
+def names() -> list[str]:
+    """All samples there are."""
+    return sorted(
+        path.relative_to(EVENTS).with_suffix("").as_posix()
+        for path in EVENTS.rglob("*.json")
+        if "bodies" not in path.parts
+    )
+
+
+def sample(name: str) -> Sample:
+    """The sample of that name. Raises Problem, with names that are like it, when there is none."""
+    path = EVENTS / f"{name}.json"
+    if name not in names():
+        like = get_close_matches(name, names(), n=3, cutoff=0.4)
+        advice = f"Did you mean {' or '.join(like)}?" if like else "hookline trigger --list names them all."
+        raise Problem(f"there is no sample event {name}", advice, code=TYPED_WRONG)
+    return _of_request(name, json.loads(path.read_text(encoding="utf-8")))
+
+
+def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
+    """A file that holds an API Gateway request (given back as it is, too) or the plain body of a webhook.
+
+    Raises Problem when there is no such file.
+    """
+    content = read_bytes(path)
+    try:
+        request = json.loads(content)
+    except ValueError:
+        request = None
+    if isinstance(request, dict) and "requestContext" in request:
+        return _of_request(path.stem, request), request
+    event_type = Sample(path.stem, content, "", "").event_type
+    return Sample(path.stem, content, f"/webhooks/{event_type}", "application/json"), None
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file, or standard input for "-". Raises Problem when it cannot be read."""
+    if str(path) == "-":
+        import sys
+
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
+
+
+def _of_request(name: str, request: Mapping[str, Any]) -> Sample:
+    content_type = request.get("headers", {}).get("content-type", "application/json")
+    return Sample(name, body_of(request), request.get("rawPath", "/webhooks"), content_type)
+
+
+def changes(assignments: Iterable[str]) -> dict[str, object]:
+    """`digit=#` and `data.payload.digit=#` as {path: value}. A value that is JSON is that value; all else is text.
+
+    Raises Problem for one without "=".
+    """
+    found: dict[str, object] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not (path and equals):
+            raise Problem(f"--set {assignment}: there is no =", "Say --set path=value.", code=TYPED_WRONG)
+        if path.partition(".")[0] not in ("data", "meta"):
+            path = f"data.payload.{path}"
+        found[path] = _value(path, text)
+    return found
+
+
+def _value(path: str, text: str) -> object:
+    # A digit is text for Telnyx, also when it looks like a number.
+    if path.endswith((".digit", ".digits", ".from", ".to")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def seed_of(text: str | None) -> bytes:
+    """A private key as `hookline keys new` prints it, base64 of 32 bytes; None: the development key. Raises Problem."""
+    if text is None:
+        return DEVELOPMENT_SEED
+    try:
+        seed = b64decode(text, validate=True)
+        SigningKey(seed)
+    except ValueError as error:
+        raise Problem(
+            "--key is no private key: base64 of 32 bytes, please", "hookline keys new makes one.", code=TYPED_WRONG
+        ) from error
+    return seed

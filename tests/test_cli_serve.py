@@ -1,0 +1,326 @@
+"""`hookline serve`, and the commands that talk to a stack that runs: one stack for all tests here, as at a desk."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+class Desk:
+    """A machine on which somebody works: its environment, and the stacks that run there."""
+
+    def __init__(self, home: Path) -> None:
+        path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": path}
+        self.home = home
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hookline_local", *arguments],
+            env={**self.environment, **environment},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *arguments: str, **more: str) -> Any:
+        done = self.run(*arguments, "--json", **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def serve(self, *arguments: str, **environment: str) -> "Serving":
+        return Serving(self, arguments, environment)
+
+
+class Serving:
+    """`hookline serve --json`, from its one line to its end."""
+
+    def __init__(self, desk: Desk, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hookline_local", "serve", "--json", *arguments],
+            env={**desk.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self.ready: dict[str, Any] = json.loads(line) if line else {}
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        self._process.send_signal(number)
+        try:
+            stdout, stderr = self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
+            self._process.wait()
+        return self._process.returncode, stdout, stderr
+
+    def __enter__(self) -> "Serving":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.stop()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def children(self) -> list[str]:
+        listed = subprocess.run(["/bin/ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        return [line for line in listed.splitlines() if re.search(rf"child\.py {self._process.pid} ", line)]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def serving(desk: Desk) -> Iterator[Serving]:
+    with desk.serve("--speed", "20") as serving:
+        yield serving
+        assert serving.stop()[:2] == (0, "")
+
+
+@pytest.fixture(scope="module")
+def call(desk: Desk, serving: Serving) -> Any:
+    """One call that is over, as `hookline call --json` gave it."""
+    return desk.json("call", "hello")
+
+
+def test_one_line_says_all_urls_and_every_one_answers(serving: Serving) -> None:
+    import httpx
+
+    ready = serving.ready
+    assert ready["ready"] is True
+    assert httpx.get(ready["webhook_url"]).status_code == 404  # API Gateway's answer for a method without a route
+    assert httpx.get(f"{ready['telnyx_url']}/_standin").status_code == 200
+    assert httpx.get(f"{ready['telnyx_api_base_url']}/calls/x").status_code in (401, 404, 422)
+    assert httpx.get(f"{ready['aws_endpoint_url']}/moto-api/").status_code == 200
+    assert "CallAnsweredFunction" in ready["functions"]
+    assert any("not enforced" in sentence for sentence in ready["unsupported"])
+
+
+def test_a_call_goes_from_ring_to_kept_recording(call: Any) -> None:
+    assert call["ok"] is True
+    assert call["call"]["status"] == "ended"
+    types = [event["event_type"] for event in call["events"]]
+    assert types[0] == "call.initiated"
+    assert {"call.answered", "call.dtmf.received", "call.hangup", "call.recording.saved"} <= set(types)
+    assert len(call["recordings"]) == 1
+    assert len(call["recordings"][0]["sha256"]) == 64
+
+
+def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> None:
+    wanted = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
+    for kind in ("call_leg_id", "call_session_id", "call_control_id"):
+        assert desk.json("calls", "show", call["call"][kind]) == wanted
+
+
+def test_an_unknown_id_is_said_to_be_unknown(desk: Desk, serving: Serving) -> None:
+    done = desk.run("calls", "show", "nobody")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "knows no call nobody" in done.stderr
+    assert "hookline calls --day" in done.stderr
+
+
+def test_the_calls_of_today_are_listed(desk: Desk, call: Any) -> None:
+    listed = desk.json("calls", "--day", call["call"]["started_at"][:10])
+    assert call["call"]["call_leg_id"] in [one["call_leg_id"] for one in listed["calls"]]
+    assert desk.json("calls", "--day", "2001-01-01")["calls"] == []
+
+
+def test_a_call_is_shown_within_80_columns(desk: Desk, call: Any) -> None:
+    shown = desk.run("calls", "show", call["call"]["call_leg_id"], COLUMNS="80").stdout
+    listed = desk.run("calls", COLUMNS="80").stdout
+    assert max(map(len, (shown + listed).splitlines())) <= 80
+    assert call["call"]["call_leg_id"] in listed
+    assert "call.recording.saved" in shown
+
+
+def test_keys_and_words_from_a_pipe_are_pressed_and_said(desk: Desk, serving: Serving) -> None:
+    done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nsay Hello you\n#\n")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    digits = [e["payload"]["digit"] for e in document["events"] if e["event_type"] == "call.dtmf.received"]
+    assert digits == ["1", "2", "#"]
+    assert document["call"]["from"] == "+12025550177"
+    assert document["call"]["status"] == "ended"
+
+
+def test_a_stormy_call_ends_well_and_the_next_one_has_fair_weather(desk: Desk, serving: Serving) -> None:
+    import httpx
+
+    before = httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json()
+    document = desk.json("call", "storm")
+    assert document["call"]["status"] == "ended"
+    assert httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json() == before
+
+
+def test_a_triggered_event_is_journalled_once_however_often_it_comes(desk: Desk, serving: Serving) -> None:
+    leg = "7c1d1c1e-0000-11f1-9d3e-02420a0d7c68"
+    done = desk.run("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--duplicate", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("--> call.hangup") == 3
+    assert done.stdout.count("<-- 200") == 3
+    assert done.stdout.count("journalled before") == 2
+    events = desk.json("calls", "show", leg)["events"]
+    assert [event["event_type"] for event in events] == ["call.hangup"]
+
+
+def test_an_event_signed_with_a_stranger_s_key_is_refused(desk: Desk, serving: Serving) -> None:
+    pair = desk.json("keys", "new")
+    done = desk.run("trigger", "call.hangup", "--key", pair["private_key"])
+    assert done.returncode == 1
+    assert "<-- 401" in done.stdout
+
+
+def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "tail", "--json", "--every", "0.2"],
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as tail:
+        assert tail.stdout is not None
+        time.sleep(1.5)  # it shows what arrives after it has begun
+        leg = "8d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
+        desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
+        event = json.loads(tail.stdout.readline())
+        tail.send_signal(signal.SIGINT)
+    assert (event["call_leg_id"], event["event_type"]) == (leg, "call.hangup")
+    assert tail.returncode == 130
+
+
+def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
+    done = desk.run("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"same for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
+    (saved,) = tmp_path.glob("*.json")
+    assert call["call"]["from"] not in saved.read_text()
+
+
+def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: Serving) -> None:
+    """The journal is changed: then as now, what was told is what stands there."""
+    call = desk.json("call", "impatient")
+    dynamodb: Any = boto3.client(
+        "dynamodb",
+        endpoint_url=serving.ready["aws_endpoint_url"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    answered = next(event for event in call["events"] if event["event_type"] == "call.answered")
+    key = {
+        "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
+        "sk": {"S": f"EVENT#{answered['occurred_at']}#{answered['id']}"},
+    }
+    told = [one for one in answered["told"] if one["action"] != "speak"]
+    dynamodb.update_item(
+        TableName=serving.ready["table"],
+        Key=key,
+        UpdateExpression="SET told = :t",
+        ExpressionAttributeValues={":t": {"S": json.dumps(told)}},
+    )
+    done = desk.run("replay", call["call"]["call_leg_id"], "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["same"]) == (1, False)
+    (difference,) = document["differences"]
+    assert sorted(one["action"] for one in difference["then"]) == ["record_start", "transcription_start"]
+    assert sorted(one["action"] for one in difference["now"]) == ["record_start", "speak", "transcription_start"]
+
+
+def test_a_recording_that_was_overwritten_is_found(desk: Desk, serving: Serving) -> None:
+    assert desk.json("recordings", "verify", "--read-all")["ok"] is True
+    key = desk.json("call", "hello")["recordings"][0]["key"]
+    s3: Any = boto3.client(
+        "s3",
+        endpoint_url=serving.ready["aws_endpoint_url"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    s3.put_object(Bucket=serving.ready["bucket"], Key=key, Body=b"something else")
+    done = desk.run("recordings", "verify", "--json")
+    wrong = [(one["key"], one["state"]) for one in json.loads(done.stdout)["findings"] if not one["good"]]
+    assert (done.returncode, wrong) == (1, [(key, "short")])
+
+
+def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, call: Any) -> None:
+    aws = {
+        "AWS_ENDPOINT_URL": serving.ready["aws_endpoint_url"],
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    cloudformation: Any = boto3.client(
+        "cloudformation",
+        endpoint_url=aws["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    outputs = {"CallsTableName": serving.ready["table"], "RecordingsBucketName": serving.ready["bucket"]}
+    template = {
+        "Resources": {"AlarmTopic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    cloudformation.create_stack(StackName="deployed", TemplateBody=json.dumps(template))
+    leg = call["call"]["call_leg_id"]
+    found = desk.json("calls", "show", leg, "--stack", "deployed", "--region", "us-east-1", **aws)
+    assert found["call"] == call["call"]
+    done = desk.run("calls", "--stack", "nobody", "--region", "us-east-1", **aws)
+    assert done.returncode == 3
+    assert "nobody" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, serving: Serving) -> None:
+    """Another key, another Telnyx, another AWS: those of the environment."""
+    pair = desk.json("keys", "new")
+    url = "http://127.0.0.1:9/v2"  # nobody is there, and nobody is told anything
+    with desk.serve(
+        TELNYX_PUBLIC_KEY=f"{pair['public_key']}",
+        TELNYX_API_BASE_URL=url,
+        AWS_ENDPOINT_URL=serving.ready["aws_endpoint_url"],
+    ) as other:
+        assert other.ready["telnyx_api_base_url"] == url
+        assert other.ready["telnyx_url"] is None
+        assert other.ready["aws_endpoint_url"] == serving.ready["aws_endpoint_url"]
+        signed = ("--url", other.ready["url"], "--key", pair["private_key"])
+        done = desk.run("trigger", "call.hangup", *signed)
+        assert done.returncode == 0, done.stdout + done.stderr
+        refused = desk.run("call", "hello", "--url", other.ready["url"])
+        assert refused.returncode == 3
+        assert "uses another Telnyx" in refused.stderr
+        assert other.children()
+        status, stdout, _ = other.stop(signal.SIGINT)
+        assert (status, stdout, other.children()) == (0, "", [])
+    announced = [json.loads(path.read_text())["pid"] for path in desk.home.glob("hookline-*/*.json")]
+    assert announced == [serving.ready["pid"]]
+
+
+def test_a_stack_that_was_killed_is_no_longer_found_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
+    alone = Desk(tmp_path)
+    with alone.serve() as killed:
+        killed.stop(signal.SIGKILL)
+        ends = time.monotonic() + 10
+        while killed.children() and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert killed.children() == []
+    done = alone.run("calls")
+    assert done.returncode == 3
+    assert "no stack is running" in done.stderr
