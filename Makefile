@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test local lint format events lock build validate deploy clean
+.PHONY: help demo test soak measure local lint format events lock build validate deploy clean
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -40,6 +40,12 @@ demo: .venv/installed  ## run one whole call, no account needed, and show it
 
 test: .venv/installed .venv-sam/installed lint  ## lint, then run all tests, offline
 	.venv/bin/python -m pytest -n 2 --dist loadfile
+
+soak: .venv/installed  ## 10,000 webhooks, shuffled, doubled and hit by faults (a few minutes)
+	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/test_soak.py -s | grep deliveries
+
+measure: .venv/installed  ## memory and pace of the archiver, up to 500 MB (half a minute)
+	.venv/bin/python tests/measure_archiver.py
 
 local: .venv/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve

@@ -205,6 +205,15 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
     assert ("RecordingDurationDiffers" in capsys.readouterr().out) is differs
 
 
+def test_a_recording_that_was_paused_is_rightly_shorter(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.deliver("call.dtmf.received", digit="1")
+    stack.saved(seconds=60.0, recording_urls={"wav": stack.links.put("/a.wav", wav(10.0))})
+    assert stack.work() == []
+    (note,) = stack.notes()
+    assert (note["paused"], note["remarks"]) == (True, [])
+    assert "RecordingDurationDiffers" not in capsys.readouterr().out
+
+
 def test_pieces_without_a_length_are_whole_when_their_end_is_told(stack: Stack) -> None:
     sound = wav()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, chunked)})

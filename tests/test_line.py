@@ -129,8 +129,8 @@ def test_after_the_greeting_comes_the_audio_when_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("key", "commands"),
     [
-        ("1", [record_pause()]),
-        ("2", [record_resume()]),
+        ("1", [record_pause(), transcription_stop()]),
+        ("2", [record_resume(), FULL.transcription]),
         ("*", [playback_stop(client_state={"step": "listening"})]),
         (
             "#",

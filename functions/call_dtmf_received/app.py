@@ -1,8 +1,8 @@
 """call.dtmf.received: a key was pressed.
 
-1 pauses the recording, because a card number is about to be read out; 2 resumes it; * stops what is playing; # ends
-the recording, the transcription, the streaming or fork, and says goodbye; # once more hangs up without waiting for it.
-Every other key is somebody's own business.
+1 pauses the recording, because a card number is about to be read out, and the transcription with it, which would write
+the number down; 2 resumes both; * stops what is playing; # ends the recording, the transcription, the streaming or
+fork, and says goodbye; # once more hangs up without waiting for it. Every other key is somebody's own business.
 Source: developers.telnyx.com, Voice API webhooks (the key is `digit`).
 """
 
@@ -45,9 +45,9 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
         return [HANG_UP] if digit == "#" else []
     match digit:
         case "1" if line.record:
-            return [PAUSE]
+            return [PAUSE, STOP_TRANSCRIPTION] if line.transcribe else [PAUSE]
         case "2" if line.record:
-            return [RESUME]
+            return [RESUME, line.transcription] if line.transcribe else [RESUME]
         case "*":
             return [SILENCE]
         case "#":

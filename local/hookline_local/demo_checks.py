@@ -20,7 +20,7 @@ DUPLICATED, LATE, FORGED = "call.answered", "call.speak.started", "call.dtmf.rec
 TOLD = {
     "answer": 1,
     "record_start": 1,
-    "transcription_start": 1,
+    "transcription_start": 2,
     "streaming_start": 2,
     "speak": 2,
     "playback_start": 1,
@@ -28,7 +28,7 @@ TOLD = {
     "record_resume": 1,
     "playback_stop": 1,
     "record_stop": 1,
-    "transcription_stop": 1,
+    "transcription_stop": 2,
     "streaming_stop": 1,
     "hangup": 1,
 }

@@ -296,7 +296,8 @@ class Archive:
     ) -> dict[str, Any]:
         stated = wanted.stated_seconds
         channels = wanted.channels or ("dual" if audio.channels == 2 else "single")
-        remarks = list(_remarks(key, audio, stated, channels))
+        paused = _shorter(audio, stated) and self._paused(wanted)
+        remarks = list(_remarks(key, audio, None if paused else stated, channels))
         return {
             "bucket": self._bucket.name,
             "key": key,
@@ -309,6 +310,7 @@ class Archive:
             "sample_rate": audio.sample_rate,
             "duration_seconds": round(audio.duration_seconds, 3),
             "stated_seconds": None if stated is None else round(stated, 3),
+            "paused": paused,
             "started_at": wanted.started_at,
             "ended_at": wanted.ended_at,
             "recording_id": wanted.recording_id,
@@ -317,6 +319,13 @@ class Archive:
             "checks": {"length": length, "content": audio.format, "stored": "as sent"},
             "remarks": remarks,
         }
+
+    def _paused(self, wanted: Wanted) -> bool:
+        """Whether we have paused a recording of this call: then it is shorter than its times say, and rightly so."""
+        any_id = wanted.identity.call_leg_id or wanted.identity.call_control_id or wanted.identity.call_session_id
+        record = self._journal.read(any_id) if any_id else None
+        told = [one for entry in record.entries for one in entry.told] if record else []
+        return any(one["action"] == "record_pause" for one in told)
 
     def _delete(self, wanted: Wanted, notes: Iterable[Mapping[str, Any]]) -> None:
         """Have Telnyx delete its copy, if ours is beyond doubt. What has been deleted already is deleted."""
@@ -485,13 +494,21 @@ class Archive:
             self._count("RecordingRemarkable")
 
 
+def _bearable(stated: float) -> float:
+    return max(LARGE_DIFFERENCE_SECONDS, LARGE_DIFFERENCE * stated)
+
+
+def _shorter(audio: Audio, stated: float | None) -> bool:
+    return stated is not None and stated - audio.duration_seconds > _bearable(stated)
+
+
 def _remarks(key: str, audio: Audio, stated: float | None, channels: str) -> Iterable[str]:
     """What a person should know of a file that is whole and a recording nevertheless."""
     if audio.format != key.rpartition(".")[2]:
         yield f"it is {audio.format} under the name of another format"
     if stated is not None:
         difference = audio.duration_seconds - stated
-        if abs(difference) > max(LARGE_DIFFERENCE_SECONDS, LARGE_DIFFERENCE * stated):
+        if abs(difference) > _bearable(stated):
             yield f"it lasts {abs(difference):.1f} s {'longer' if difference > 0 else 'shorter'} than Telnyx says"
     if audio.missing_bytes:
         yield f"its own header announces {audio.missing_bytes} bytes more"

@@ -55,6 +55,10 @@ class Transcribing:
         return self.tracks in (track, "both")
 
 
+NODE = 0x00005E005301
+"""The hardware address in the ids of legs and sessions: one for documentation (RFC 7042), not this machine's own."""
+
+
 class Session:
     """Legs that belong together, their common clock, their history, their tasks."""
 
@@ -62,7 +66,7 @@ class Session:
         """number: which session of this exchange it is, from 1."""
         self.exchange = exchange
         self.number = number
-        self.id = str(uuid.uuid1())
+        self.id = str(uuid.uuid1(NODE))
         self.clock = CallClock(exchange.config.speed, grace_seconds=exchange.config.grace_seconds)
         self.legs: list[Leg] = []
         self.history: list[Occurrence] = []
@@ -137,7 +141,7 @@ class Leg:
         self.client_state = client_state
         self.caller_id_name = caller_id_name
         self.call_control_id = f"v3:{secrets.token_urlsafe(42)}"
-        self.call_leg_id = str(uuid.uuid1())
+        self.call_leg_id = str(uuid.uuid1(NODE))
         self.state: Literal["ringing", "answered", "ended"] = "ringing"
         self.answering = False
         """Has it been told to answer, and not yet done so?"""
