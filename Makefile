@@ -42,7 +42,7 @@ test: .venv/installed .venv-sam/installed lint  ## lint, then run all tests, off
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 soak: .venv/installed  ## 10,000 webhooks, shuffled, doubled and hit by faults (a few minutes)
-	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/test_soak.py -s | grep deliveries
+	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/test_soak.py -s | grep " deliveries of "
 
 measure: .venv/installed  ## memory and pace of the archiver, up to 500 MB (half a minute)
 	.venv/bin/python tests/measure_archiver.py
