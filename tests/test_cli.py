@@ -10,13 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from hookline.errors import SignatureRejected
 from hookline.events import Identity, read
 from hookline.journal import CallRecord, Entry
 from hookline.signature import public_keys, verify
 from hookline_local.documents import call_document
-from hookline_local.showing import told_text
+from hookline_local.showing import Screen, told_text
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 PROJECT = Path(__file__).parents[1]
@@ -113,7 +114,10 @@ def test_help_is_there_at_once(hookline: Hookline) -> None:
         (["serve", "--parameter", "LineRecord=perhaps"], 2, "LineRecord", "--parameter"),
         (["serve", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
         (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
+        (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere is no URL", "--aws-endpoint http"),
+        (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
         (["sign", "/no/such.json"], 2, "cannot be read", ""),
+        (["sign", "events/bodies/call.hangup.json", "--timestamp", "abc"], 2, "--timestamp", "--help"),
         (["serve", "--port", "100000"], 2, "--port", "--help"),
         (["no-such-command"], 2, "no-such-command", "--help"),
     ],
@@ -181,7 +185,7 @@ def test_invoke_shows_what_the_function_tells_telnyx(hookline: Hookline) -> None
     done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["function"]) == (0, "CallDtmfReceivedFunction")
-    assert [one["path"].rpartition("/")[2] for one in document["told"]] == ["record_resume"]
+    assert [one["path"].rpartition("/")[2] for one in document["told"]] == ["record_resume", "transcription_start"]
 
 
 def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
@@ -247,3 +251,55 @@ def test_colours_are_for_terminals_and_not_with_no_color(hookline: Hookline) -> 
     assert "\x1b[1;31m" in coloured
     assert "\x1b[1;31m" not in plain
     assert "\x1b[31m" not in plain
+
+
+@pytest.mark.parametrize("group", ["keys", "recordings"])
+def test_a_group_explains_itself_with_an_example(group: str, hookline: Hookline) -> None:
+    assert f"Example: hookline {group} " in hookline(group, "--help").stdout
+
+
+def test_serve_s_help_tells_how_to_make_the_stand_in_misbehave(hookline: Hookline) -> None:
+    said = " ".join(hookline("serve", "--help").stdout.split())
+    assert "/_standin/misbehave" in said
+    assert "curl" in said
+
+
+@pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"]], ids=lambda command: command[0])
+def test_a_template_that_is_not_understood_is_no_trace_back(
+    command: list[str], hookline: Hookline, tmp_path: Path
+) -> None:
+    text = (PROJECT / "template.yaml").read_text()
+    assert text.count("Queue: !GetAtt CommandQueue.Arn") == 1
+    template = tmp_path / "template.yaml"
+    template.write_text(text.replace("Queue: !GetAtt CommandQueue.Arn", "Queue: !GetAtt CommandQueue.NoSuch"))
+    done = hookline(*command, "--template", str(template))
+    assert done.returncode == 3
+    assert "GetAtt CommandQueue.NoSuch" in done.stderr
+    assert "template" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
+    for arguments in (["trigger", "--list"], ["trigger", "--list", "--json"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "hookline_local", *arguments]
+        done = subprocess.run(
+            command, env=hookline.environment, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_field_that_the_sample_does_not_have_is_said_to_be_new(hookline: Hookline) -> None:
+    done = hookline("invoke", "call.dtmf.received", "--set", "foo.bar=1", "--set", "digit=2", "--json")
+    assert done.returncode == 0
+    assert done.stderr == "hookline: the sample has no foo.bar; added\n"
+
+
+def test_a_key_of_s3_can_be_copied_from_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    key = f"recordings/2026/11/21/{'5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68' * 2}/dual.mp3"
+    screen = Screen(console=Console(width=80, highlight=False))
+    screen.recording({"key": key, "size": 1, "sha256": "0" * 64})
+    screen.whole(("whole ", "green"), key)
+    assert capsys.readouterr().out.count(key) == 2

@@ -365,3 +365,22 @@ Resources: {}
         load_template(path, parameters)
     assert "shown!" not in str(refused.value)
     assert load_template(path, {"Needed": "a", "Choice": "3", "Number": "9"}).parameters["Number"] == "9"
+
+
+def test_a_table_s_stream_is_named_as_a_source_that_is_not_emulated(tmp_path: Path) -> None:
+    path = small(
+        tmp_path,
+        """
+Resources:
+  Table: {Type: AWS::DynamoDB::Table, Properties: {StreamSpecification: {StreamViewType: NEW_IMAGE}}}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events: {Changed: {Type: DynamoDB, Properties: {Stream: !GetAtt Table.StreamArn, StartingPosition: LATEST}}}
+""",
+    )
+    template = load_template(path)
+    (source,) = template.event_sources("Function")
+    assert source.type == "DynamoDB"
+    assert "/stream/" in source.properties["Stream"]
+    assert not any("Changed" in sentence for sentence in template.unsupported)

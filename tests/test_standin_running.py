@@ -143,3 +143,26 @@ def test_thirty_calls_at_once_all_end() -> None:
         for leg in legs:
             telnyx.settle(leg)
         assert line.types.count("call.hangup") == 30
+
+
+def test_what_is_no_json_object_is_refused() -> None:
+    with line_and_telnyx(answers) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        call = f"calls/{leg.call_control_id}"
+        for where in ("misbehave", "far_ends", "calls", f"{call}/press", f"{call}/say", f"{call}/hangup"):
+            for body in (b"drop=1", b"[1]"):
+                refused = line.http.post(f"{telnyx.url}/_standin/{where}", content=body)
+                assert (refused.status_code, "JSON object" in refused.json()["error"]) == (422, True), where
+        assert line.http.post(f"{telnyx.url}/_standin/{call}/hangup").status_code == 200
+
+
+def test_the_person_can_be_told_to_hang_up_when_all_is_said() -> None:
+    with line_and_telnyx(answers) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        line.wait_for("call.answered")
+        call = f"{telnyx.url}/_standin/calls/{leg.call_control_id}"
+        line.http.post(f"{call}/press", json={"digits": "123"})
+        assert line.http.post(f"{call}/hangup", json={"after": -1}).status_code == 422
+        assert line.http.post(f"{call}/hangup", json={"after": 0}).json()["state"] == "answered"
+        line.wait_for("call.hangup")
+        line.wait_for("call.dtmf.received", 3)

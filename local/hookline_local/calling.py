@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -27,6 +28,8 @@ from hookline_local.watching import Watch, observation_of
 SCENARIOS = Path(__file__).with_name("scenarios")
 DIGITS = "0123456789ABCD*#"
 ARCHIVED_WITHIN_SECONDS = 15.0
+LISTENS_SECONDS = 5.0
+"""Call seconds between the caller's last key and hanging up: to hear what comes of it."""
 
 
 def scenario_file(name: str) -> Path:
@@ -63,11 +66,13 @@ def scenario_content(name: str) -> dict[str, Any]:
 
 
 def steps_of_keys(keys: str) -> list[dict[str, Any]]:
-    """One key a second, from when the first sound is heard. Raises Problem for what is no key."""
+    """One key a second, from when the first sound is heard, then hang up. Raises Problem for what is no key."""
     if wrong := [key for key in keys if key not in DIGITS]:
         raise Problem(f"--keys: {wrong[0]} is no key of a telephone", "Keys are 0-9, A-D, * and #.", code=TYPED_WRONG)
-    steps: list[dict[str, Any]] = [{"when": "call.speak.started", "after": 1.0, "press": keys[0]}] if keys else []
-    return steps + [{"after": 1.0, "press": key} for key in keys[1:]]
+    steps: list[dict[str, Any]] = [{"after": 1.0, "press": key} for key in keys]
+    steps.append({"after": LISTENS_SECONDS, "hangup": True})
+    steps[0]["when"] = "call.speak.started"
+    return steps
 
 
 class Phone:
@@ -86,8 +91,14 @@ class Phone:
     def say(self, leg_id: str, text: str) -> None:
         self._be(leg_id, "say", {"text": text})
 
-    def hang_up(self, leg_id: str) -> None:
-        self._be(leg_id, "hangup", {})
+    def hang_up(self, leg_id: str, *, after: float | None = None) -> None:
+        """At once; or so many call seconds after all has been pressed and said."""
+        self._be(leg_id, "hangup", {} if after is None else {"after": after})
+
+    def rings(self, leg_id: str) -> bool:
+        """Whether a call has neither been answered nor ended."""
+        (state,) = (leg["state"] for leg in self.session(leg_id)["legs"] if leg["call_leg_id"] == leg_id)
+        return state not in ("answered", "ended")
 
     def session(self, any_id: str) -> dict[str, Any]:
         return self._ask("GET", f"/calls/{any_id}")
@@ -166,16 +177,15 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
         )
     phone = Phone(running.telnyx_url)
     watch = _CallWatch(screen)
-    leg: dict[str, Any] = {}
-    with phone.weather(), phone.observing() as lines:
+    with phone.weather(), phone.observing() as lines, _terminated_as_interrupted():
         leg = phone.place(content)
         session_id = leg["call_session_id"]
         over = threading.Event()
-        waiter = threading.Thread(target=_wait, args=(running.telnyx_url, session_id, over), daemon=True)
-        waiter.start()
-        reading = threading.Thread(target=_each, args=(lines, watch, session_id), daemon=True)
-        reading.start()
         try:
+            waiter = threading.Thread(target=_wait, args=(running.telnyx_url, session_id, over), daemon=True)
+            waiter.start()
+            reading = threading.Thread(target=_each, args=(lines, watch, session_id), daemon=True)
+            reading.start()
             if interactive:
                 _keys(phone, leg["call_leg_id"], screen, over)
             over.wait()
@@ -183,6 +193,9 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
             screen.aside("hanging up")
             phone.hang_up(leg["call_leg_id"])
             over.wait(10)
+        except Problem:
+            phone.hang_up(leg["call_leg_id"])
+            raise
         time.sleep(0.1)  # the last line is on its way
         session = phone.session(session_id)
     _until_archived(place)
@@ -199,6 +212,20 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
     if watch.refused:
         screen.say(f"\nNot answered 200: {', '.join(watch.refused)}", "bold red")
     return good
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Within the block SIGTERM is what Ctrl-C is: whoever is on the phone hangs up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _each(lines: Iterator[str], watch: _CallWatch, session_id: str) -> None:
@@ -228,7 +255,10 @@ def _until_archived(place: Place) -> None:
 
 
 def _keys(phone: Phone, leg_id: str, screen: Screen, over: threading.Event) -> None:
-    """From a terminal each key as it is pressed; from a pipe a line each: keys, `say ...`, `hangup`, `wait 2`."""
+    """From a terminal each key as it is pressed; from a pipe a line each: keys, `say ...`, `hangup`, `wait 2`.
+
+    From a pipe nothing is pressed or said before somebody answers, and after the last line the caller hangs up.
+    """
     if sys.stdin.isatty():
         screen.say("Press keys (0-9, *, #); h hangs up.", "dim")
         with _unbuffered():
@@ -242,6 +272,8 @@ def _keys(phone: Phone, leg_id: str, screen: Screen, over: threading.Event) -> N
         return
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
+        if word not in ("", "wait", "hangup"):
+            _until_answered(phone, leg_id, over)
         if over.is_set():
             break
         if word == "say":
@@ -258,6 +290,13 @@ def _keys(phone: Phone, leg_id: str, screen: Screen, over: threading.Event) -> N
                 "A line holds keys, `say ...`, `wait 2` or `hangup`.",
                 code=TYPED_WRONG,
             )
+    _until_answered(phone, leg_id, over)
+    phone.hang_up(leg_id, after=LISTENS_SECONDS)
+
+
+def _until_answered(phone: Phone, leg_id: str, over: threading.Event) -> None:
+    while phone.rings(leg_id) and not over.wait(0.05):
+        pass
 
 
 def _seconds(text: str) -> float:

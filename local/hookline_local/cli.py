@@ -14,6 +14,7 @@ from hookline_local.problems import NOT_AS_IT_SHOULD_BE, TYPED_WRONG, Problem
 
 if TYPE_CHECKING:
     from hookline_local.place import Place
+    from hookline_local.samples import Sample
     from hookline_local.showing import Screen
 
 PROJECT = Path(__file__).parents[2]
@@ -32,8 +33,18 @@ app = typer.Typer(
     epilog=EXIT_CODES,
 )
 calls_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="The calls of a day.")
-recordings_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="The recordings that a stack keeps.")
-keys_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Keys that sign webhooks.")
+recordings_app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="The recordings that a stack keeps.",
+    epilog="Example: hookline recordings verify --days 30",
+)
+keys_app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Keys that sign webhooks.",
+    epilog="Example: hookline keys new --json",
+)
 app.add_typer(calls_app, name="calls")
 app.add_typer(recordings_app, name="recordings")
 app.add_typer(keys_app, name="keys")
@@ -91,6 +102,9 @@ def serve(
 
     Obeys TELNYX_PUBLIC_KEY (comma-separated base64), TELNYX_API_BASE_URL (another Telnyx than the stand-in),
     TELNYX_API_KEY and AWS_ENDPOINT_URL. With --json one line says all URLs as soon as everything is ready.
+
+    What the stand-in does wrong on purpose can be changed while it runs; GET shows all that there is:
+    curl -d '{"drop": 1}' TELNYX_URL/_standin/misbehave
     """
     import asyncio
 
@@ -138,14 +152,14 @@ def call(
     """Ring the stack that runs here, and show the call live, then its story.
 
     Without a scenario and without --keys you are the caller: press keys on this terminal, h hangs up. From a pipe each
-    line holds keys, `say ...`, `wait 2` or `hangup`.
+    line holds keys, `say ...`, `wait 2` or `hangup`. When there are no more keys, the caller hangs up.
     """
     from hookline_local import deployed, running
     from hookline_local.calling import run, scenario_content, steps_of_keys
 
     if scenario and keys is not None:
         raise Problem("a scenario and --keys: one of them, please", code=TYPED_WRONG)
-    content = scenario_content(scenario) if scenario else {"steps": steps_of_keys(keys or "")}
+    content = scenario_content(scenario) if scenario else {"steps": [] if keys is None else steps_of_keys(keys)}
     content |= {name: number for name, number in (("from", from_number), ("to", to_number)) if number}
     stack = running.find(url)
     place = deployed.find(url=stack.url)
@@ -183,7 +197,7 @@ def trigger(
         return
     from hookline_local.triggering import trigger as post
 
-    wanted, seed = samples.sample(event).now(samples.changes(changes or [])), samples.seed_of(key)
+    wanted, seed = _changed(samples.sample(event), changes), samples.seed_of(key)
     where = url or running.find().url
     _exit(good=post(wanted, where, screen, copies=duplicate, seed=seed))
 
@@ -224,7 +238,7 @@ def invoke(
         request = None
     if request is None:
         # As if Telnyx had given up waiting: then the function takes its own time, and queues nothing for lack of it.
-        request = wanted.now(samples.changes(changes or []), renew=bool(changes)).request(age_seconds=10)
+        request = (_changed(wanted, changes) if changes else wanted).request(age_seconds=10)
     _exit(
         good=run(
             template,
@@ -354,7 +368,7 @@ def replay(
 @app.command(epilog="Example: hookline sign body.json; or: curl ... $(hookline sign --curl body.json)")
 def sign(
     file: Annotated[Path, typer.Argument(help="The body, byte for byte; - is standard input.")],
-    timestamp: Annotated[str | None, typer.Option(help="Seconds since 1970.", show_default="now")] = None,
+    timestamp: Annotated[int | None, typer.Option(min=0, help="Seconds since 1970.", show_default="now")] = None,
     request: Annotated[
         bool, typer.Option("--request", help="The whole API Gateway request, for sam local invoke.")
     ] = False,
@@ -373,7 +387,7 @@ def sign(
         wanted, _ = samples.of_file(file)
         typer.echo(dumps(wanted.request(seed=seed), indent=2, ensure_ascii=False))
         return
-    headers = signing.sign(samples.read_bytes(file), timestamp or int(time.time()), seed)
+    headers = signing.sign(samples.read_bytes(file), int(time.time()) if timestamp is None else timestamp, seed)
     if json:
         typer.echo(dumps(headers))
     else:
@@ -434,6 +448,18 @@ def _parameters(given: list[str] | None) -> dict[str, str]:
     return found
 
 
+def _changed(sample: "Sample", assignments: list[str] | None) -> "Sample":
+    """As if it happened now, with these changes; a field that it did not have may be a slip, and is named."""
+    from hookline_local import samples
+    from hookline_local.showing import complain
+
+    changes = samples.changes(assignments or [])
+    changed = sample.now(changes)
+    for path in sample.lacks(changes):
+        complain(f"the sample has no {path}; added")
+    return changed
+
+
 def _day(text: str | None) -> str | None:
     if text is None:
         return None
@@ -461,7 +487,16 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read us has read enough; what is still buffered goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as end:
+        # Click and Rich make 1 of it, which here means that something is not as it should be.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unread()
+        raise
     return 0
+
+
+def _unread() -> int:
+    """Whoever read us has read enough: what is still buffered goes nowhere. The exit code is as of SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
+    return 141

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hookline_local.gateway import LoopbackServer, Receive, Response, Router, Scope, Send, read_body, reply
-from hookline_local.problems import TYPED_WRONG, Problem
-from hookline_local.resources import ParameterRefused
+from hookline_local.problems import TEMPLATE_ADVICE, TYPED_WRONG, Problem
+from hookline_local.resources import NotUnderstood, ParameterRefused
 from hookline_local.runtime import LogLine, UnknownFunctionError
 from hookline_local.showing import Screen
 from hookline_local.stack import Stack
@@ -84,6 +84,8 @@ async def _run(
             result = await stack.invoke(wanted, dict(request))
     except ParameterRefused as error:
         raise Problem(str(error), "Give it with --parameter Name=Value.", code=TYPED_WRONG) from error
+    except NotUnderstood as error:
+        raise Problem(f"the template is not understood: {error}", TEMPLATE_ADVICE) from error
     except FileNotFoundError as error:
         advice = "Build it first: make build" if built else "Name it with --template PATH."
         raise Problem(f"there is no {error.filename or template}", advice) from error

@@ -87,10 +87,7 @@ def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *,
     with reached(place):
         for finding in verifying.verify(place.journal, bucket, wanted, read_all=read_all):
             findings.append(finding)
-            screen.line(
-                (f"{finding.state:9} ", "green" if finding.good else "bold red"),
-                finding.key,
-            )
+            screen.whole((f"{finding.state:9} ", "green" if finding.good else "bold red"), finding.key)
             if not finding.good:
                 screen.fact("", f"{finding.detail} (call {finding.call_leg_id or 'unknown'})", width=8)
     wrong = [finding for finding in findings if not finding.good]

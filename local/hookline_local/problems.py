@@ -3,6 +3,9 @@
 NOT_AS_IT_SHOULD_BE, TYPED_WRONG, NOT_THERE = 1, 2, 3
 """Exit codes: something is not as it should be; the command was typed wrong; what it needs is not there."""
 
+TEMPLATE_ADVICE = "Write that part of the template another way; make validate says whether AWS would take it."
+"""What to do about a template that is not understood here."""
+
 
 class Problem(Exception):
     """Ends the command with one sentence and no trace back.

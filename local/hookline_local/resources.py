@@ -383,6 +383,7 @@ class Template:
         kind = self.source["Resources"][logical_id]["Type"]
         known = {
             ("AWS::DynamoDB::Table", "Arn"): f"arn:aws:dynamodb:{here}:table/{name}",
+            ("AWS::DynamoDB::Table", "StreamArn"): f"arn:aws:dynamodb:{here}:table/{name}/stream/local",
             ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{here}:log-group:{name}:*",
             ("AWS::S3::Bucket", "Arn"): f"arn:aws:s3:::{name}",
             ("AWS::SNS::Topic", "Arn"): f"arn:aws:sns:{here}:{name}",

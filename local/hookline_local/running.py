@@ -73,7 +73,7 @@ def all_running() -> list[Running]:
             running = Running(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
-        if _lives(running.pid):
+        if lives(running.pid):
             found.append((when, running))
         else:
             path.unlink(missing_ok=True)
@@ -94,7 +94,8 @@ def find(url: str | None = None) -> Running:
     raise Problem(f"no stack is running at {url}", f"Running are: {known}" if known else START_ONE)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether there is a process of this id."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

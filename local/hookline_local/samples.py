@@ -49,6 +49,14 @@ class Sample(NamedTuple):
                 str(error), "Paths look like this: --set digit=# or --set data.payload.digit=#", code=TYPED_WRONG
             ) from error
 
+    def lacks(self, changes: Mapping[str, object]) -> list[str]:
+        """Of the paths of these changes those that the body does not have, as they are typed."""
+        try:
+            event = json.loads(self.body)
+        except ValueError:
+            return []
+        return [path.removeprefix("data.payload.") for path in changes if not _has(event, path)]
+
     def request(self, *, seed: bytes = DEVELOPMENT_SEED, age_seconds: float = 0.0) -> dict[str, Any]:
         """As API Gateway would hand it to a function now, or would have so many seconds ago."""
         return api_gateway_request(
@@ -126,6 +134,14 @@ def changes(assignments: Iterable[str]) -> dict[str, object]:
             path = f"data.payload.{path}"
         found[path] = _value(path, text)
     return found
+
+
+def _has(content: Any, path: str) -> bool:
+    for name in path.split("."):
+        if not (isinstance(content, dict) and name in content):
+            return False
+        content = content[name]
+    return True
 
 
 def _value(path: str, text: str) -> object:

@@ -11,12 +11,15 @@ import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from hookline_local.aws import AwsDidNotStartError
 from hookline_local.gateway import Exchange
 from hookline_local.place import Place
-from hookline_local.problems import TYPED_WRONG, Problem
-from hookline_local.resources import ParameterRefused
+from hookline_local.problems import TEMPLATE_ADVICE, TYPED_WRONG, Problem
+from hookline_local.resources import NotUnderstood, ParameterRefused
 from hookline_local.running import HIDDEN, Running, announced
 from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
@@ -48,8 +51,13 @@ class Wishes:
         return os.environ.get("TELNYX_API_BASE_URL", "").rstrip("/") or None
 
     def aws(self) -> str | None:
-        """--aws-endpoint, else AWS_ENDPOINT_URL: another AWS than moto."""
-        return self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL") or None
+        """--aws-endpoint, else AWS_ENDPOINT_URL: another AWS than moto. Raises Problem for what is no URL."""
+        url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL") or None
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise Problem(
+                f"{url} is no URL", "Say --aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL.", code=TYPED_WRONG
+            )
+        return url
 
 
 async def run(wishes: Wishes, screen: Screen) -> None:
@@ -97,6 +105,10 @@ async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> Non
             await closing.enter_async_context(stack)
         except ParameterRefused as error:
             raise Problem(str(error), "Give it with --parameter Name=Value.", code=TYPED_WRONG) from error
+        except NotUnderstood as error:
+            raise Problem(f"the template is not understood: {error}", TEMPLATE_ADVICE) from error
+        except (BotoCoreError, ClientError) as error:
+            raise Problem(f"AWS cannot be used: {error}", "Does AWS_ENDPOINT_URL or --aws-endpoint answer?") from error
         except AwsDidNotStartError as error:
             raise Problem(
                 f"moto did not start: {_last_line(error)}", "Is --aws-port taken? 0 picks a free one."
@@ -155,7 +167,13 @@ def _ready(screen: Screen, stack: Stack, running: Running, wishes: Wishes) -> No
     facts = asdict(running)
     facts.pop("parameters")
     screen.row(
-        {"ready": True, **facts, "functions": list(stack.template.functions()), "unsupported": stack.unsupported}
+        {
+            "ready": True,
+            **facts,
+            "seed": wishes.seed,
+            "functions": list(stack.template.functions()),
+            "unsupported": stack.unsupported,
+        }
     )
     screen.heading("Not emulated here")
     for sentence in stack.unsupported:

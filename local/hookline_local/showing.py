@@ -53,6 +53,10 @@ class Screen:
         """Exactly one line: what does not fit is cut off with an ellipsis."""
         self.console.print(Text.assemble(*parts), no_wrap=True, overflow="ellipsis", crop=True)
 
+    def whole(self, *parts: tuple[str, str] | str | Text) -> None:
+        """One line to be copied from: neither cut off nor broken, however narrow the terminal."""
+        self.console.print(Text.assemble(*parts), soft_wrap=True)
+
     def comes(self, event_type: str, *, key: str, when: str = "", note: str = "") -> None:
         """A webhook is on its way in. key: tells deliveries apart, for `goes`."""
         self._in_flight.append(key)
@@ -146,9 +150,9 @@ class Screen:
             return
         seconds = f", {recording['duration_seconds']:.1f} s" if recording.get("duration_seconds") is not None else ""
         kind = " ".join(str(recording[key]) for key in ("channels", "format") if recording.get(key))
+        self.whole(("  key     ", "dim"), " ", recording["key"])
         self.facts(
             (
-                ("key", recording["key"]),
                 ("size", f"{recording['size']:,} bytes ({kind}{seconds})"),
                 ("sha256", recording["sha256"]),
             ),

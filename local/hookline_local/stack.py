@@ -19,6 +19,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import json
+import os
 import platform
 import re
 import shutil
@@ -39,6 +40,7 @@ from hookline_local.event_sources import QueuePoller, QueueSource, ScheduleSourc
 from hookline_local.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
 from hookline_local.lambda_api import PREFIX, LambdaApi
 from hookline_local.resources import EventSource, Layer, Template, create_resources, load_template
+from hookline_local.running import lives
 from hookline_local.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
@@ -51,6 +53,9 @@ API_KEY = "KEY_of_the_local_stack"
 # Our own moto says when a message has been sent; any other endpoint has to be asked.
 _OWN_INTERVAL_SECONDS = 1.0
 _FOREIGN_INTERVAL_SECONDS = 0.2
+
+_SCRATCH = "hookline-stack-"
+"""What the name of a stack's folder for as long as it runs begins with; its process id comes next."""
 
 _FUNCTION_PROPERTIES_WITHOUT_EFFECT = {
     "AutoPublishAlias": "there are no versions and aliases",
@@ -178,7 +183,8 @@ class Stack:
         self.runtime.set(**variables)
 
     async def _start(self) -> None:
-        scratch = Path(tempfile.mkdtemp(prefix="hookline-"))
+        _sweep()
+        scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
         self._closing.callback(shutil.rmtree, scratch, ignore_errors=True)
         server = LoopbackServer(self._port)
         self._closing.push_async_callback(server.stop)
@@ -376,6 +382,15 @@ class Stack:
             for key, instead in _API_PROPERTIES_WITHOUT_EFFECT.items():
                 if key in properties:
                     yield f"{api}: its {key} has no effect here: {instead}."
+
+
+def _sweep() -> None:
+    """Remove what stacks of this user have left behind that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
+        pid = path.name.removeprefix(_SCRATCH).partition("-")[0]
+        with contextlib.suppress(FileNotFoundError):  # another stack, which starts too, was quicker
+            if pid.isdecimal() and path.lstat().st_uid == os.getuid() and not lives(int(pid)):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _requirements_of(layer: Layer) -> Path | None:

@@ -5,7 +5,9 @@ Not Telnyx's, so without authorisation; they are for loopback only.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import asdict
 from typing import Any
 
@@ -29,17 +31,18 @@ class Control:
         """closing: set when the stand-in stops."""
         self._exchange = exchange
         self._closing = closing
+        self._busy: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)  # presses and says, by call_leg_id
 
     def routes(self) -> list[Route]:
         """All of them."""
         return [
             Route("/_standin", self.state, methods=["GET"]),
-            Route("/_standin/misbehave", self.misbehave, methods=["GET", "POST"]),
-            Route("/_standin/far_ends", self.far_ends, methods=["POST"]),
-            Route("/_standin/calls", self.calls, methods=["GET", "POST"]),
-            Route("/_standin/calls/{id:path}/press", self.press, methods=["POST"]),
-            Route("/_standin/calls/{id:path}/say", self.say, methods=["POST"]),
-            Route("/_standin/calls/{id:path}/hangup", self.hangup, methods=["POST"]),
+            Route("/_standin/misbehave", _refusing(self.misbehave), methods=["GET", "POST"]),
+            Route("/_standin/far_ends", _refusing(self.far_ends), methods=["POST"]),
+            Route("/_standin/calls", _refusing(self.calls), methods=["GET", "POST"]),
+            Route("/_standin/calls/{id:path}/press", _refusing(self.press), methods=["POST"]),
+            Route("/_standin/calls/{id:path}/say", _refusing(self.say), methods=["POST"]),
+            Route("/_standin/calls/{id:path}/hangup", _refusing(self.hangup), methods=["POST"]),
             Route("/_standin/calls/{id:path}", self.call, methods=["GET"]),
             Route("/_standin/deliveries", self.deliveries, methods=["GET"]),
             Route("/_standin/commands", self.commands, methods=["GET"]),
@@ -101,18 +104,34 @@ class Control:
         digits = str((await _body(request)).get("digits", ""))
         if not digits or any(digit not in "0123456789ABCD*#" for digit in digits):
             return _refused("digits: 0-9, A-D, * and #, please")
-        return self._be(request, lambda leg: leg.spawn(press(leg, digits)))
+        return self._be(request, lambda leg: self._do(leg, press(leg, digits)))
 
     async def say(self, request: Request) -> Response:
         """POST {"text": "..."}."""
         text = (await _body(request)).get("text")
         if not isinstance(text, str) or not text:
             return _refused("text: what to say, please")
-        return self._be(request, lambda leg: leg.spawn(leg.says(text)))
+        return self._be(request, lambda leg: self._do(leg, leg.says(text)))
 
     async def hangup(self, request: Request) -> Response:
-        """POST."""
-        return self._be(request, Leg.hangs_up)
+        """POST: now. POST {"after": 2}: so many call seconds after all has been pressed and said."""
+        after = (await _body(request)).get("after")
+        if after is None:
+            return self._be(request, Leg.hangs_up)
+        if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after < math.inf:
+            return _refused("after: call seconds, please")
+        return self._be(request, lambda leg: leg.spawn(self._hang_up(leg, after)))
+
+    def _do(self, leg: Leg, work: Coroutine[Any, Any, None]) -> None:
+        task, busy = leg.spawn(work), self._busy[leg.call_leg_id]
+        busy.add(task)
+        task.add_done_callback(busy.discard)
+
+    async def _hang_up(self, leg: Leg, after: float) -> None:
+        while busy := self._busy[leg.call_leg_id]:
+            await asyncio.wait(busy)
+        await leg.clock.sleep(after)
+        leg.hangs_up()
 
     def _be(self, request: Request, act: Callable[[Leg], object]) -> Response:
         session = self._exchange.find(request.path_params["id"])
@@ -159,12 +178,32 @@ class Control:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
+class _NoObject(ValueError):
+    """The body of a request is something else than a JSON object."""
+
+
 async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent, empty when nothing was. Raises _NoObject."""
+    sent = await request.body()
     try:
-        content = await request.json()
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        content = json.loads(sent) if sent else {}
+    except ValueError as error:
+        raise _NoObject("the body is no JSON object") from error
+    if not isinstance(content, dict):
+        raise _NoObject("the body is no JSON object")
+    return content
+
+
+def _refusing(handler: Handler) -> Handler:
+    """The same, with 422 for a body that cannot be read."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except _NoObject as error:
+            return _refused(str(error))
+
+    return handle
 
 
 def _refused(why: str, *, status: int = 422) -> Response:
