@@ -77,6 +77,9 @@ class _Server(uvicorn.Server):
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+        for connection in list(self.server_state.connections):  # of those who were kept hanging
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 class Telnyx:
