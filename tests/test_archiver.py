@@ -205,6 +205,63 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
     assert ("RecordingDurationDiffers" in capsys.readouterr().out) is differs
 
 
+@pytest.mark.parametrize("what", ["gone", "overwritten"])
+def test_telnyxs_copy_is_not_deleted_while_ours_is_not_what_was_noted(deleting: Stack, what: str) -> None:
+    stack, key = deleting, f"{FOLDER}/{RECORDING}.wav"
+    link = stack.links.put("/a.wav", wav())
+    stack.links.records[RECORDING] = {"id": RECORDING, "call_leg_id": LEG, "download_urls": {"wav": link}}
+    stack.saved(recording_urls={"wav": link})
+    stack.links.api_status = 500
+    (message,) = stack.waiting()
+    run(message)
+    if what == "gone":
+        stack.s3.delete_object(Bucket=stack.bucket, Key=key)
+    else:
+        stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"junk")
+    stack.links.api_status = 200
+    stays = run(message)["batchItemFailures"]
+    if what == "gone":
+        again = stack.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()
+        assert (stays, again) == ([], wav()), "copied again"
+    else:
+        assert stays
+        assert RECORDING in stack.links.records, "the only copy there is"
+        assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+
+
+def run(message: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = handler("recording_archiver")({"Records": [message]}, Clock(900_000))
+    return answer
+
+
+@pytest.mark.parametrize("host", ["a..telnyx.com", "a" * 64 + ".telnyx.com"])
+def test_a_link_whose_host_is_no_name_does_not_keep_the_other_from_being_kept(stack: Stack, host: str) -> None:
+    stack.saved(recording_urls={"mp3": f"https://{host}/a.mp3", "wav": stack.links.put("/a.wav", wav())})
+    assert len(stack.work()) == 1
+    assert [note["format"] for note in stack.notes()] == ["wav"]
+
+
+def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_kept(stack: Stack) -> None:
+    for number, start in (("1", "00.000000"), ("2", "01.500000")):
+        stack.links.records[number] = {
+            "id": number,
+            "call_leg_id": LEG,
+            "recording_started_at": f"2026-11-21T09:00:{start}Z",
+            "created_at": f"2026-11-21T09:01:0{number}Z",
+            "download_urls": {"wav": stack.links.put(f"/{number}.wav", wav(float(number)))},
+        }
+    dead = stack.links.put("/dead.wav", wav(1.0), *[status(403)] * 9)
+    stack.saved(seconds=1.0, recording_id=None, recording_urls={"wav": dead})
+    assert stack.work() == []
+    assert list(stack.objects().values()) == [wav(1.0)]
+
+
+def test_a_recording_in_which_nothing_was_said_has_an_empty_transcript(stack: Stack) -> None:
+    stack.deliver("call.recording.transcription.saved", transcription_text="")
+    assert stack.work() == []
+    assert stack.notes("RECORDING_TEXT")[0]["size"] == 0
+
+
 def test_a_recording_that_was_paused_is_rightly_shorter(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.deliver("call.dtmf.received", digit="1")
     stack.saved(seconds=60.0, recording_urls={"wav": stack.links.put("/a.wav", wav(10.0))})

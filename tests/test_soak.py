@@ -1,6 +1,6 @@
 """Many calls at once, their webhooks shuffled, doubled and hit by faults: nothing lost, nothing obeyed twice.
 
-`make soak` runs it with 10,000 webhooks; `make test` with 500.
+`make soak` runs it with 10,000 webhooks; `make test` with 300.
 """
 
 import json
@@ -20,7 +20,7 @@ from hookline import Call
 from hookline.environment import environment
 from hookline.events import read
 
-WEBHOOKS = int(os.environ.get("HOOKLINE_SOAK", "500"))
+WEBHOOKS = int(os.environ.get("HOOKLINE_SOAK", "300"))
 SEED = 20260901
 STORY = (
     "call.initiated",

@@ -350,6 +350,7 @@ def test_the_archiver_may_keep_recordings_and_nothing_beside_them(
         ("s3:GetObject", f"{bucket}/recordings/*"),
         ("s3:PutObject", f"{bucket}/recordings/*"),
         ("s3:PutObjectTagging", f"{bucket}/recordings/*"),
+        ("s3:GetObjectTagging", f"{bucket}/recordings/*"),
         ("secretsmanager:GetSecretValue", template.physical_id("TelnyxApiKeySecret")),
     }
 

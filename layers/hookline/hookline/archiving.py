@@ -57,7 +57,6 @@ LINK_RESERVE_SECONDS = 15.0
 """What is left of the function's time when a download is given up, to take back what was uploaded."""
 
 _CONTENT_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
-_FAILURES = (LinkDead, DownloadBroken, LinkForbidden, TooLarge, OutOfTime, NotARecording)
 _LOOKS_FOR_EVENT = 5
 
 
@@ -71,6 +70,9 @@ class NoTranscript(HooklineError):
 
 class NotAsSent(HooklineError):
     """What lies in the bucket is not what was sent there."""
+
+
+_FAILURES = (LinkDead, DownloadBroken, LinkForbidden, TooLarge, OutOfTime, NotARecording, NotAsSent)
 
 
 class Resources(Protocol):
@@ -195,21 +197,26 @@ class Archive:
     def _keep_recording(self, wanted: Wanted, until: float) -> list[str]:
         noted = {note["name"]: note for note in self._journal.notes(wanted.identity, "RECORDING")}
         links = wanted.links or self._fresh_links(wanted)
+        if not links and any(name.startswith(f"{wanted.name}.") for name in noted):
+            return []
         if not links:
             self._fault(wanted, wanted.name, NoLink("neither the event nor Telnyx gives a link"))
             raise NoLink("neither the event nor Telnyx gives a link")
         kept, failed = [], None
-        for format_, link in sorted(links.items()):
+        for number, (format_, link) in enumerate(sorted(links.items())):
             name = f"{wanted.name}.{format_}"
-            if name in noted:
-                continue
+            now = time.monotonic()
+            share = now + (until - now) / (len(links) - number)  # one that never ends must not starve the other
             try:
-                facts = _elsewhere(wanted, link) or self._copied(wanted, name, format_, link, until)
+                if name in noted and not self._lost(noted[name]):
+                    continue
+                facts = _elsewhere(wanted, link) or self._copied(wanted, name, format_, link, share)
             except _FAILURES as error:
                 self._fault(wanted, name, error)
                 failed = failed or error
                 continue
             if facts is None:
+                noted[name] = next(n for n in self._journal.notes(wanted.identity, "RECORDING") if n["name"] == name)
                 continue
             noted[name] = facts
             if self._journal.note(wanted.identity, "RECORDING", name, facts, at=time.time()):
@@ -234,6 +241,15 @@ class Archive:
             return None
         stored, audio = self._reread(wanted, key)
         return self._facts(wanted, key, stored, audio, length="read back from the bucket", tries=0)
+
+    def _lost(self, note: Mapping[str, Any]) -> bool:
+        """Whether what was noted is gone. Raises NotAsSent when something else lies in its place."""
+        if "key" not in note:
+            return False
+        found = self._bucket.look(note["key"])
+        if found and (found.size != note["size"] or not note["checksum"].items() <= found.checksums.items()):
+            raise NotAsSent("the bucket does not hold what was noted")
+        return found is None
 
     def _download(self, wanted: Wanted, key: str, format_: str, link: str, until: float) -> _Copy:
         meter = Meter()
@@ -286,6 +302,9 @@ class Archive:
             sha256.update(data)
             size += len(data)
         audio = meter.finish()
+        sent = found.metadata.get("sha256") or self._bucket.tags(key).get("sha256")
+        if found.metadata.get("event-id") is None or sent not in (None, sha256.hexdigest()):
+            raise NotAsSent("the bucket does not hold what was sent")
         stored = Stored(size, sha256.hexdigest(), found.checksums, found.version_id)
         if "sha256" not in found.metadata:
             self._bucket.tag(key, {**_tags(wanted, key.rpartition(".")[2]), "sha256": stored.sha256})
@@ -373,7 +392,12 @@ class Archive:
             and (started := _moment(record.get("recording_started_at")))
             and abs((_time(started) - began).total_seconds()) <= SAME_START_SECONDS
         ]
-        return max(matching, key=lambda record: fixed_width(record.get("created_at")), default={})
+
+        def likeness(record: Mapping[str, Any]) -> tuple[float, str]:
+            away = abs((_time(fixed_width(record["recording_started_at"])) - began).total_seconds())
+            return -away, fixed_width(record.get("created_at"))
+
+        return max(matching, key=likeness, default={})
 
     # Its transcript
 
@@ -431,7 +455,7 @@ class Archive:
         for number in range(_LOOKS_FOR_EVENT):
             if event := self._event(wanted):
                 text = event.payload.get("transcription_text")
-                if isinstance(text, str) and text:
+                if isinstance(text, str):
                     return text, identifier(event.payload.get("recording_transcription_id"))
                 break
             self._sleep(0.1 * 2**number)
@@ -475,7 +499,7 @@ class Archive:
                 return note["key"].rpartition(".")[0] if "key" in note else _begun(wanted, note["started_at"]).stem
         try:
             record = self._record(wanted)
-        except (TelnyxRefused, TelnyxUnavailable):
+        except TelnyxRefused:
             record = {}
         return _begun(wanted, record.get("recording_started_at")).stem
 

@@ -38,8 +38,9 @@ _S3_HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]*)\.)?"
     r"s3(?:-accelerate)?(?:-fips)?(?:\.dualstack)?(?:[.-][a-z]{2}(?:-[a-z]+)+-[0-9])?\.amazonaws\.com(?:\.cn)?"
 )
-_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]*)\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
+_HOST = re.compile(
+    r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -153,6 +154,8 @@ class Download:
             with _broken():
                 data = self._response.read1(READ_BYTES)
             if not data:
+                if time.monotonic() >= self._until:
+                    raise OutOfTime("the download was hung up on")
                 break
             position += len(data)
             window_bytes += len(data)
@@ -192,7 +195,9 @@ def fetch(
         download = Download(response, connection, guard, until)
         if status == 206 and (download.start, download.etag, download.total) != (start, etag, total):
             raise ChangedMeanwhile("the rest of another file was sent")
-        yield download
+        # A chunk's size, and what follows the last chunk, may drip for ever inside a single read.
+        with _hung_up_after(max(0.0, until - time.monotonic()), connection):
+            yield download
     finally:
         response.close()
         connection.close()
@@ -316,13 +321,19 @@ def _addresses(host: str, port: int, guard: Guard) -> Sequence[str]:
     """Every address of the name; one that is not out in the open forbids them all."""
     try:
         found = guard.resolve(host, port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise DownloadBroken("the name of the host is not known") from error
     for text in found:
         address = _innermost(ipaddress.ip_address(text.partition("%")[0]))
         if guard.loopback and address.is_loopback:
             continue
-        if not address.is_global or address.is_multicast or address.is_reserved or address.is_unspecified:
+        if (
+            not address.is_global
+            or address.is_multicast
+            or address.is_reserved
+            or getattr(address, "is_site_local", False)
+            or address.is_unspecified
+        ):
             raise LinkForbidden("an address inside a network")
     if not found:
         raise DownloadBroken("the name of the host has no address")

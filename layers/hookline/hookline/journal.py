@@ -10,7 +10,7 @@ One table, one item per webhook, never changed afterwards:
 Every event carries some id of its call, not always the same one, so what belongs to one leg may lie in up to three
 partitions. Writing stays one conditional put whatever the order of arrival; reading a whole call gathers them.
 
-Indexes, all sparse: `by_day` (only events that open or close a call, so that "today's calls" is one query),
+Indexes, all sparse: `by_day` (only the few events in LISTED, so that "today's calls" is one query),
 `by_session` and `by_control` (to find a call by another of its ids).
 """
 
@@ -28,8 +28,9 @@ from hookline.events import Event, Identity, read
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LISTED = frozenset({"call.initiated", "call.answered", "call.hangup"})
-"""The events that put a call on the list of its day. Any one of them is enough."""
+LISTED = frozenset({"call.initiated", "call.answered", "call.hangup", "call.recording.saved"})
+"""The events that put a call on the list of its day. Any one of them is enough; the last so that no promised recording
+is out of sight of `hookline recordings verify`."""
 
 LARGEST_BODY_BYTES = 64_000
 """A DynamoDB item holds 400 KB and a page of a query 1 MB (docs.aws.amazon.com, DynamoDB quotas). Ordinary events are
@@ -211,7 +212,7 @@ class Journal:
         return list(dict.fromkeys(partition.removeprefix("LEG#") for partition in found))
 
     def calls(self, day: str) -> list[Identity]:
-        """The calls that began, were answered or ended on this day (`YYYY-MM-DD`, UTC), each once, oldest first."""
+        """The calls that something in LISTED was told of on this day (`YYYY-MM-DD`, UTC), each once, oldest first."""
         found: dict[str, Identity] = {}
         for item in self._pages(
             IndexName="by_day", KeyConditionExpression="#d = :d", names={"#d": "day"}, values={":d": day}
