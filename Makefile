@@ -39,7 +39,7 @@ demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
 test: .venv/installed .venv-sam/installed lint  ## lint, then run all tests, offline
-	.venv/bin/python -m pytest -n 2 --dist loadfile
+	.venv/bin/python -m pytest -n 3 --dist loadfile
 
 soak: .venv/installed  ## 10,000 webhooks, shuffled, doubled and hit by faults (a quarter of an hour)
 	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/test_soak.py -s | grep " deliveries of "
