@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -23,6 +23,10 @@ from hookline.environment import Environment, environment
 from hookline.journal import Journal
 from hookline_local.resources import Template, create_resources, load_template
 from hookline_local.signing import api_gateway_request
+
+if TYPE_CHECKING:
+    from keeping import Stack
+    from link_server import LinkServer
 
 PROJECT = Path(__file__).parents[1]
 LOOPBACK = ("127.", "localhost", "::1")
@@ -249,3 +253,42 @@ def deliver(name: str, *, function: str | None = None, age: float = 10.0, **payl
     folder = function or function_of(data["event_type"])
     answer = handler(folder)(request_of(data, age=age), Clock())
     return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+
+# The way of a recording: tests/keeping.py
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[str]:
+    """AWS in another process; its URL."""
+    from keeping import moto_server
+
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture
+def links() -> Iterator["LinkServer"]:
+    """What is behind the links that events carry, and Telnyx's API."""
+    from link_server import link_server
+
+    with link_server() as server:
+        yield server
+
+
+@pytest.fixture
+def stack(aws: str, links: "LinkServer", monkeypatch: pytest.MonkeyPatch) -> Iterator["Stack"]:
+    """A deployed stack, and the functions in this process."""
+    from keeping import a_stack
+
+    with a_stack(aws, links, monkeypatch) as stack:
+        yield stack
+
+
+@pytest.fixture
+def deleting(aws: str, links: "LinkServer", monkeypatch: pytest.MonkeyPatch) -> Iterator["Stack"]:
+    """The same, set to delete Telnyx's copy."""
+    from keeping import a_stack
+
+    with a_stack(aws, links, monkeypatch, {"DELETE_AT_TELNYX": "on"}) as stack:
+        yield stack

@@ -18,20 +18,28 @@ import httpx
 import pytest
 
 from conftest import A_PUBLIC_KEY, PROJECT, Clock, handler, request_of, sample_data
-from hookline.archiving import Archive
+from hookline.archiving import Archive, Wanted
 from hookline.download import Guard
 from hookline.environment import environment
 from hookline.events import Identity
 from hookline.journal import Journal
-from hookline.recordings import Bucket
+from hookline.recordings import PART_BYTES, Bucket
 from hookline_local.resources import Template, create_resources, load_template
 from link_server import LinkServer
+from sound import wav
 
 LEG = "428c31b6-7af4-4bcb-b7f5-5013ef9657c1"
 SESSION = "428c31b6-abf3-3bc1-b7f4-5013ef9657c2"
 RECORDING = "3e8b51f7-c0d9-4a26-9b14-70f5ad82c6e3"
 FOLDER = f"recordings/2026/11/21/{SESSION}/{LEG}"
 IDENTITY = Identity(LEG, None, None, "")
+LARGE = wav(PART_BYTES / 16_000 + 30)
+"""One whole part and a bit."""
+
+
+def until(seconds: float = 60.0) -> float:
+    """So far from now, on the clock that the archiver goes by."""
+    return time.monotonic() + seconds
 
 
 @contextmanager
@@ -128,11 +136,31 @@ class Stack:
             for message in found
         ]
 
+    def wanted(self) -> Wanted:
+        """The one message that waits, read."""
+        (message,) = self.waiting()
+        return Wanted.of(message["body"])
+
+    def run(self, message: Mapping[str, Any], *, milliseconds: int = 900_000) -> dict[str, Any]:
+        """Let the archiver have one message; its answer."""
+        answer: dict[str, Any] = handler("recording_archiver")({"Records": [message]}, Clock(milliseconds))
+        return answer
+
+    def recorded(self, **record: object) -> None:
+        """Telnyx has a recording and gives fresh links to it."""
+        self.links.records[str(record.get("id", RECORDING))] = {
+            "id": RECORDING,
+            "call_leg_id": LEG,
+            "call_session_id": SESSION,
+            "recording_started_at": "2026-11-21T09:00:00.000000Z",
+            **record,
+        }
+
     def work(self, *, milliseconds: int = 900_000) -> list[str]:
         """Let the archiver have what waits, one message an invocation; the ids of what stays in the queue."""
         failed = []
         for record in self.waiting():
-            answer = handler("recording_archiver")({"Records": [record]}, Clock(milliseconds))
+            answer = self.run(record, milliseconds=milliseconds)
             failed += [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
         return failed
 

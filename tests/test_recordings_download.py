@@ -17,18 +17,12 @@ from cryptography.x509.oid import NameOID
 
 from hookline.download import DownloadBroken, Guard, LinkForbidden, OutOfTime, fetch
 from hookline.errors import HooklineError
-from link_server import LinkServer, link_server, redirected, status
+from link_server import LinkServer, redirected, status
 
 OPEN = "93.184.216.34"
 """An address out in the open; the network of a test ends before it."""
 
 HOSTS = (".amazonaws.com", ".telnyx.com")
-
-
-@pytest.fixture
-def links() -> Iterator[LinkServer]:
-    with link_server() as server:
-        yield server
 
 
 class Names:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from hookline.errors import StorageUnavailable
 from hookline.recordings import PART_BYTES, SENDERS, Bucket
-from keeping import moto_server
 
 
 def test_memory_does_not_grow_with_the_recording() -> None:
@@ -26,12 +24,6 @@ def test_memory_does_not_grow_with_the_recording() -> None:
     growth = re.search(r"^([+-][0-9.]+) MB from 10 MB to 60 MB", ran.stdout, re.MULTILINE)
     assert growth, ran.stdout
     assert float(growth[1]) <= 16
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,36 +1,20 @@
 """hookline_local.verify: every recording that is missing, short or different is reported, and no other."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
 
 from hookline.recordings import PART_BYTES, Bucket
 from hookline_local.verify import days, verify
-from keeping import FOLDER, LEG, RECORDING, Stack, a_stack, moto_server
-from link_server import LinkServer, link_server
+from keeping import FOLDER, LEG, RECORDING, Stack
 from sound import mp3, wav
 
 KEY = f"{FOLDER}/{RECORDING}.wav"
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def links() -> Iterator[LinkServer]:
-    with link_server() as server:
-        yield server
-
-
-@pytest.fixture
-def stack(aws: str, links: LinkServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    with a_stack(aws, links, monkeypatch) as stack:
-        stack.deliver("call.hangup")
-        yield stack
+@pytest.fixture(autouse=True)
+def a_call_of_that_day(stack: Stack) -> None:
+    stack.deliver("call.hangup")
 
 
 def found(stack: Stack, *on: str, read_all: bool = False) -> dict[str, str]:
