@@ -18,12 +18,13 @@ import httpx
 import pytest
 
 from conftest import A_PUBLIC_KEY, PROJECT, Clock, handler, request_of, sample_data
-from hookline.archiving import Archive, Wanted
+from hookline.archiving import Archive
 from hookline.download import Guard
 from hookline.environment import environment
 from hookline.events import Identity
 from hookline.journal import Journal
 from hookline.recordings import PART_BYTES, Bucket
+from hookline.wanted import Wanted
 from hookline_local.resources import Template, create_resources, load_template
 from link_server import LinkServer
 from sound import wav

@@ -19,7 +19,7 @@ class LinkServer:
     """files: content by path. turns: by path, how the next requests are answered; after the last one, well.
 
     asked: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
-    told: every request to the API, as (method, path with query).
+    told: every request to the API, as (method, path with query). api_keys: those that are good; empty: every one is.
     """
 
     def __init__(self, port: int) -> None:
@@ -32,6 +32,7 @@ class LinkServer:
         self.transcriptions: list[dict[str, object]] = []
         self.told: list[tuple[str, str]] = []
         self.api_status = 200
+        self.api_keys: set[str] = set()
         self.ranges = True
         self.lock = threading.Lock()
 
@@ -116,6 +117,35 @@ def chunked(handler: "_Handler", server: LinkServer, content: bytes, etag: str) 
     handler.wfile.write(b"0\r\n\r\n")
 
 
+def endless_and_slow(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """It never ends and is never slow enough to be given up for that."""
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    piece = content
+    while True:
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        handler.wfile.flush()
+        piece = b"\x00" * 32_768
+        time.sleep(0.05)
+
+
+def cut_in_a_size(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """The connection ends inside the size of a chunk, where what came of it reads like the size of a last one."""
+    half = content[: len(content) // 2]
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    handler.wfile.write(b"%08x\r\n%s\r\n0000" % (len(half), half))
+    handler.close_connection = True
+
+
+def meanwhile(act: Callable[[], object]) -> Turn:
+    """Something else happens between the question and the answer, which is good."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        act()
+        _well(handler, server, content, etag)
+
+    return turn
+
+
 def endless(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
     """It begins like the file and never ends."""
     handler.head(200, {"Transfer-Encoding": "chunked"})
@@ -185,7 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             server.told.append((method, self.path))
         kind, _, which = parts.path.removeprefix("/v2/").partition("/")
-        if not self.headers.get("Authorization", "").startswith("Bearer "):
+        scheme, _, key = self.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or (server.api_keys and key not in server.api_keys):
             code, answer = 401, {"errors": [{"code": "10009"}]}
         elif server.api_status != 200:
             code, answer = server.api_status, {"errors": [{"code": "10007"}]}

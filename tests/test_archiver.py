@@ -18,8 +18,10 @@ from conftest import Clock, handler
 from hookline.download import DownloadBroken
 from hookline.environment import environment
 from hookline.errors import HooklineError
+from hookline.events import Identity
 from hookline.recordings import PART_BYTES
 from keeping import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
+from link_server import meanwhile
 from sound import mp3, wav
 
 # It is kept
@@ -118,6 +120,7 @@ def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(st
     [
         ("s3://their-bucket/a/b", "s3://their-bucket/a/b"),
         ("gs://their-bucket/a/b", "gs://their-bucket/a/b"),
+        ("s3://key:secret@Their-Bucket/a", "s3://Their-Bucket/a"),
         ("https://acct.blob.core.windows.net/c/a?sig=secret", "https://acct.blob.core.windows.net/c/a"),
     ],
 )
@@ -129,6 +132,13 @@ def test_a_recording_in_the_customers_own_storage_is_noted_as_kept_elsewhere(
     (note,) = stack.notes()
     assert note["kept_elsewhere"] == noted
     assert stack.objects() == {}
+
+
+@pytest.mark.parametrize("host", ["a.blob.core.example.com", "blob.core.windows.net.example.com", "core.windows.net"])
+def test_a_host_that_only_looks_like_azures_is_no_place_to_keep_a_recording(stack: Stack, host: str) -> None:
+    stack.saved(recording_urls={"mp3": f"https://{host}/c/a"})
+    assert len(stack.work()) == 1
+    assert stack.notes() == []
 
 
 @pytest.mark.parametrize("seconds, differs", [(10.0, False), (11.9, False), (12.1, True), (7.0, True)])
@@ -150,6 +160,18 @@ def test_a_recording_that_was_paused_is_rightly_shorter(stack: Stack, capsys: py
     (note,) = stack.notes()
     assert (note["paused"], note["remarks"]) == (True, [])
     assert "RecordingDurationDiffers" not in capsys.readouterr().out
+
+
+def test_the_longest_ids_there_are_fit(stack: Stack) -> None:
+    longest: dict[str, Any] = {"recording_id": "r" * 512, "call_session_id": "s" * 512, "call_leg_id": "l" * 512}
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav())}, **longest)
+    for text in ("one", "two"):
+        ids = {"recording_transcription_id": text * 170, **longest}
+        stack.deliver("call.recording.transcription.saved", transcription_text=text, **ids)
+    assert stack.work() == []
+    identity = Identity("l" * 512, None, None, "")
+    assert len(stack.notes(identity=identity)) == 1
+    assert len(stack.notes("RECORDING_TEXT", identity)) == 2
 
 
 def test_ids_from_outside_make_no_path_of_their_own(stack: Stack) -> None:
@@ -223,6 +245,38 @@ def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> 
     assert {"Key": "sha256", "Value": after["sha256"]} in tags
 
 
+def test_what_is_kept_is_not_missed_when_it_is_announced_again_without_a_link(stack: Stack) -> None:
+    stack.recorded(download_urls={"wav": stack.links.put("/a.wav", wav())})
+    stack.saved(recording_urls=None)
+    (message,) = stack.waiting()
+    assert stack.run(message) == {"batchItemFailures": []}
+    stack.links.records.clear()  # and Telnyx has nothing any more
+    assert stack.run(message) == {"batchItemFailures": []}
+    assert stack.notes("RECORDING_FAULT") == []
+    assert len(stack.notes()) == 1
+
+
+def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleting: Stack) -> None:
+    stack, key = deleting, f"{FOLDER}/{RECORDING}.wav"
+    link = stack.links.put("/a.wav", wav())
+    stack.recorded(download_urls={"wav": link})
+    stack.saved(recording_urls={"wav": link})
+    (message,) = stack.waiting()
+    another = wav()[:-2] + b"\x55\x55"
+    put = iter([another])
+
+    def overwrite(**_: object) -> None:
+        for content in put:
+            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=content)
+
+    environment().s3.meta.events.register("after-call.s3.PutObject", overwrite)
+    for _ in range(2):
+        assert len(stack.run(message)["batchItemFailures"]) == 1
+        assert stack.notes() == []
+        assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+    assert RECORDING in stack.links.records
+
+
 # Telnyx's copy
 
 
@@ -279,6 +333,25 @@ def test_telnyxs_copy_is_not_deleted_while_ours_is_not_what_was_noted(deleting: 
         assert stays
         assert RECORDING in stack.links.records, "the only copy there is"
         assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+
+
+def test_telnyxs_copy_is_deleted_when_two_deliveries_have_shared_the_formats(deleting: Stack) -> None:
+    stack = deleting
+    urls = {"mp3": stack.links.put("/a.mp3", mp3(2.016))}
+
+    def second_delivery() -> None:
+        stack.links.api_status = 500  # it keeps the file and notes it, and cannot delete
+        assert stack.run(message)["batchItemFailures"]
+        stack.links.api_status = 200
+
+    urls["wav"] = stack.links.put("/a.wav", wav(2.016), meanwhile(second_delivery))
+    stack.recorded(download_urls=urls)
+    stack.saved(seconds=2.016, recording_urls=urls)
+    (message,) = stack.waiting()
+    assert stack.run(message) == {"batchItemFailures": []}
+    assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
+    assert stack.links.records == {}
+    assert len(stack.notes("RECORDING_DELETED")) == 1
 
 
 # What comes in

@@ -2,6 +2,7 @@
 
 import time
 
+import boto3
 import pytest
 
 from conftest import Clock, handler
@@ -17,9 +18,11 @@ from link_server import (
     another_rest,
     chunked,
     cut_after,
+    cut_in_a_size,
     dripping,
     encoded,
     endless,
+    endless_and_slow,
     page,
     redirected,
     status,
@@ -153,6 +156,7 @@ def test_a_rest_under_another_name_is_not_taken_for_the_rest(stack: Stack) -> No
         announcing("40000"),
         announcing("many"),
         announcing(None),
+        cut_in_a_size,
         encoded,
         page,
     ],
@@ -206,6 +210,37 @@ def test_what_keeps_going_wrong_ends_noted_counted_and_in_the_queue(
     assert (fault["name"], fault["error"]) == (f"{RECORDING}.wav", type(raised.value).__name__)
 
 
+def test_a_dead_link_and_why_there_is_no_other_are_told_together(stack: Stack) -> None:
+    stack.links.api_keys = {"another"}
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[status(403)] * 9)})
+    assert len(stack.work()) == 1
+    (fault,) = stack.notes("RECORDING_FAULT")
+    assert fault["reason"] == "HTTP 403, and Telnyx gives no fresh link: HTTP 401, code 10009"
+    stack.saved(recording_id="no-link", recording_urls=None)
+    assert len(stack.work()) == 1
+    reasons = [fault["reason"] for fault in stack.notes("RECORDING_FAULT")]
+    assert "the event gives none, and Telnyx gives no fresh link: HTTP 401, code 10009" in reasons
+
+
+def test_an_api_key_that_was_replaced_is_read_again(stack: Stack) -> None:
+    stack.recorded(download_urls={"wav": stack.links.put("/fresh.wav", wav())})
+
+    def lost_link() -> list[str]:
+        stack.saved(recording_urls={"wav": stack.links.put("/dead.wav", wav(), *[status(403)] * 9)})
+        return stack.work()
+
+    assert lost_link() == []
+    stack.links.api_keys = {"KEY-that-is-new"}
+    secret = stack.settings["TELNYX_API_KEY_SECRET_ARN"]
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString="KEY-that-is-new")
+    (stays,) = stack.objects()
+    stack.recorded(id="next", download_urls={"wav": stack.links.put("/next.wav", wav(1.0))})
+    stack.saved(recording_id="next", recording_urls={"wav": stack.links.put("/gone.wav", wav(), *[status(403)] * 9)})
+    assert stack.work() == []
+    assert len(stack.objects()) == 2
+    assert stays in stack.objects()
+
+
 def test_a_failed_message_stays_with_all_that_a_redrive_needs(stack: Stack) -> None:
     stack.saved(recording_urls={"wav": "https://example.com/a.wav"})
     messages = stack.waiting()
@@ -237,6 +272,18 @@ def test_one_format_that_fails_does_not_keep_the_other_from_being_kept(stack: St
     stack.archive().keep(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
     assert len(stack.links.ranges_asked("/a.wav")) == 1
+
+
+def test_one_format_that_never_ends_does_not_starve_the_other(stack: Stack) -> None:
+    endless_mp3 = stack.links.put("/a.mp3", mp3(), *[endless_and_slow] * 50)
+    stack.saved(recording_urls={"mp3": endless_mp3, "wav": stack.links.put("/a.wav", wav())})
+    began = time.monotonic()
+    assert len(stack.work(milliseconds=17_000)) == 1
+    assert time.monotonic() - began < 4.0
+    assert [note["format"] for note in stack.notes()] == ["wav"]
+    assert [(fault["name"], fault["error"]) for fault in stack.notes("RECORDING_FAULT")] == [
+        (f"{RECORDING}.mp3", "OutOfTime")
+    ]
 
 
 def test_a_function_that_runs_out_of_time_takes_back_what_it_uploaded(stack: Stack) -> None:

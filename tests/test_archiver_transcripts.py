@@ -91,6 +91,21 @@ def test_a_transcript_that_the_event_does_not_carry_is_asked_for(stack: Stack) -
     assert note["recording_transcription_id"] == "t-new"
 
 
+def test_a_transcript_that_comes_while_telnyx_is_down_waits_and_then_lies_beside_its_recording(stack: Stack) -> None:
+    began = "2026-11-20T23:59:58.000000Z"
+    stack.recorded(recording_started_at=began)
+    stack.links.api_status = 503
+    transcribed(stack)
+    (message,) = stack.waiting()
+    assert stack.run(message)["batchItemFailures"]
+    assert stack.objects() == {}
+    stack.links.api_status = 200
+    stack.saved(recording_started_at=began, recording_urls={"wav": stack.links.put("/a.wav", wav())})
+    assert stack.work() == []
+    assert stack.run(message) == {"batchItemFailures": []}
+    assert len({key.rpartition(".")[0] for key in stack.objects()}) == 1
+
+
 def test_a_transcript_that_nobody_has_stays_in_the_queue(stack: Stack) -> None:
     transcribed(stack, transcription_text=None)
     assert len(stack.work()) == 1

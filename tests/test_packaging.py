@@ -29,7 +29,16 @@ VALUES = {
 }
 BORDER = {"aws"}
 INPUT_AND_OUTPUT = {"download", "journal", "large", "queues", "recordings", "signature", "telnyx"}
-SHELL = ["archiving", "environment", "telling", "webhook", "__init__"]  # each may import those before it
+SHELL = [
+    "wanted",
+    "telnyx_recordings",
+    "texts",
+    "archiving",
+    "environment",
+    "telling",
+    "webhook",
+    "__init__",
+]  # each may import those before it
 OWNED = {
     "aws": {"botocore"},
     "environment": {"aws_lambda_powertools", "boto3", "botocore", "httpx"},  # builds everybody's client

@@ -167,6 +167,8 @@ def test_a_list_may_name_the_bucket_too(link: str) -> None:
         "64:ff9b::a9fe:a9fe",
         "2002:a9fe:a9fe::1",
         "2001:0:4136:e378:8000:63bf:5601:5601",
+        "168.63.129.16",
+        "192.88.99.1",
     ],
 )
 def test_a_name_that_leads_inside_a_network_is_forbidden_whatever_else_it_leads_to(address: str) -> None:
@@ -238,6 +240,33 @@ def test_a_head_that_comes_one_byte_at_a_time_is_hung_up_on() -> None:
     rules = Guard(HOSTS, 1 << 20, loopback=True, silence_seconds=0.3)
     with listener, pytest.raises(DownloadBroken):
         read(f"http://127.0.0.1:{listener.getsockname()[1]}/", rules)
+    assert time.monotonic() - began < 2.0
+    thread.join()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsound\r\n"
+
+
+@pytest.mark.parametrize("begin, drop", [(b"1;", b"x"), (b"0\r\n", b"a: b\r\n")])
+def test_what_drips_inside_a_single_read_is_hung_up_on(begin: bytes, drop: bytes) -> None:
+    """The size of a chunk, and the lines after the last one: no timeout of the socket is ever over."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        with listener.accept()[0] as client:
+            try:
+                client.sendall(CHUNKED + begin)
+                for _ in range(100):
+                    client.sendall(drop)
+                    time.sleep(0.05)
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    began = time.monotonic()
+    with listener, pytest.raises((DownloadBroken, OutOfTime)):
+        read(f"http://127.0.0.1:{listener.getsockname()[1]}/", guard("127.0.0.1", loopback=True), seconds=0.5)
     assert time.monotonic() - began < 2.0
     thread.join()
 

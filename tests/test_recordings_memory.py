@@ -1,11 +1,13 @@
 """Memory stays flat and a part is sent while the next is read; the whole measurement is tests/measure_archiver.py."""
 
+import hashlib
 import re
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -69,6 +71,23 @@ def test_no_more_parts_are_under_way_than_there_is_memory_for(client: Any) -> No
             deposit.write(b"x" * PART_BYTES)
         assert deposit.finish()
     assert 1 < most <= SENDERS
+
+
+def test_memory_is_filled_again_only_when_its_part_has_been_summed(client: Any) -> None:
+    """S3 takes parts quicker than they are summed: what is summed must still be what was written."""
+
+    def at_once(**_: object) -> tuple[SimpleNamespace, dict[str, str]]:
+        return SimpleNamespace(status_code=200), {"ETag": '"e"', "UploadId": "u"}
+
+    for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutObjectTagging"):
+        client.meta.events.register(f"before-call.s3.{operation}", at_once)
+    parts = [bytes([number]) * PART_BYTES for number in range(24)]
+    with Bucket(client, "recordings").deposit("raced", metadata={}, tags={}) as deposit:
+        for part in parts:
+            deposit.write(part)
+        stored = deposit.finish()
+    assert stored
+    assert stored.sha256 == hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def test_an_upload_that_fails_in_the_middle_says_so_and_leaves_nothing(client: Any) -> None:

@@ -1,6 +1,7 @@
 """hookline_local.verify: every recording that is missing, short or different is reported, and no other."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,35 @@ def test_what_was_announced_and_never_kept_is_missing(stack: Stack) -> None:
         finding for finding in verify(stack.journal, Bucket(stack.s3, stack.bucket), ["2026-11-21"]) if not finding.good
     ]
     assert (missing.call_leg_id, missing.detail) == (LEG, "a host that is not on the list")
+
+
+NO_IDS = {"call_leg_id": None, "call_session_id": None, "call_control_id": None}
+
+
+@pytest.mark.parametrize("ids", [NO_IDS, NO_IDS | {"call_control_id": "v3:alone"}, NO_IDS | {"call_session_id": "s"}])
+def test_a_recording_whose_event_names_little_of_its_call_is_found(stack: Stack, ids: dict[str, Any]) -> None:
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav())}, **ids)
+    stack.saved(recording_id="promised", recording_urls={"wav": "https://example.com/a.wav"}, **ids)
+    assert len(stack.work()) == 1
+    (key,) = stack.objects()
+    assert found(stack) == {key: "whole", "promised.wav": "missing"}
+    # From another day only the bucket leads there.
+    stack.saved(
+        recording_id="yesterday",
+        recording_started_at="2026-11-20T09:00:00.000000Z",
+        recording_urls={"wav": stack.links.put("/b.wav", wav())},
+        **ids,
+    )
+    assert stack.work() == []
+    assert set(found(stack, "2026-11-20").values()) == {"whole"} | ({"missing"} if ids != NO_IDS else set())
+
+
+def test_a_recording_announced_in_an_event_too_large_for_the_journals_item_is_found(stack: Stack) -> None:
+    stack.saved(recording_urls={"wav": "https://example.com/a.wav"}, padding="x" * 100_000)
+    assert found(stack) == {f"{RECORDING}.wav": "missing"}
+    (key,) = stack.objects("oversize/")
+    stack.s3.delete_object(Bucket=stack.bucket, Key=key)
+    assert found(stack) == {f"s3://{stack.bucket}/{key}": "missing"}
 
 
 def test_what_lies_in_the_bucket_without_a_reason_is_reported(stack: Stack) -> None:

@@ -44,9 +44,7 @@ def list_calls(place: Place, day: str, limit: int, screen: Screen) -> None:
     with reached(place):
         identities = place.journal.calls(day)
         newest = identities[-limit:]
-        records = [
-            place.journal.read(one.call_leg_id or one.call_control_id or one.call_session_id or "") for one in newest
-        ]
+        records = [place.journal.read(one.any_id) for one in newest]
     calls = [call_facts(record.call, record) for record in records if record]
     screen.document({"day": day, "calls": calls, "left_out": len(identities) - len(newest)})
     if not calls:
@@ -119,7 +117,7 @@ def tail(place: Place, screen: Screen, *, every_seconds: float, since: datetime 
 
 def _line(screen: Screen, record: CallRecord, event: dict[str, Any]) -> None:
     told = ", ".join(told_text(one) for one in event["told"])
-    leg = (record.identity.call_leg_id or record.identity.call_session_id or "")[:8]
+    leg = record.identity.any_id[:8]
     text = event.get("text") or remark(event)
     screen.line(
         (f"{event['occurred_at'][11:23]} ", "dim"),
@@ -147,17 +145,16 @@ class Follow:
         now = datetime.now(UTC)
         days = {(now - FOLLOWED_AFTER_END).strftime("%Y-%m-%d"), now.strftime("%Y-%m-%d")}
         for identity in [one for day in sorted(days) for one in self._journal.calls(day)]:
-            any_id = identity.call_leg_id or identity.call_control_id or identity.call_session_id
-            if any_id is None or any_id in self._over:
+            if identity.any_id in self._over:
                 continue
-            record = self._journal.read(any_id)
+            record = self._journal.read(identity.any_id)
             if record is None:
                 continue
             for event in self._new(record):
                 yield record, event
             newest = max((entry.received_at for entry in record.entries), default="")
             if record.call.over and newest < (now - FOLLOWED_AFTER_END).strftime("%Y-%m-%dT%H:%M:%S.%fZ"):
-                self._over.add(any_id)
+                self._over.add(identity.any_id)
 
     def _new(self, record: CallRecord) -> list[dict[str, Any]]:
         document = call_document(record)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from hookline.archiving import SAVED, Wanted
 from hookline.commands import archive
 from hookline.events import Event
 from hookline.journal import CallRecord, Journal
 from hookline.recordings import PREFIX, Bucket, Found
+from hookline.wanted import SAVED, Wanted, event_of
 
 WHOLE, ELSEWHERE = "whole", "elsewhere"
 MISSING, SHORT, DIFFERENT, UNKNOWN = "missing", "short", "different", "unknown"
@@ -57,11 +57,10 @@ def verify(journal: Journal, bucket: Bucket, on: Iterable[str], *, read_all: boo
     noted: set[str] = set()
     for day in on:
         for identity in journal.calls(day):
-            any_id = identity.call_leg_id or identity.call_control_id or identity.call_session_id
-            if any_id is None or any_id in looked_at:
+            if identity.any_id in looked_at:
                 continue
-            looked_at.add(any_id)
-            if record := journal.read(any_id):
+            looked_at.add(identity.any_id)
+            if record := journal.read(identity.any_id):
                 noted |= _keys(record)
                 yield from _of_call(record, bucket, read_all=read_all)
     for day in on:
@@ -69,17 +68,24 @@ def verify(journal: Journal, bucket: Bucket, on: Iterable[str], *, read_all: boo
             if key in noted:
                 continue
             # A call belongs to the days of its events, a recording to the day it began on: they need not be the same.
-            lying = bucket.look(key)
-            # Whoever overwrote it may have left the metadata away; the folder tells the leg unless it is an odd one.
-            leg = (lying.metadata.get("call-leg-id") if lying else None) or [*key.split("/"), *[""] * 6][5] or None
-            record = journal.read(leg) if leg and leg not in looked_at else None
-            looked_at.add(leg or "")
+            any_id = _call_of(key, bucket.look(key))
+            record = journal.read(any_id) if any_id and any_id not in looked_at else None
+            looked_at.add(any_id)
             found = _keys(record) if record else set()
             noted |= found
             if record and key in found:
                 yield from _of_call(record, bucket, read_all=read_all)
             elif key not in noted:
+                leg = record.identity.call_leg_id if record else None
                 yield Finding(UNKNOWN, key, leg, "it lies in the bucket, and no journal entry says why")
+
+
+def _call_of(key: str, found: Found | None) -> str:
+    """An id of the call that an object belongs to; "" when nothing tells."""
+    metadata = found.metadata if found else {}
+    # Whoever overwrote it may have left the metadata away; the folder tells the leg unless it is an odd one.
+    named = (metadata.get(f"{name}-id") for name in ("call-leg", "call-control", "call-session", "event"))
+    return next((one for one in named if one), [*key.split("/"), *[""] * 6][5])
 
 
 def _of_call(record: CallRecord, bucket: Bucket, *, read_all: bool) -> Iterator[Finding]:
@@ -87,10 +93,15 @@ def _of_call(record: CallRecord, bucket: Bucket, *, read_all: bool) -> Iterator[
     recordings = {note["name"]: note for note in record.notes.get("RECORDING", [])}
     faults = {note["name"]: note["reason"] for note in record.notes.get("RECORDING_FAULT", [])}
     for entry in record.entries:
-        if entry.event is not None and entry.event_type == SAVED:
-            for name in _announced(entry.event):
-                if not any(kept == name or kept.startswith(f"{name}.") for kept in recordings):
-                    yield Finding(MISSING, name, leg, faults.get(name, "it was announced and has not been kept"))
+        if entry.event_type != SAVED:
+            continue
+        event = event_of(entry, bucket)
+        if event is None:
+            yield Finding(MISSING, entry.kept_at or entry.event_id, leg, "the event that announced it is gone")
+            continue
+        for name in _announced(event):
+            if not any(kept == name or kept.startswith(f"{name}.") for kept in recordings):
+                yield Finding(MISSING, name, leg, faults.get(name, "it was announced and has not been kept"))
     for note in [*recordings.values(), *record.notes.get("RECORDING_TEXT", [])]:
         if "kept_elsewhere" in note:
             yield Finding(ELSEWHERE, note["kept_elsewhere"], leg)

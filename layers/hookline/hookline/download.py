@@ -25,7 +25,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from io import BufferedReader
 from threading import Timer
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -45,6 +46,8 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INSIDE = [ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.88.99.0/24")]
+"""Global by their registration and inside a network all the same: Azure's metadata, 6to4's relays."""
 
 
 class LinkForbidden(HooklineError):
@@ -116,6 +119,22 @@ class _Target:
     def host_header(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+class _WholeLines(BufferedReader):
+    """A line that the end of the connection cut is no line: `0000` of `00001000` would be the size of a last chunk."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if line and not line.endswith(b"\n"):
+            raise IncompleteRead(line)
+        return line
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None):
+        super().__init__(sock, debuglevel, method, url)
+        self.fp = _WholeLines(self.fp.detach())
 
 
 class Download:
@@ -223,6 +242,7 @@ def _ask(target: _Target, guard: Guard, headers: dict[str, str], until: float) -
         patience = max(0.01, min(guard.silence_seconds, until - time.monotonic()))
         connection.settimeout(patience)
         asking = HTTPConnection(target.host, target.port)
+        asking.response_class = _Response
         asking.sock = connection
         with _broken(), _hung_up_after(2 * patience, connection):
             asking.request("GET", target.path, headers={"Host": target.host_header, **headers})
@@ -333,6 +353,7 @@ def _addresses(host: str, port: int, guard: Guard) -> Sequence[str]:
             or address.is_reserved
             or getattr(address, "is_site_local", False)
             or address.is_unspecified
+            or any(address in network for network in _INSIDE)
         ):
             raise LinkForbidden("an address inside a network")
     if not found:

@@ -39,6 +39,11 @@ class Identity(NamedTuple):
             return f"SESSION#{self.call_session_id}"
         return f"EVENT#{self.event_id}"
 
+    @property
+    def any_id(self) -> str:
+        """The best of the ids there are: the one by which Journal.read finds the call again."""
+        return self.call_leg_id or self.call_control_id or self.call_session_id or self.event_id
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -144,6 +149,17 @@ def fixed_width(moment: object) -> str:
         return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(len(UNKNOWN_TIME))
     except (ValueError, OverflowError):
         return UNKNOWN_TIME
+
+
+def known_moment(value: object) -> str | None:
+    """The same; None for what is no moment at all."""
+    moment = fixed_width(value)
+    return None if moment == UNKNOWN_TIME else moment
+
+
+def seconds_between(first: str, second: str) -> float:
+    """How long after the first moment the second is, both as `fixed_width` writes them; negative when it is before."""
+    return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
 
 
 def _why_no_json(body: bytes) -> str:

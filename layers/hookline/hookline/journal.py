@@ -14,6 +14,7 @@ Indexes, all sparse: `by_day` (only the few events in LISTED, so that "today's c
 `by_session` and `by_control` (to find a call by another of its ids).
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ LARGEST_BODY_BYTES = 64_000
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 _TRANSCRIPT = "call.transcription"
+_LONGEST_NAME = 900
 _ABSENT = "attribute_not_exists(pk)"
 
 
@@ -173,12 +175,13 @@ class Journal:
     ) -> bool:
         """Write down something that we found out or did ourselves, beside the events of its call.
 
-        kind: capitals, for example RECORDING; name: unique within the kind and the call. at: seconds since 1970 UTC.
+        kind: capitals, for example RECORDING; name: unique within the kind and the call, its end hashed where it is
+        longer than a key may be. at: seconds since 1970 UTC.
         once: keep what was noted first and return False when there was something; otherwise replace it.
         """
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
-            "sk": {"S": f"{kind}#{name}"},
+            "sk": {"S": f"{kind}#{_fitting(name)}"},
             "facts": {"S": _compact(facts)},
             "occurred_at": {"S": moment(at)},
         }
@@ -193,8 +196,12 @@ class Journal:
         return [_note(item) for item in self._query(identity.partition, f"{kind}#")]
 
     def read(self, any_id: str) -> CallRecord | None:
-        """Everything about one leg, found by leg, control or session id (a session's first leg); None if unknown."""
-        partitions = {f"{kind}#{any_id}" for kind in ("LEG", "CONTROL", "SESSION")}
+        """Everything about one leg; None if unknown.
+
+        any_id: its leg, control or session id (of a session the first leg is read), or the id of an event that names no
+        call.
+        """
+        partitions = {f"{kind}#{any_id}" for kind in ("LEG", "CONTROL", "SESSION", "EVENT")}
         items = [item for partition in partitions for item in self._query(partition, "")]
         if not any("call_leg_id" in item for item in items):
             for index, key in (("by_control", "call_control_id"), ("by_session", "call_session_id")):
@@ -266,6 +273,13 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def _fitting(name: str) -> str:
+    """A sort key holds 1,024 bytes (docs.aws.amazon.com, DynamoDB quotas); two ids of 512 characters are too much."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 64]}{hashlib.sha256(name.encode()).hexdigest()}"
+
+
 def _text(item: Mapping[str, Any], key: str) -> str | None:
     return item[key]["S"] if key in item else None
 
@@ -308,7 +322,7 @@ def _record(items: Sequence[Mapping[str, Any]]) -> CallRecord:
         next((i.call_leg_id for i in known if i.call_leg_id), None),
         next((i.call_control_id for i in known if i.call_control_id), None),
         next((i.call_session_id for i in known if i.call_session_id), None),
-        "",
+        next((i.event_id for i in known if i.event_id), ""),
     )
     record = CallRecord(identity)
     for item in sorted(items, key=lambda item: item["sk"]["S"]):

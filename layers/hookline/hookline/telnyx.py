@@ -155,6 +155,8 @@ class Telnyx:
         try:
             ends = self._clock() + seconds
             status, _, content = self._exchange(method, path, ends, new_key=False, params=params)
+            if status == 401:
+                status, _, content = self._exchange(method, path, ends, new_key=True, params=params)
         except httpx.HTTPError as error:
             raise TelnyxUnavailable(type(error).__name__) from error
         if status < 300:

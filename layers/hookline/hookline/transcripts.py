@@ -6,10 +6,9 @@ null, `transcription_track` is not always there.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
-from hookline.events import UNKNOWN_TIME, Event
+from hookline.events import UNKNOWN_TIME, Event, seconds_between
 
 _SPOKEN = "call.transcription"
 
@@ -79,7 +78,7 @@ def _segment(event: Event) -> Segment | None:
 
 
 def _line(segment: Segment, first: str, width: int) -> str:
-    seconds = int((datetime.fromisoformat(segment.at) - datetime.fromisoformat(first)).total_seconds())
+    seconds = int(seconds_between(first, segment.at))
     clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     sure = "    " if segment.confidence is None else f"{round(segment.confidence * 100):3}%"
     guess = "" if segment.final else "(not final) "
