@@ -69,8 +69,10 @@ build: .venv/installed .venv-sam/installed  ## sam build, without Docker, into .
 validate: .venv-sam/installed  ## sam validate --lint
 	AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-us-east-1}" $(SAM) validate --lint
 
-deploy: build  ## sam deploy, asking for the parameters (needs an AWS account)
-	$(SAM) deploy --guided
+# Not --guided: that cannot leave a parameter with NoEcho empty. What is not given keeps its value in a stack that is there.
+deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY and PARAMETERS (needs an AWS account)
+	@$(SAM) deploy --parameter-overrides \
+		"$${TELNYX_PUBLIC_KEY:+TelnyxPublicKeys=$$TELNYX_PUBLIC_KEY }$${TELNYX_API_KEY:+TelnyxApiKey=$$TELNYX_API_KEY }$$PARAMETERS"
 
 lock: .venv/installed  ## renew the pinned versions in the three lock files
 	$(compile) --upgrade --only-binary :all: --python-platform aarch64-manylinux_2_34 \

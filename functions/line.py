@@ -46,6 +46,7 @@ class Line:
     transcribe: bool = True
     transcription_engine: Engine = "Telnyx"
     transcription_tracks: Literal["inbound", "outbound", "both"] = "both"
+    transcription_language: str = ""
     stream_url: str = ""
     stream_track: Literal["inbound_track", "outbound_track", "both_tracks"] = "both_tracks"
     stream_auth_token: str = ""
@@ -65,6 +66,8 @@ class Line:
             field.name: settings[name] for field in fields(cls) if (name := f"LINE_{field.name.upper()}") in settings
         }
         for name in given.keys() & {"record", "transcribe"}:
+            if given[name] not in ("on", "off"):
+                raise ValueError(f"LINE_{name.upper()} is neither on nor off")
             given[name] = given[name] == "on"
         if "stream_retries" in given:
             given["stream_retries"] = int(given["stream_retries"])
@@ -103,8 +106,11 @@ class Line:
     @cached_property
     def transcription(self) -> Command:
         """The live transcript as the parameters want it."""
+        settings = {"transcription_engine": self.transcription_engine, "language": self.transcription_language}
         return transcription_start(
-            transcription_engine=self.transcription_engine, transcription_tracks=self.transcription_tracks
+            transcription_engine=self.transcription_engine,
+            transcription_engine_config=settings if self.transcription_language else None,
+            transcription_tracks=self.transcription_tracks,
         )
 
     @cached_property

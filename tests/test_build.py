@@ -219,3 +219,31 @@ def test_all_functions_are_the_same_artefact_of_source_and_byte_code_and_nothing
     assert all(content == contents[0] for content in contents)
     sources = {str(path.relative_to(ROOT / "functions")) for path in (ROOT / "functions").rglob("*.py")}
     assert {name for name in contents[0] if not name.endswith(".pyc")} == sources
+
+
+@pytest.mark.parametrize(
+    ("given", "parameters"),
+    [
+        ({}, {}),
+        (
+            {"TELNYX_PUBLIC_KEY": "old=,new=", "TELNYX_API_KEY": "KEY0"},
+            {"TelnyxPublicKeys": "old=,new=", "TelnyxApiKey": "KEY0"},
+        ),
+        (
+            {"TELNYX_API_KEY": "KEY0", "PARAMETERS": 'LineGreeting="It\'s us: hello" LineGoodbye="" LineRecord=off'},
+            {"TelnyxApiKey": "KEY0", "LineGreeting": "It's us: hello", "LineGoodbye": "", "LineRecord": "off"},
+        ),
+    ],
+)
+def test_make_deploy_hands_over_the_keys_and_the_parameters(given: dict[str, str], parameters: dict[str, str]) -> None:
+    """What make gives to `sam deploy`, read by SAM's own parser."""
+    make: list[str | Path] = ["make", "--silent", "--old-file=build", "deploy", "SAM=printf '%s\\0'"]
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | given
+    printed = subprocess.run(make, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True, check=True).stdout
+    command, option, overrides, _ = printed.split("\0")
+    assert (command, option) == ("deploy", "--parameter-overrides")
+    read = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; "
+    read += "print(json.dumps(Type().convert((sys.argv[1],), None, None)))"
+    python = SAM.with_name("python")
+    ran = subprocess.run([python, "-c", read, overrides], stdout=subprocess.PIPE, text=True, check=True)
+    assert json.loads(ran.stdout) == parameters

@@ -70,6 +70,15 @@ def test_commands_are_said_in_order_with_the_ids_they_had(world: World, queued: 
     assert sorted(later(world)) == [("record_start", "told"), ("speak", "told"), ("transcription_start", "told")]
 
 
+def test_once_the_queue_has_been_emptied_later_webhooks_tell_at_once_again(
+    world: World, queued: dict[str, Any]
+) -> None:
+    world.replies = lambda request: ok()
+    assert send(queued) == []
+    told = deliver("call.dtmf.received.pound", function="call_dtmf_received")["told"]
+    assert told == ["record_stop: told", "transcription_stop: told", "speak: told"]
+
+
 def test_a_call_that_is_not_answered_yet_waits_and_others_go_on(world: World, queued: dict[str, Any]) -> None:
     def reply(request: httpx.Request) -> httpx.Response:
         return ok() if "another" in request.url.path else refused(422, "90034")

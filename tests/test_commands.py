@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from hookline import client_state, commands
 from hookline.commands import (
-    SECRET_PARAMS,
     Command,
     answer,
     archive,
@@ -42,6 +41,7 @@ from hookline.commands import (
     transcription_start,
     transfer,
 )
+from hookline.parameters import SECRET_PARAMS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -779,7 +779,6 @@ def test_archive_keeps_what_the_copy_needs_and_nothing_else() -> None:
         "connection_id": "7267",
         "recording_id": "rec",
         "channels": "dual",
-        "format": "mp3",
         "recording_started_at": "2026-11-21T10:00:00Z",
         "recording_ended_at": "2026-11-21T10:01:00Z",
         "recording_urls": {"mp3": "https://a/x.mp3"},

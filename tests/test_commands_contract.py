@@ -27,8 +27,8 @@ from telnyx.types import call_dial_params, calls
 
 from hookline import commands
 from hookline.client_state import encode
-from hookline.commands import SECRET_PARAMS, Command
-from hookline.parameters import RECORDING_LANGUAGES, SPEAK_LANGUAGES
+from hookline.commands import Command
+from hookline.parameters import RECORDING_LANGUAGES, SECRET_PARAMS, SPEAK_LANGUAGES
 
 CALL = "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg"
 PLAIN_CALL = "428c31b6-7af4-4bcb-b7f5-5013ef9657c1"

@@ -96,6 +96,22 @@ def test_an_answered_call_is_recorded_transcribed_streamed_and_greeted() -> None
     ]
 
 
+def test_the_transcript_is_in_the_language_of_its_own_parameter() -> None:
+    line = Line(transcription_engine="Google", transcription_language="de-DE")
+    assert line.transcription == transcription_start(
+        transcription_engine="Google",
+        transcription_engine_config={"transcription_engine": "Google", "language": "de-DE"},
+        transcription_tracks="both",
+    )
+
+
+@pytest.mark.parametrize("name", ["RECORD", "TRANSCRIBE"])
+def test_a_switch_that_is_neither_on_nor_off_is_refused(name: str) -> None:
+    assert getattr(Line.of({f"LINE_{name}": "off"}), name.lower()) is False
+    with pytest.raises(ValueError, match="neither on nor off"):
+        Line.of({f"LINE_{name}": "true"})
+
+
 def test_without_a_websocket_the_sound_is_forked() -> None:
     forked = Line(fork_rx=FULL.fork_rx, fork_tx=FULL.fork_tx, record=False, transcribe=False)
     assert decide(sample_event("call.answered"), line=forked) == [
@@ -155,6 +171,15 @@ def test_the_keys_of_the_phone(key: object, commands: list[Command]) -> None:
         assert decide(happened("call.dtmf.received", 5, step, digit=key), line=FULL) == []
     hung_up = [hangup()] if key == "#" else []
     assert decide(happened("call.dtmf.received", 5, "goodbye", digit=key), line=FULL) == hung_up
+
+
+@pytest.mark.parametrize(("record", "transcribe"), [(True, False), (False, True), (False, False)])
+def test_what_is_paused_and_resumed_is_what_was_started(record: bool, transcribe: bool) -> None:
+    line = Line(record=record, transcribe=transcribe)
+    pause = [*([record_pause()] if record else []), *([transcription_stop()] if transcribe else [])]
+    resume = [*([record_resume()] if record else []), *([line.transcription] if transcribe else [])]
+    assert decide(happened("call.dtmf.received", 5, digit="1"), line=line) == pause
+    assert decide(happened("call.dtmf.received", 5, digit="2"), line=line) == resume
 
 
 def test_finishing_twice_hangs_up_without_waiting_for_the_goodbye() -> None:
@@ -288,7 +313,7 @@ HAPPENED = st.builds(
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(HAPPENED, st.lists(HAPPENED, max_size=6))
-def test_history_may_take_commands_away_and_never_adds_any(event: Event, others: list[Event]) -> None:
+def test_what_commands_nothing_by_itself_commands_nothing_with_its_history(event: Event, others: list[Event]) -> None:
     """The shell reads a call's history only when the event alone wants to say something: see hookline.webhook."""
     if not decide(event):
         assert decide(event, *others) == []

@@ -17,6 +17,7 @@ import pytest
 import command_sender.app
 import hookline
 from hookline import telling
+from hookline.parameters import SPEAK_LANGUAGES
 from hookline_local.resources import ParameterRefused, Template, load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from line import Line
@@ -255,9 +256,10 @@ def test_who_commands_telnyx_can_read_the_api_key_and_nobody_else(
     secret = template.physical_id("TelnyxApiKeySecret")
     queue = template.resolve({"Fn::GetAtt": ["CommandQueue", "Arn"]})
     needed = {("secretsmanager:GetSecretValue", secret), ("sqs:SendMessage", queue)}
-    assert (permissions & needed) == (needed if commands_telnyx(event) else set())
+    remedy = "give the function CommandPolicy and these variables in template.yaml, as CallAnsweredFunction has them"
+    assert (permissions & needed) == (needed if commands_telnyx(event) else set()), remedy
     given = template.environment_of(function_of(event)).keys() & {"TELNYX_API_KEY_SECRET_ARN", "COMMAND_QUEUE_URL"}
-    assert len(given) == (2 if commands_telnyx(event) else 0)
+    assert len(given) == (2 if commands_telnyx(event) else 0), remedy
     assert not {action for action, _ in permissions if action.startswith("secretsmanager")} or commands_telnyx(event)
 
 
@@ -439,6 +441,8 @@ def test_every_parameter_is_explained_grouped_checked_and_used(template: Templat
         ({"LineForkRx": "udp:203.0.113.7:9000"}, "WholeFork"),
         ({"LineForkRx": "203.0.113.7:9000"}, "LineForkRx"),
         ({"LineRecord": "true"}, "LineRecord"),
+        ({"LineRecord": "off"}, "NoGreetingAboutARecordingThatIsNone"),
+        ({"LineLanguage": "en"}, "LineLanguage"),
         ({"LineStreamUrl": "https://media.example.com"}, "LineStreamUrl"),
         ({"WebhookBaseUrl": "https://voice.example.com/"}, "WebhookBaseUrl"),
         ({"TelnyxApiBaseUrl": "http://api.telnyx.com/v2"}, "TelnyxApiBaseUrl"),
@@ -463,6 +467,8 @@ def test_what_cannot_work_is_refused_before_anything_is_deployed(wrong: dict[str
         {"WebhookBaseUrl": "https://voice.example.com/telnyx"},
         {"RecordingHosts": "media.example.com"},
         {"LineLanguage": "cmn-CN", "LineGreeting": "", "AlarmEmail": "somebody@example.com"},
+        {"LineLanguage": "en-GB-WLS", "LineRecord": "off", "LineGreeting": "Hello."},
+        {"LineTranscriptionLanguage": "de-DE"},
     ],
 )
 def test_what_an_operator_may_want_is_accepted(right: dict[str, str]) -> None:
@@ -701,3 +707,13 @@ def test_each_output_says_what_it_is_for_and_the_url_to_paste_comes_first(templa
     for name, output in outputs.items():
         assert len(output["Description"]) > 20, name
         assert not set(references(output["Value"])) & {"TelnyxApiKey", "LineStreamAuthToken"}
+
+
+def test_the_line_speaks_every_language_that_telnyx_speaks_and_no_other(template: Template) -> None:
+    assert set(template.source["Parameters"]["LineLanguage"]["AllowedValues"]) == SPEAK_LANGUAGES
+
+
+def test_the_greeting_that_does_not_go_with_no_recording_is_the_default(template: Template) -> None:
+    (rule,) = template.source["Rules"]["NoGreetingAboutARecordingThatIsNone"]["Assertions"]
+    (equals,) = rule["Assert"]["Fn::Not"]
+    assert equals["Fn::Equals"][1] == template.source["Parameters"]["LineGreeting"]["Default"]

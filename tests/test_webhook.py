@@ -165,6 +165,15 @@ def test_keyed_digits_are_blanked_unless_the_line_acts_on_them(
     assert json.loads(world.items[0]["body"])["data"]["payload"][key] == kept
 
 
+def test_gathered_digits_are_blanked_whatever_is_decided_on_them(world: World) -> None:
+    data = sample_data("call.gather.ended")
+    data["payload"]["digits"] = "4111111111111111"
+    decide = {"call.gather.ended": lambda event, call: [speak(payload="Thank you", voice="female")]}
+    assert receive(request_of(data, age=10.0), Clock(), decide)["statusCode"] == 200
+    assert world.actions == ["speak"]
+    assert "4111" not in json.dumps(world.items)
+
+
 def test_a_parameter_keeps_the_digits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEEP_DIGITS", "on")
     start_cold()
@@ -199,6 +208,19 @@ def test_items_expire_when_a_retention_is_set(world: World, monkeypatch: pytest.
     start_cold()
     deliver("call.hangup")
     assert abs(int(world.items[0]["expires_at"]) - time.time() - 30 * 86_400) < 60
+
+
+def test_what_was_said_may_be_answered_and_is_answered_once(world: World) -> None:
+    request = request_of(sample_data("call.transcription"), age=10.0)
+    decide = {"call.transcription": lambda event, call: [speak(payload="I heard you", voice="female")]}
+    told = [json.loads(receive(request, Clock(), decide)["body"])["told"] for _ in range(2)]
+    assert told == [["speak: told"], []]
+    assert world.actions == ["speak"]
+    (item,) = world.items
+    record = world.journal.read(item["call_leg_id"])
+    assert record
+    assert [entry.told[0]["action"] for entry in record.entries] == ["speak"]
+    assert [entry.event_type for entry in record.transcript] == ["call.transcription"]
 
 
 def test_a_body_too_large_for_an_item_lies_in_s3_and_the_item_points_there(world: World) -> None:
@@ -537,6 +559,23 @@ def test_a_later_webhook_does_not_overtake_what_waits_in_the_queue(world: World)
         *OPENING,
         *("record_stop", "transcription_stop", "speak"),
     ]
+
+
+def test_a_later_webhook_waits_as_long_as_the_last_command_before_it_may(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMMAND_MAX_AGE_SECONDS", "1")
+    start_cold(world)
+    world.replies = lambda request: refused(503)
+    deliver("call.dtmf.received", digit="1")
+    world.replies = lambda request: ok()
+    world.said.clear()
+    time.sleep(1.1)  # record_pause has expired by now, transcription_stop has not
+    assert deliver("call.dtmf.received.pound", digit="2")["told"] == [
+        "record_resume: queued",
+        "transcription_start: queued",
+    ]
+    assert world.said == []
 
 
 def test_another_leg_s_end_does_not_silence_this_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

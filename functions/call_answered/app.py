@@ -1,7 +1,7 @@
 """call.answered: somebody talks, or listens, from now on.
 
 A call that the line answered is greeted, recorded, transcribed, and streamed or forked, as the parameters want it. The
-greeting is first: the caller hears it soonest, and a fault of any other command does not leave him in silence.
+greeting is first: the caller hears it soonest, and a fault of any other command does not leave them in silence.
 Source: developers.telnyx.com, Voice API webhooks; one streaming or forking at a time: Media streaming.
 """
 

@@ -44,10 +44,10 @@ def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     if step == "goodbye" or _finished_before(event, call):
         return [HANG_UP] if digit == "#" else []
     match digit:
-        case "1" if line.record:
-            return [PAUSE, STOP_TRANSCRIPTION] if line.transcribe else [PAUSE]
-        case "2" if line.record:
-            return [RESUME, line.transcription] if line.transcribe else [RESUME]
+        case "1":
+            return [*([PAUSE] if line.record else []), *([STOP_TRANSCRIPTION] if line.transcribe else [])]
+        case "2":
+            return [*([RESUME] if line.record else []), *([line.transcription] if line.transcribe else [])]
         case "*":
             return [SILENCE]
         case "#":

@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 3.0
 """For one command; ten of them, a whole batch, fit into the function's timeout."""
 
 LONGEST_PAUSE_SECONDS = 20
+"""Much less than the time in which a command expires, so that it is tried often until then."""
 
 
 class NotNow(Unavailable):
@@ -105,9 +106,9 @@ def deliver(record: dict[str, Any]) -> None:
 def lambda_handler(request: dict[str, Any], context: Context) -> Any:
     """Deliver a batch. The answer names the messages that stay: the first that failed of a call and all behind it.
 
-    They become visible again after a pause that grows with each try, or as long as Telnyx asks for, not after the
-    queue's whole visibility timeout: a caller is waiting. All of a call's messages pause alike, because one that is in
-    flight holds back its group.
+    They become visible again after a pause that grows with each try, or as long as Telnyx asks for (20 s at most), not
+    after the queue's whole visibility timeout: a caller is waiting. Those behind the first pause as well, because one
+    that is in flight holds back its group.
     """
     processor = OneCallAtATime()
     answer = process_partial_response(event=request, record_handler=deliver, processor=processor)

@@ -27,7 +27,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from hookline import parameters as p
-from hookline.parameters import SECRET_PARAMS as SECRET_PARAMS
+from hookline.parameters import SECRET_PARAMS
 
 _COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 """The namespace of our command ids: change it and a redelivered event acts twice."""
@@ -648,7 +648,7 @@ def dial(
 
 # Not Telnyx's
 
-_KEPT = ("recording_id", "channels", "format", "recording_started_at", "recording_ended_at", "connection_id")
+_KEPT = ("recording_id", "channels", "recording_started_at", "recording_ended_at", "connection_id")
 
 
 def archive(recording: Mapping[str, object]) -> Command:

@@ -7,8 +7,8 @@
     + JournalUnavailable         DynamoDB did not take or give an item
     + QueueUnavailable           SQS did not take a message
     + StorageUnavailable         S3 did not take an object
-    + TelnyxUnavailable          timeout, 408, 429 or 5xx; a command that meets it goes to the queue instead
-  - TelnyxRefused         ...  any other 4xx: saying it again cannot help
+    + TelnyxUnavailable          Telnyx cannot now, or its API key cannot be read; a command then goes to the queue
+  - TelnyxRefused         ...  Telnyx will not: anything else that is no success
 
 A missing setting or a bug is none of these: it raises as itself, the function fails loudly, API Gateway answers 500
 and Telnyx delivers again.
@@ -44,11 +44,11 @@ class StorageUnavailable(Unavailable):
 
 
 class TelnyxUnavailable(Unavailable):
-    """Telnyx's API timed out or answered 408, 429 or 5xx."""
+    """Telnyx's API timed out, answered 408, 429, 5xx or a code that means later, or its key could not be read."""
 
 
 class TelnyxRefused(HooklineError):
-    """Telnyx's API answered a 4xx other than 408 and 429.
+    """Telnyx's API answered with neither success nor anything that TelnyxUnavailable stands for.
 
     status: the HTTP status; code: Telnyx's own error code, a string of digits, or None when the body named none.
     """

@@ -51,8 +51,8 @@ class Event:
 
     occurred_at: UTC, always `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that text order is time order.
     payload: as received; every key may be missing, null or of another type than documented.
-    attempt, delivered_to: of this delivery, not of the event, so they do not count when events are compared; None when
-        the envelope does not say.
+    attempt: of this delivery, not of the event, so it does not count when events are compared; None when the envelope
+        does not say.
     """
 
     id: str
@@ -60,7 +60,6 @@ class Event:
     occurred_at: str
     payload: Mapping[str, Any]
     attempt: int | None = field(default=None, compare=False)
-    delivered_to: str | None = field(default=None, compare=False)
 
     @property
     def call_leg_id(self) -> str | None:
@@ -121,14 +120,12 @@ def read(body: bytes) -> Event:
     payload = data.get("payload")
     meta = envelope.get("meta")
     attempt = meta.get("attempt") if isinstance(meta, dict) else None
-    delivered_to = meta.get("delivered_to") if isinstance(meta, dict) else None
     return Event(
         id=event_id,
         type=event_type,
         occurred_at=fixed_width(data.get("occurred_at")),
         payload=payload if isinstance(payload, dict) else {},
         attempt=attempt if type(attempt) is int else None,
-        delivered_to=delivered_to if isinstance(delivered_to, str) else None,
     )
 
 

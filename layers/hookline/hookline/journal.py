@@ -4,8 +4,10 @@ One table, one item per webhook, never changed afterwards:
 
     pk  LEG#<call_leg_id>, else CONTROL#<call_control_id>, else SESSION#<call_session_id>, else EVENT#<event id>
     sk  EVENT#<occurred_at>#<event id>       a webhook and what was told because of it
-        TRANSCRIPT#<occurred_at>#<event id>  a `call.transcription`: beside the call, so that it does not weigh on it
-        <KIND>#<name>                        a note: what became of a recording, a transcript, a queued command
+        LATER#<command id>                   what became of a command that waited in the queue
+        TRANSCRIPT#<occurred_at>#<event id>  a `call.transcription` that commands nothing: beside the call, so that it
+                                             does not weigh on it
+        <KIND>#<name>                        any other note: what became of a recording, of its text
 
 Every event carries some id of its call, not always the same one, so what belongs to one leg may lie in up to three
 partitions. Writing stays one conditional put whatever the order of arrival; reading a whole call gathers them.
@@ -65,12 +67,12 @@ class History(NamedTuple):
     """What the journal knows of an event's call when the event arrives.
 
     seen: this very event has been journalled before; events: all others of its call, in no promised order.
-    queued_at: UTC, when a command of this call was last put on the queue, "" if never.
+    waits_until: UTC, when the last of this call's commands that still wait in the queue is dropped, "" if none waits.
     """
 
     seen: bool
     events: list[Event]
-    queued_at: str = ""
+    waits_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,23 @@ class Journal:
         """What is known of the event's call, in one consistent query of its own partition."""
         seen = False
         events = []
-        queued_at = ""
-        for item in self._query(event.identity.partition, "EVENT#"):
-            if item["event_id"]["S"] == event.id:
-                seen = True
-            elif "body" in item:
-                events.append(read(item["body"]["S"].encode()))
-            if "queued" in item:
-                queued_at = max(queued_at, item["queued"]["S"])
-        return History(seen, events, queued_at)
+        waiting: dict[str, str] = {}
+        for item in self._pages(
+            KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z",
+            values={":p": event.identity.partition, ":a": "EVENT#", ":z": "LATER#~"},
+            ConsistentRead=True,
+        ):
+            kind, _, name = item["sk"]["S"].partition("#")
+            if kind == "LATER":
+                waiting.pop(name, None)  # behind every event: E comes before L
+            elif kind == "EVENT":
+                if item["event_id"]["S"] == event.id:
+                    seen = True
+                elif "body" in item:
+                    events.append(read(item["body"]["S"].encode()))
+                if "waiting" in item:
+                    waiting |= json.loads(item["waiting"]["S"])
+        return History(seen, events, max(waiting.values(), default=""))
 
     def remember(
         self,
@@ -126,15 +136,18 @@ class Journal:
         kept_at: str | None = None,
         received_at: float,
         told: Sequence[Mapping[str, Any]] = (),
-        queued: float | None = None,
+        waiting: Mapping[str, float] | None = None,
+        commanding: bool = False,
     ) -> bool:
         """Write the event down once, with what was told; False when it was there already.
 
         body: the envelope as received (digits blanked by the caller); None when it is kept elsewhere, at kept_at.
-        received_at: seconds since 1970 UTC. queued: the same, when commands of this event went to the queue.
+        received_at: seconds since 1970 UTC. waiting: the same by command id, when each command of this event that went
+        to the queue will be dropped. commanding: its decision has something to say, so that it belongs to the history
+        that decisions are given.
         """
         identity = event.identity
-        spoken = event.type == _TRANSCRIPT
+        spoken = event.type == _TRANSCRIPT and not commanding
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
             "sk": {"S": f"{'TRANSCRIPT' if spoken else 'EVENT'}#{event.occurred_at}#{event.id}"},
@@ -147,8 +160,8 @@ class Journal:
             item["body"] = {"S": body}
         if kept_at is not None:
             item["kept_at"] = {"S": kept_at}
-        if queued is not None:
-            item["queued"] = {"S": moment(queued)}
+        if waiting:
+            item["waiting"] = {"S": _compact({name: moment(expires_at) for name, expires_at in waiting.items()})}
         if told:
             item["told"] = {"S": _compact(told)}
         if identity.call_leg_id:
@@ -328,10 +341,12 @@ def _record(items: Sequence[Mapping[str, Any]]) -> CallRecord:
     for item in sorted(items, key=lambda item: item["sk"]["S"]):
         kind = item["sk"]["S"].partition("#")[0]
         match kind:
-            case "EVENT":
-                record.entries.append(_entry(item))
-            case "TRANSCRIPT":
-                record.transcript.append(_entry(item))
+            case "EVENT" | "TRANSCRIPT":
+                entry = _entry(item)
+                if kind == "EVENT":
+                    record.entries.append(entry)
+                if entry.event_type == _TRANSCRIPT:
+                    record.transcript.append(entry)
             case _:
                 record.notes.setdefault(kind, []).append(_note(item))
     return record

@@ -24,7 +24,11 @@ ENDINGS_LAST_LONGER = 10
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A command and what became of it. result: a Verdict's value, QUEUED or EXPIRED."""
+    """A command and what became of it.
+
+    result: a Verdict's value, QUEUED or EXPIRED. milliseconds: what it took, over all tries. expires_at: seconds since
+    1970 UTC, while it waits in the command queue.
+    """
 
     command: Command
     command_id: str
@@ -32,6 +36,7 @@ class Told:
     status: int | None = None
     code: str | None = None
     milliseconds: int = 0
+    expires_at: float | None = None
 
     def as_fact(self) -> dict[str, Any]:
         """As the journal keeps it: secret parameters are masked, and routing, which is not the decision's, left out."""
@@ -73,16 +78,16 @@ def tell(
             answer = _NOT_SAID
             if not postponed:
                 answer = say(environment.telnyx, command, address or "", own_id, seconds=ends - monotonic())
-            result = answer.verdict.value
+            result, expires_at = answer.verdict.value, None
             if answer.verdict in (Verdict.WAIT, Verdict.RETRY):
                 later = _later(environment, event, command, address, own_id, began)
-                result = Verdict.REFUSED.value
+                result, expires_at = Verdict.REFUSED.value, None
                 if len(later.as_message()) <= LARGEST_COMMAND_BYTES:
-                    result = QUEUED
+                    result, expires_at = QUEUED, later.expires_at
                     postponed.append(later)
             elif answer.code == "90018" and not placing:
                 over.add(address)
-            told.append(Told(command, own_id, result, answer.status, answer.code, answer.milliseconds))
+            told.append(Told(command, own_id, result, answer.status, answer.code, answer.milliseconds, expires_at))
     if postponed:
         environment.queues.postpone(postponed)
     return told

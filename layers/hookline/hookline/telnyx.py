@@ -72,7 +72,7 @@ class Answer:
 
     status: the HTTP status, None when nothing came back; code: Telnyx's error code, None when it named none.
     pointers: the parameters that the answer blames, as Telnyx writes them. wait_seconds: how long Telnyx asks us to
-    wait, 0 when it does not. milliseconds: over all tries. tries: how often it was said.
+    wait, 0 when it does not. milliseconds: over all tries.
     """
 
     verdict: Verdict
@@ -81,7 +81,6 @@ class Answer:
     pointers: tuple[str, ...] = ()
     wait_seconds: float = 0.0
     milliseconds: int = 0
-    tries: int = 0
 
 
 class Telnyx:
@@ -141,7 +140,7 @@ class Telnyx:
                 break
             self._sleep(pause)
         spent = round((self._clock() - began) * 1000)
-        return replace(answer, milliseconds=spent, tries=tries)
+        return replace(answer, milliseconds=spent)
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, seconds: float = 10.0) -> dict[str, Any]:
         """Read one resource. Raises TelnyxUnavailable or TelnyxRefused."""

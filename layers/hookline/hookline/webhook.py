@@ -38,7 +38,8 @@ _LAST_EPOCH = 1 << 53
 COUNTED = {QUEUED: "CommandQueued", "refused": "CommandRefused"}
 """What may wake somebody, by the result of a command."""
 
-KEYED = {"call.dtmf.received": "digit", "call.gather.ended": "digits"}
+PRESSED = "call.dtmf.received"
+KEYED = {PRESSED: "digit", "call.gather.ended": "digits"}
 """Where the digits are that a caller keys in: they may be a card number."""
 
 Request = Mapping[str, Any]
@@ -122,7 +123,7 @@ def _answer(
     call = Call.of([event])
     commands = decide(event, call) if decide else ()
     told: list[Told] = []
-    acted_on = bool(commands)
+    commanding = bool(commands)
     if decide and commands:
         asked = time.perf_counter()
         history = env.journal.history(event)
@@ -134,17 +135,20 @@ def _answer(
         if base_url := _base_url(env, request):
             commands = [with_routing(command, base_url) for command in commands]
         seconds = _seconds_left(proven, context, journal_seconds)
-        if history.queued_at and history.queued_at > moment(time.time() - env.command_max_age_seconds):
-            seconds = 0.0  # something of this call waits in the queue, or did just now: stay behind it
+        if history.waits_until > moment(time.time()):
+            seconds = 0.0  # something of this call waits in the queue: stay behind it
         told = tell(env, event, call, commands, seconds=seconds)
-    body = proven.body if acted_on or env.keep_digits else _without_digits(event, proven.body)
-    new = _remember(env, event, body, proven.received_at, told)
+    # A key that does something is the line's; every other one, and what was gathered, is the caller's own.
+    of_the_line = commanding and event.type == PRESSED
+    body = proven.body if of_the_line or env.keep_digits else _without_digits(event, proven.body)
+    new = _remember(env, event, body, proven.received_at, told, commanding=commanding)
     return _respond(env, event, told, proven, repeated=not new)
 
 
-def _remember(env: Environment, event: Event, body: bytes, received_at: float, told: Sequence[Told]) -> bool:
+def _remember(
+    env: Environment, event: Event, body: bytes, received_at: float, told: Sequence[Told], *, commanding: bool
+) -> bool:
     facts = [one.as_fact() for one in told]
-    queued = any(one.result == QUEUED and one.command.action != "archive" for one in told)
     kept_at = None
     if len(body) > LARGEST_BODY_BYTES:
         kept_at = env.large_bodies.keep("oversize", hashlib.sha256(event.id.encode()).hexdigest(), body)
@@ -155,7 +159,8 @@ def _remember(env: Environment, event: Event, body: bytes, received_at: float, t
         kept_at=kept_at,
         received_at=received_at,
         told=facts,
-        queued=time.time() if queued else None,
+        waiting={one.command_id: one.expires_at for one in told if one.expires_at is not None},
+        commanding=commanding,
     )
 
 
