@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 HOOKLINE = ROOT / "layers" / "hookline" / "hookline"
 FUNCTIONS = ROOT / "functions"
 
-# The map of the package, from the ground up. A room imports rooms of lower floors; values import each other as well,
-# rooms that do input and output never. A new room has to be written in here, with the library that it owns, if any.
+# The map of the package, from the ground up. A module imports what lies on lower floors; values import each other as
+# well, modules that do input and output never. A new module has to be written in here, with the library that it owns.
 VALUES = {
     "audio",
     "call",
@@ -53,7 +53,7 @@ FORBIDDEN = {"hookline_local", "pydantic", "requests", "telnyx"}
 LOCKS = ["requirements-dev.lock", "requirements-sam.lock", "layers/dependencies/requirements.txt"]
 
 
-def rooms() -> list[str]:
+def modules() -> list[str]:
     return sorted(path.stem for path in HOOKLINE.glob("*.py"))
 
 
@@ -76,27 +76,27 @@ def imported(source: str) -> Iterator[str]:
             pending.extend(ast.iter_child_nodes(node))
 
 
-def may_import(room: str) -> set[str]:
-    """The rooms that `room` may import."""
-    if room in VALUES:
+def may_import(module: str) -> set[str]:
+    """The modules that `module` may import."""
+    if module in VALUES:
         return VALUES
-    if room in BORDER:
+    if module in BORDER:
         return VALUES
-    if room in INPUT_AND_OUTPUT:
+    if module in INPUT_AND_OUTPUT:
         return VALUES | BORDER
-    before = SHELL[: SHELL.index(room)] if room in SHELL else []
+    before = SHELL[: SHELL.index(module)] if module in SHELL else []
     return VALUES | BORDER | INPUT_AND_OUTPUT | set(before)
 
 
-def trespasses(room: str, source: str) -> list[str]:
-    """What `room` imports and should not."""
+def trespasses(module: str, source: str) -> list[str]:
+    """What `module` imports and should not."""
     wrong = []
     for name in imported(source):
         package, _, rest = name.partition(".")
         if package == "hookline":
-            known = rest.partition(".")[0] in may_import(room)
+            known = rest.partition(".")[0] in may_import(module)
         else:
-            known = package in sys.stdlib_module_names or package in OWNED.get(room, set())
+            known = package in sys.stdlib_module_names or package in OWNED.get(module, set())
         if not known:
             wrong.append(name)
     return wrong
@@ -116,16 +116,16 @@ def make_default(makefile: str, variable: str) -> str:
 
 
 def test_every_room_stands_on_a_floor_of_the_map() -> None:
-    assert set(rooms()) <= VALUES | BORDER | INPUT_AND_OUTPUT | set(SHELL)
+    assert set(modules()) <= VALUES | BORDER | INPUT_AND_OUTPUT | set(SHELL)
 
 
-@pytest.mark.parametrize("room", rooms())
-def test_a_room_imports_only_what_stands_below_it_and_the_library_it_owns(room: str) -> None:
-    assert trespasses(room, (HOOKLINE / f"{room}.py").read_text()) == []
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_what_stands_below_it_and_the_library_it_owns(module: str) -> None:
+    assert trespasses(module, (HOOKLINE / f"{module}.py").read_text()) == []
 
 
 @pytest.mark.parametrize(
-    "room, source, trespass",
+    "module, source, trespass",
     [
         ("events", "from hookline.journal import Journal", "hookline.journal.Journal"),
         ("commands", "def later():\n    import httpx", "httpx"),
@@ -136,8 +136,8 @@ def test_a_room_imports_only_what_stands_below_it_and_the_library_it_owns(room: 
         ("environment", "if True:\n    from hookline.webhook import receive", "hookline.webhook.receive"),
     ],
 )
-def test_the_map_minds_an_import_that_points_up_or_aside(room: str, source: str, trespass: str) -> None:
-    assert trespasses(room, source) == [trespass]
+def test_the_map_minds_an_import_that_points_up_or_aside(module: str, source: str, trespass: str) -> None:
+    assert trespasses(module, source) == [trespass]
 
 
 @pytest.mark.parametrize("path", deployed(), ids=lambda path: str(path.relative_to(ROOT)))

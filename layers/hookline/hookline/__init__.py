@@ -1,6 +1,6 @@
 """Hookline: a webhook is bytes: prove them, read them, ask a pure function what to say, say it, write it down.
 
-Each clause is a room: signature, events, the decisions in `functions/`, telnyx, journal. `receive` is the way through
+Each clause is a module: signature, events, the decisions in `functions/`, telnyx, journal. `receive` is the way through
 them. The names below are all that a decision needs.
 """
 

@@ -3,7 +3,7 @@
 What `call.recording.saved` and `call.recording.transcription.saved` queue comes here. Everything may come any number
 of times, at once, and in any order: an object is written once, a note is made once, and both are looked for first.
 
-What goes wrong on purpose here, beside what its rooms raise:
+What goes wrong on purpose here, beside what its modules raise:
 
 * HooklineError
   - NoLink          neither the event nor Telnyx gives a link

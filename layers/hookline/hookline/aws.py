@@ -1,4 +1,4 @@
-"""Which of AWS's errors may pass by themselves: the closed list that the rooms with I/O translate at their border.
+"""Which of AWS's errors may pass by themselves: the closed list that the modules with I/O translate at their border.
 
 Source: botocore's exception tree and docs.aws.amazon.com, "Common errors" of DynamoDB, SQS and S3.
 """

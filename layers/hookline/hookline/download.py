@@ -193,7 +193,7 @@ def fetch(
 
     until: time.monotonic() after which to give up. start: go on from this byte, where the server allows that and what
     it has still carries this etag and has so many bytes in total; otherwise the Download starts at 0.
-    Raises every error of this room; the Download raises them too while it is read.
+    Raises every error of this module; the Download raises them too while it is read.
     """
     continued = start > 0 and etag is not None
     headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "hookline"}

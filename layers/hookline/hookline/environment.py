@@ -1,6 +1,6 @@
-"""What this function was given: its settings, its clients, its log. The only room that reads the environment.
+"""What this function was given: its settings, its clients, its log. The only module that reads the environment.
 
-Each room gets its client from here and none of them asks for a setting. Everything is built once per cold start, and
+Each module gets its client from here and none of them asks for a setting. Everything is built once per cold start, and
 what a function never uses is never built.
 """
 
