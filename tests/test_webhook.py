@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import botocore.client
 import httpx
 import pytest
@@ -493,6 +494,22 @@ def test_the_webhook_is_answered_in_time_while_telnyx_hangs(world: World) -> Non
     assert [message["command"]["action"] for message in world.messages("COMMAND")] == OPENING
     assert len({said["body"]["command_id"] for said in world.said}) == 1
     assert len(world.said) >= 2, "no answer within 500 ms means say the identical command again"
+
+
+def test_the_webhook_is_answered_in_time_on_a_day_on_which_aws_is_slow_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = boto3.Session()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    for service in ("dynamodb", "sqs"):
+        session.events.register(f"before-call.{service}", lambda **_: time.sleep(0.35))
+    start_cold(world)
+    deliver("call.hangup", call_leg_id="warm")
+    world.replies = hanging(10)
+    began = time.perf_counter()
+    answer = deliver("call.answered", age=0.0)
+    assert time.perf_counter() - began < 2.0
+    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
 
 
 def test_a_cold_start_that_ate_the_deadline_queues_everything_and_says_nothing(world: World) -> None:
