@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hookline_local.problems import NOT_AS_IT_SHOULD_BE, TYPED_WRONG, Problem
+from hookline_local import cli_journal
+from hookline_local.cli_options import (
+    DEFAULT_TEMPLATE,
+    Built,
+    Json,
+    Key,
+    Parameters,
+    TemplatePath,
+    Url,
+    end,
+    parameters_of,
+    screen_for,
+)
+from hookline_local.problems import TYPED_WRONG, Problem
 
 if TYPE_CHECKING:
-    from hookline_local.place import Place
     from hookline_local.samples import Sample
-    from hookline_local.showing import Screen
-
-PROJECT = Path(__file__).parents[2]
 
 EXIT_CODES = (
     "Exit codes: 0 all is well; 1 something is not as it should be; 2 the command was typed wrong; "
@@ -32,47 +41,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=EXIT_CODES,
 )
-calls_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="The calls of a day.")
-recordings_app = typer.Typer(
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    help="The recordings that a stack keeps.",
-    epilog="Example: hookline recordings verify --days 30",
-)
 keys_app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Keys that sign webhooks.",
     epilog="Example: hookline keys new --json",
 )
-app.add_typer(calls_app, name="calls")
-app.add_typer(recordings_app, name="recordings")
+app.add_typer(cli_journal.app)
 app.add_typer(keys_app, name="keys")
-
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output, and nothing else there.")]
-TemplatePath = Annotated[
-    Path, typer.Option("--template", help="The stack's template.", show_default="the project's template.yaml")
-]
-Parameters = Annotated[
-    list[str] | None,
-    typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the template; may be repeated."),
-]
-Built = Annotated[bool, typer.Option("--built", help="Run what `make build` has made, in .aws-sam/build.")]
-Url = Annotated[
-    str | None, typer.Option("--url", help="Any URL of a stack that runs here.", show_default="the newest that runs")
-]
-Stack = Annotated[
-    str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack, by its CloudFormation name.")
-]
-Profile = Annotated[str | None, typer.Option("--profile", help="AWS profile, with --stack.")]
-Region = Annotated[str | None, typer.Option("--region", help="AWS region, with --stack.")]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", metavar="BASE64", help="Private key to sign with.", show_default="the development key"),
-]
-
-DEFAULT_TEMPLATE = PROJECT / "template.yaml"
-SAVED_CALLS = PROJECT / "tests" / "calls"
 
 
 @app.callback()
@@ -117,14 +93,14 @@ def serve(
         aws_port=aws_port,
         built=built,
         aws_endpoint=aws_endpoint,
-        parameters=_parameters(parameter),
+        parameters=parameters_of(parameter),
         speed=speed,
         seed=seed,
         logs=logs,
     )
     if built:
         _check_built(template)
-    asyncio.run(run(wishes, _screen(json)))
+    asyncio.run(run(wishes, screen_for(json)))
 
 
 @app.command(epilog="Example: hookline demo --json > demo.json")
@@ -134,7 +110,7 @@ def demo(json: Json = False, template: TemplatePath = DEFAULT_TEMPLATE) -> None:
 
     from hookline_local.demo import run
 
-    _exit(good=asyncio.run(run(template, _screen(json))))
+    end(good=asyncio.run(run(template, screen_for(json))))
 
 
 @app.command(epilog="Example: hookline call --keys '12#'")
@@ -163,7 +139,7 @@ def call(
     content |= {name: number for name, number in (("from", from_number), ("to", to_number)) if number}
     stack = running.find(url)
     place = deployed.find(url=stack.url)
-    _exit(good=run(stack, place, content, _screen(json), interactive=not scenario and keys is None))
+    end(good=run(stack, place, content, screen_for(json), interactive=not scenario and keys is None))
 
 
 @app.command(epilog="Example: hookline trigger call.dtmf.received --set digit='#'")
@@ -187,7 +163,7 @@ def trigger(
     """Sign a sample event as Telnyx would, now, and post it. A line in, a line out; exit 1 unless answered 2xx."""
     from hookline_local import running, samples
 
-    screen = _screen(json)
+    screen = screen_for(json)
     if names or event is None:
         screen.document(samples.names())
         for name in samples.names():
@@ -199,7 +175,7 @@ def trigger(
 
     wanted, seed = _changed(samples.sample(event), changes), samples.seed_of(key)
     where = url or running.find().url
-    _exit(good=post(wanted, where, screen, copies=duplicate, seed=seed))
+    end(good=post(wanted, where, screen, copies=duplicate, seed=seed))
 
 
 @app.command(epilog="Example: hookline invoke call.answered --parameter LineGreeting='Good morning.'")
@@ -239,130 +215,17 @@ def invoke(
     if request is None:
         # As if Telnyx had given up waiting: then the function takes its own time, and queues nothing for lack of it.
         request = (_changed(wanted, changes) if changes else wanted).request(age_seconds=10)
-    _exit(
+    end(
         good=run(
             template,
             request,
-            _screen(json),
+            screen_for(json),
             function=function,
             built=built,
-            parameters=_parameters(parameter),
+            parameters=parameters_of(parameter),
             logs=logs,
         )
     )
-
-
-@calls_app.callback(epilog="Example: hookline calls --day 2026-11-21 --stack hookline --json")
-def calls(
-    context: typer.Context,
-    day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="UTC.", show_default="today")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
-    url: Url = None,
-    stack: Stack = None,
-    profile: Profile = None,
-    region: Region = None,
-    json: Json = False,
-) -> None:
-    """The calls of a day; `hookline calls show ID` tells all about one."""
-    if context.invoked_subcommand is not None:
-        return
-    from hookline_local.looking import list_calls, today
-
-    wanted = _day(day) or today()
-    list_calls(_place(url, stack, profile, region), wanted, limit, _screen(json))
-
-
-@calls_app.command("show", epilog="Example: hookline calls show 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --json")
-def calls_show(
-    any_id: Annotated[str, typer.Argument(metavar="ID", help="Call leg, session or control id.")],
-    url: Url = None,
-    stack: Stack = None,
-    profile: Profile = None,
-    region: Region = None,
-    json: Json = False,
-) -> None:
-    """One call: its timeline with what was told, its state, transcript and recordings."""
-    from hookline_local.looking import show_call
-
-    show_call(_place(url, stack, profile, region), any_id, _screen(json))
-
-
-@recordings_app.command("verify", epilog="Example: hookline recordings verify --days 30 --stack hookline")
-def recordings_verify(
-    day: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day, UTC.", show_default="today")
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, help="So many days, that one included.")] = 1,
-    read_all: Annotated[bool, typer.Option("--read-all", help="Read every object and compare its SHA-256.")] = False,
-    url: Url = None,
-    stack: Stack = None,
-    profile: Profile = None,
-    region: Region = None,
-    json: Json = False,
-) -> None:
-    """Is every recording that was announced in the bucket, whole and unchanged? Exit 1 when one is not."""
-    from hookline_local.looking import today, verify_recordings
-
-    last_day = _day(day) or today()
-    place = _place(url, stack, profile, region)
-    _exit(good=verify_recordings(place, last_day, days, _screen(json), read_all=read_all))
-
-
-@app.command(epilog="Example: hookline tail --stack hookline --profile production")
-def tail(
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
-    url: Url = None,
-    stack: Stack = None,
-    profile: Profile = None,
-    region: Region = None,
-    json: Json = False,
-) -> None:
-    """Every event as it arrives in the journal, until Ctrl-C. With --json a line each."""
-    from hookline_local.looking import tail as follow
-
-    follow(_place(url, stack, profile, region), _screen(json), every_seconds=every)
-
-
-@app.command(epilog="Example: hookline replay 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --stack hookline --save")
-def replay(
-    any_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Call leg, session or control id; or a saved call's file.")
-    ],
-    save: Annotated[bool, typer.Option("--save", help="Write it as a test case, for make test.")] = False,
-    folder: Annotated[Path, typer.Option("--into", help="Where to.", show_default="tests/calls")] = SAVED_CALLS,
-    url: Url = None,
-    stack: Stack = None,
-    profile: Profile = None,
-    region: Region = None,
-    json: Json = False,
-) -> None:
-    """Feed a journalled call through today's decisions; exit 1 when they tell something else than was told then.
-
-    Given a saved call's file instead of an ID, with --save, it accepts what today's code tells and writes it there.
-    """
-    from hookline_local import replay as replaying
-
-    screen = _screen(json)
-    path = Path(any_id)
-    from_file = path.suffix == ".json"
-    if from_file:
-        case = replaying.saved(path)
-    else:
-        from hookline_local import looking
-
-        place = _place(url, stack, profile, region)
-        case = replaying.case_of(looking.read(place, any_id), place)
-    results = replaying.replay(case, replaying.decisions(case.line))
-    same = replaying.show(results, screen)
-    if save and from_file:
-        replaying.accept(case, results, path)
-        same = not any(one.fault for one in results)
-    elif save:
-        path = replaying.save(case, any_id, folder)
-    if save:
-        shown = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
-        typer.echo(f"Saved as {shown}. tests/test_saved_calls.py runs what is in tests/calls.", err=json)
-    _exit(good=same)
 
 
 @app.command(epilog="Example: hookline sign body.json; or: curl ... $(hookline sign --curl body.json)")
@@ -420,34 +283,6 @@ def _check_built(template: Path) -> None:
     check_built(template)
 
 
-def _screen(as_json: bool) -> "Screen":
-    from hookline_local.showing import Screen
-
-    return Screen(as_json=as_json)
-
-
-def _place(url: str | None, stack: str | None, profile: str | None, region: str | None) -> "Place":
-    from hookline_local import deployed
-
-    if stack is None and (profile or region):
-        raise Problem(
-            "--profile and --region go with --stack", "Name the deployed stack: --stack NAME.", code=TYPED_WRONG
-        )
-    if stack is not None and url is not None:
-        raise Problem("--stack and --url: one of them, please", code=TYPED_WRONG)
-    return deployed.find(stack=stack, profile=profile, region=region, url=url)
-
-
-def _parameters(given: list[str] | None) -> dict[str, str]:
-    found = {}
-    for one in given or []:
-        name, equals, value = one.partition("=")
-        if not (name and equals):
-            raise Problem(f"--parameter {one}: there is no =", "Say --parameter Name=Value.", code=TYPED_WRONG)
-        found[name] = value
-    return found
-
-
 def _changed(sample: "Sample", assignments: list[str] | None) -> "Sample":
     """As if it happened now, with these changes; a field that it did not have may be a slip, and is named."""
     from hookline_local import samples
@@ -458,21 +293,6 @@ def _changed(sample: "Sample", assignments: list[str] | None) -> "Sample":
     for path in sample.lacks(changes):
         complain(f"the sample has no {path}; added")
     return changed
-
-
-def _day(text: str | None) -> str | None:
-    if text is None:
-        return None
-    from datetime import date
-
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise Problem(f"--day {text} is no day", "Say it like 2026-11-21.", code=TYPED_WRONG) from error
-
-
-def _exit(*, good: bool) -> None:
-    raise typer.Exit(0 if good else NOT_AS_IT_SHOULD_BE)
 
 
 def main() -> int:
