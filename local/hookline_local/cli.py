@@ -5,7 +5,9 @@ Each room is imported when its command is run, so that `--help` is there at once
 
 import os
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +22,7 @@ from hookline_local.cli_options import (
     TemplatePath,
     Url,
     end,
+    number,
     parameters_of,
     screen_for,
 )
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = (
     "Exit codes: 0 all is well; 1 something is not as it should be; 2 the command was typed wrong; "
-    "3 what it needs is not there."
+    "3 something it needs is missing; 70 a bug of ours; 130 interrupted; 141 nobody read to the end."
 )
 
 app = typer.Typer(
@@ -56,21 +59,29 @@ def hookline() -> None:
     """A serverless voice backend for Telnyx, on this machine: no account, no Docker."""
 
 
-@app.command(epilog="Example: hookline serve --port 8080 --parameter LineGreeting='Good morning.'")
+@app.command(
+    short_help="Run the whole stack locally.",
+    epilog="Example: hookline serve --port 8080 --parameter LineGreeting='Good morning.'",
+)
 def serve(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Of the webhooks and of Lambda's Invoke; 0 picks one.")
+        int, typer.Option(min=0, max=65535, help="Port for webhooks and the Lambda API; 0: any free port.")
     ] = 0,
-    telnyx_port: Annotated[int, typer.Option(min=0, max=65535, help="Of the stand-in for Telnyx; 0 picks one.")] = 0,
-    aws_port: Annotated[int, typer.Option(min=0, max=65535, help="Of moto; 0 picks one.")] = 0,
+    telnyx_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the stand-in for Telnyx; 0: any free port.")
+    ] = 0,
+    aws_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of moto; 0: any free port.")] = 0,
     aws_endpoint: Annotated[
         str | None, typer.Option(help="Another AWS than moto.", show_default="$AWS_ENDPOINT_URL", metavar="URL")
     ] = None,
     parameter: Parameters = None,
     built: Built = False,
     template: TemplatePath = DEFAULT_TEMPLATE,
-    speed: Annotated[float, typer.Option(min=0, help="Call seconds per second; 0: as fast as it can.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of everything that goes wrong on purpose.")] = 0,
+    speed: Annotated[
+        float,
+        typer.Option(min=0, max=1000, callback=number, help="Call seconds per second; 0: as fast as it can."),
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed for random faults.")] = 0,
     logs: Annotated[bool, typer.Option("--logs", help="Show what the functions log.")] = False,
     json: Json = False,
 ) -> None:
@@ -103,7 +114,7 @@ def serve(
     asyncio.run(run(wishes, screen_for(json)))
 
 
-@app.command(epilog="Example: hookline demo --json > demo.json")
+@app.command(short_help="Play one checked call.", epilog="Example: hookline demo --json > demo.json")
 def demo(json: Json = False, template: TemplatePath = DEFAULT_TEMPLATE) -> None:
     """Run one whole call, with no account anywhere, show it, and check that all is as it should be (else exit 1)."""
     import asyncio
@@ -113,15 +124,15 @@ def demo(json: Json = False, template: TemplatePath = DEFAULT_TEMPLATE) -> None:
     end(good=asyncio.run(run(template, screen_for(json))))
 
 
-@app.command(epilog="Example: hookline call --keys '12#'")
+@app.command(short_help="Ring the running stack.", epilog="Example: hookline call --keys '12#'")
 def call(
     scenario: Annotated[
         str | None,
-        typer.Argument(help="A scenario: a file, or hello, card, impatient, storm.", show_default="keys from here"),
+        typer.Argument(help="A scenario: a file, or card, hello, impatient, storm.", show_default="keys from here"),
     ] = None,
-    keys: Annotated[str | None, typer.Option(help="Press these, one a second, after the first sound.")] = None,
-    from_number: Annotated[str | None, typer.Option("--from", help="Who calls.")] = None,
-    to_number: Annotated[str | None, typer.Option("--to", help="Whom.")] = None,
+    keys: Annotated[str | None, typer.Option(help="Keys to press, one a second, once the line speaks.")] = None,
+    from_number: Annotated[str | None, typer.Option("--from", help="Caller's number.")] = None,
+    to_number: Annotated[str | None, typer.Option("--to", help="Number called.")] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
@@ -142,7 +153,9 @@ def call(
     end(good=run(stack, place, content, screen_for(json), interactive=not scenario and keys is None))
 
 
-@app.command(epilog="Example: hookline trigger call.dtmf.received --set digit='#'")
+@app.command(
+    short_help="Post one signed sample event.", epilog="Example: hookline trigger call.dtmf.received --set digit='#'"
+)
 def trigger(
     event: Annotated[str | None, typer.Argument(help="A sample: a file in events/, without .json.")] = None,
     changes: Annotated[
@@ -152,12 +165,12 @@ def trigger(
     url: Annotated[
         str | None,
         typer.Option(
-            "--url", help="Where to; without a path the event's own.", show_default="the stack that runs here"
+            "--url", help="URL to post to; without a path, the event's own.", show_default="the stack that runs here"
         ),
     ] = None,
-    duplicate: Annotated[int, typer.Option(min=1, max=100, help="Deliver it so many times at once.")] = 1,
+    duplicate: Annotated[int, typer.Option(min=1, max=100, help="Deliver it this many times at once.")] = 1,
     key: Key = None,
-    names: Annotated[bool, typer.Option("--list", help="Name all samples.")] = False,
+    names: Annotated[bool, typer.Option("--list", help="Name all samples, and do nothing else.")] = False,
     json: Json = False,
 ) -> None:
     """Sign a sample event as Telnyx would, now, and post it. A line in, a line out; exit 1 unless answered 2xx."""
@@ -178,14 +191,19 @@ def trigger(
     end(good=post(wanted, where, screen, copies=duplicate, seed=seed))
 
 
-@app.command(epilog="Example: hookline invoke call.answered --parameter LineGreeting='Good morning.'")
+@app.command(
+    short_help="Run one function once.",
+    epilog="Example: hookline invoke call.answered --parameter LineGreeting='Good morning.'",
+)
 def invoke(
     event: Annotated[
         str, typer.Argument(help="A sample's name, or a file: an API Gateway request, or a webhook's body.")
     ],
     function: Annotated[
         str | None,
-        typer.Option(help="Logical id, folder or event type.", show_default="the one that the route leads to"),
+        typer.Option(
+            help="Function's logical id, folder or event type.", show_default="the one that the route leads to"
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -194,27 +212,23 @@ def invoke(
     parameter: Parameters = None,
     built: Built = False,
     template: TemplatePath = DEFAULT_TEMPLATE,
-    logs: Annotated[bool, typer.Option("--logs", help="Show what it logs.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Show what the function logs.")] = False,
     json: Json = False,
 ) -> None:
     """Run one function with one request, without a server, and show its answer and what it would tell Telnyx."""
+    import time
+
     from hookline_local import samples
     from hookline_local.invoking import run
 
     if built:
         _check_built(template)
-    request = None
-    if event in samples.names():
-        wanted = samples.sample(event)
-    elif Path(event).suffix or Path(event).exists() or event == "-":
-        wanted, request = samples.of_file(Path(event))
-    else:
-        wanted = samples.sample(event)
+    wanted, request = samples.named(event)
     if changes:
         request = None
     if request is None:
         # As if Telnyx had given up waiting: then the function takes its own time, and queues nothing for lack of it.
-        request = (_changed(wanted, changes) if changes else wanted).request(age_seconds=10)
+        request = (_changed(wanted, changes) if changes else wanted).request(at=time.time() - 10)
     end(
         good=run(
             template,
@@ -228,14 +242,20 @@ def invoke(
     )
 
 
-@app.command(epilog="Example: hookline sign body.json; or: curl ... $(hookline sign --curl body.json)")
+@app.command(
+    short_help="Sign a webhook's body.",
+    epilog="Example: hookline sign body.json; or: curl ... $(hookline sign --curl body.json)",
+)
 def sign(
     file: Annotated[Path, typer.Argument(help="The body, byte for byte; - is standard input.")],
-    timestamp: Annotated[int | None, typer.Option(min=0, help="Seconds since 1970.", show_default="now")] = None,
+    timestamp: Annotated[
+        int | None,
+        typer.Option(min=0, max=253_402_300_799, help="Time to sign for, in seconds since 1970.", show_default="now"),
+    ] = None,
     request: Annotated[
-        bool, typer.Option("--request", help="The whole API Gateway request, for sam local invoke.")
+        bool, typer.Option("--request", help="Print the whole API Gateway request, for sam local invoke.")
     ] = False,
-    curl: Annotated[bool, typer.Option("--curl", help="As options of curl.")] = False,
+    curl: Annotated[bool, typer.Option("--curl", help="Print them as options of curl.")] = False,
     key: Key = None,
     json: Json = False,
 ) -> None:
@@ -245,12 +265,15 @@ def sign(
 
     from hookline_local import samples, signing
 
+    if curl and (request or json):
+        raise Problem(f"--curl and {'--request' if request else '--json'}: one of them, please", code=TYPED_WRONG)
     seed = samples.seed_of(key)
+    when = time.time() if timestamp is None else timestamp
     if request:
         wanted, _ = samples.of_file(file)
-        typer.echo(dumps(wanted.request(seed=seed), indent=2, ensure_ascii=False))
+        typer.echo(dumps(wanted.request(seed=seed, at=when), indent=2, ensure_ascii=False))
         return
-    headers = signing.sign(samples.read_bytes(file), int(time.time()) if timestamp is None else timestamp, seed)
+    headers = signing.sign(samples.read_bytes(file), int(when), seed)
     if json:
         typer.echo(dumps(headers))
     else:
@@ -259,7 +282,13 @@ def sign(
 
 
 @keys_app.command(
-    "new", epilog="Example: TELNYX_PUBLIC_KEY=$(hookline keys new --json | jq -r .public_key) hookline serve"
+    "new",
+    short_help="Make a key pair.",
+    epilog=(
+        "Example: hookline keys new --json > keys.json; "
+        "TELNYX_PUBLIC_KEY=$(jq -r .public_key keys.json) hookline serve; "
+        "hookline trigger call.answered --key $(jq -r .private_key keys.json)"
+    ),
 )
 def keys_new(json: Json = False) -> None:
     """Make a key pair: the public half goes where TELNYX_PUBLIC_KEY does, the private half signs with --key."""
@@ -308,12 +337,20 @@ def main() -> int:
         return 130
     except BrokenPipeError:
         return _unread()
-    except SystemExit as end:
+    except SystemExit as ending:
         # Click and Rich make 1 of it, which here means that something is not as it should be.
-        if isinstance(end.__context__, BrokenPipeError):
+        if isinstance(ending.__context__, BrokenPipeError):
             return _unread()
         raise
+    finally:
+        sys.excepthook = _bug  # Typer has put its own there
     return 0
+
+
+def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody has foreseen is no verdict: it has an exit code of its own, EX_SOFTWARE of sysexits.h."""
+    traceback.print_exception(kind, error, trace)
+    sys.exit(70)
 
 
 def _unread() -> int:

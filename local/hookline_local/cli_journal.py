@@ -5,17 +5,18 @@ from typing import Annotated
 
 import typer
 
-from hookline_local.cli_options import PROJECT, Json, Profile, Region, Stack, Url, end, place_of, screen_for
+from hookline_local.cli_options import PROJECT, Json, Profile, Region, Stack, Url, end, number, place_of, screen_for
 from hookline_local.problems import TYPED_WRONG, Problem
 
 SAVED_CALLS = PROJECT / "tests" / "calls"
+FIRST_YEAR = 2000
 
 app = typer.Typer(rich_markup_mode=None)
-calls_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="The calls of a day.")
+calls_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="List the calls of a day.")
 recordings_app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="The recordings that a stack keeps.",
+    help="Check the recordings a stack keeps.",
     epilog="Example: hookline recordings verify --days 30",
 )
 app.add_typer(calls_app, name="calls")
@@ -25,8 +26,10 @@ app.add_typer(recordings_app, name="recordings")
 @calls_app.callback(epilog="Example: hookline calls --day 2026-11-21 --stack hookline --json")
 def calls(
     context: typer.Context,
-    day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="UTC.", show_default="today")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    day: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Day to list, UTC.", show_default="today")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest.")] = 50,
     url: Url = None,
     stack: Stack = None,
     profile: Profile = None,
@@ -35,6 +38,7 @@ def calls(
 ) -> None:
     """The calls of a day; `hookline calls show ID` tells all about one."""
     if context.invoked_subcommand is not None:
+        _nothing_before(context)
         return
     from hookline_local.looking import list_calls, today
 
@@ -42,7 +46,11 @@ def calls(
     list_calls(place_of(url, stack, profile, region), wanted, limit, screen_for(json))
 
 
-@calls_app.command("show", epilog="Example: hookline calls show 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --json")
+@calls_app.command(
+    "show",
+    short_help="Show all about one call.",
+    epilog="Example: hookline calls show 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --json",
+)
 def calls_show(
     any_id: Annotated[str, typer.Argument(metavar="ID", help="Call leg, session or control id.")],
     url: Url = None,
@@ -57,12 +65,16 @@ def calls_show(
     show_call(place_of(url, stack, profile, region), any_id, screen_for(json))
 
 
-@recordings_app.command("verify", epilog="Example: hookline recordings verify --days 30 --stack hookline")
+@recordings_app.command(
+    "verify",
+    short_help="Is every recording kept, whole?",
+    epilog="Example: hookline recordings verify --days 30 --stack hookline",
+)
 def recordings_verify(
     day: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day, UTC.", show_default="today")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="So many days, that one included.")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="Number of days to check, ending with --day.")] = 1,
     read_all: Annotated[bool, typer.Option("--read-all", help="Read every object and compare its SHA-256.")] = False,
     url: Url = None,
     stack: Stack = None,
@@ -78,9 +90,11 @@ def recordings_verify(
     end(good=verify_recordings(place, last_day, days, screen_for(json), read_all=read_all))
 
 
-@app.command(epilog="Example: hookline tail --stack hookline --profile production")
+@app.command(
+    short_help="Show events as they arrive.", epilog="Example: hookline tail --stack hookline --profile production"
+)
 def tail(
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    every: Annotated[float, typer.Option(min=0.1, max=3600, callback=number, help="Seconds between two looks.")] = 1.0,
     url: Url = None,
     stack: Stack = None,
     profile: Profile = None,
@@ -93,13 +107,18 @@ def tail(
     follow(place_of(url, stack, profile, region), screen_for(json), every_seconds=every)
 
 
-@app.command(epilog="Example: hookline replay 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --stack hookline --save")
+@app.command(
+    short_help="Replay a call through today's code.",
+    epilog="Example: hookline replay 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --stack hookline --save",
+)
 def replay(
     any_id: Annotated[
         str, typer.Argument(metavar="ID", help="Call leg, session or control id; or a saved call's file.")
     ],
     save: Annotated[bool, typer.Option("--save", help="Write it as a test case, for make test.")] = False,
-    folder: Annotated[Path, typer.Option("--into", help="Where to.", show_default="tests/calls")] = SAVED_CALLS,
+    folder: Annotated[
+        Path, typer.Option("--into", help="Folder to save it in.", show_default="tests/calls")
+    ] = SAVED_CALLS,
     url: Url = None,
     stack: Stack = None,
     profile: Profile = None,
@@ -135,12 +154,27 @@ def replay(
     end(good=same)
 
 
+def _nothing_before(context: typer.Context) -> None:
+    """Raise Problem when an option stands before the subcommand, which would not see it."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise Problem(
+                f"{option.opts[0]} stands before {context.invoked_subcommand}",
+                f"Put it behind: {context.info_name} {context.invoked_subcommand} ... {option.opts[0]} ...",
+                code=TYPED_WRONG,
+            )
+
+
 def _day(text: str | None) -> str | None:
     if text is None:
         return None
     from datetime import date
 
     try:
-        return date.fromisoformat(text).isoformat()
+        found = date.fromisoformat(text)
     except ValueError as error:
         raise Problem(f"--day {text} is no day", "Say it like 2026-11-21.", code=TYPED_WRONG) from error
+    if found.year < FIRST_YEAR:
+        raise Problem(f"--day {text}: there were no calls yet", "Say it like 2026-11-21.", code=TYPED_WRONG)
+    return found.isoformat()

@@ -1,5 +1,6 @@
 """What several commands of `hookline` take, and what they make of it."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,13 @@ Key = Annotated[
     str | None,
     typer.Option("--key", metavar="BASE64", help="Private key to sign with.", show_default="the development key"),
 ]
+
+
+def number(value: float) -> float:
+    """For an option's callback: its bounds let nan through, which is neither less nor more than they are."""
+    if math.isnan(value):
+        raise typer.BadParameter("nan is no number.")
+    return value
 
 
 def screen_for(as_json: bool) -> "Screen":

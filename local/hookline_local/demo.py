@@ -34,7 +34,7 @@ from hookline_local.telnyx import (
 )
 from hookline_local.watching import Watch
 
-SCENARIO = Path(__file__).with_name("scenarios") / "demo.toml"
+SCENARIO = Path(__file__).with_name("demo.toml")
 STREAM_TOKEN = "the-demo's-own-token"  # noqa: S105 - of a WebSocket server that lives for seconds
 
 CALL_LIMIT_SECONDS = 60.0

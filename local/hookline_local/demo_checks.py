@@ -15,7 +15,7 @@ ANSWERED_WITHIN_MILLISECONDS = 2000
 """Telnyx waits no longer (developers.telnyx.com, webhook fundamentals)."""
 
 DUPLICATED, LATE, FORGED = "call.answered", "call.speak.started", "call.dtmf.received"
-"""The types of the three webhooks that go wrong; scenarios/demo.toml makes them."""
+"""The types of the three webhooks that go wrong; demo.toml makes them."""
 
 TOLD = {
     "answer": 1,

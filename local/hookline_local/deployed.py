@@ -15,6 +15,7 @@ from hookline_local.place import Place
 from hookline_local.problems import Problem
 from hookline_local.resources import load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.urls import checked_url
 
 _QUEUE_OUTPUTS = (
     "CommandQueueUrl",
@@ -39,6 +40,7 @@ def find(
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if url is not None or not endpoint:
         return _of_running(running.find(url))
+    checked_url(endpoint, "AWS_ENDPOINT_URL=http://127.0.0.1:4566")
     for one in running.all_running():
         if one.has(endpoint):
             return _of_running(one)

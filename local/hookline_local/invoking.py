@@ -14,7 +14,7 @@ from typing import Any
 from hookline_local.gateway import LoopbackServer, Receive, Response, Router, Scope, Send, read_body, reply
 from hookline_local.problems import TEMPLATE_ADVICE, TYPED_WRONG, Problem
 from hookline_local.resources import NotUnderstood, ParameterRefused
-from hookline_local.runtime import LogLine, UnknownFunctionError
+from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
 from hookline_local.stack import Stack
 
@@ -89,8 +89,6 @@ async def _run(
     except FileNotFoundError as error:
         advice = "Build it first: make build" if built else "Name it with --template PATH."
         raise Problem(f"there is no {error.filename or template}", advice) from error
-    except UnknownFunctionError as error:
-        raise Problem(f"the template has no function {error}", "Its logical id, please.", code=TYPED_WRONG) from error
     finally:
         await ear.stop()
     payload = None if result.error is not None else result.payload

@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 from hookline.call import Call
 from hookline.commands import Command
+from hookline.errors import HooklineError
 from hookline.events import Event, read
 from hookline.journal import CallRecord
 from hookline.telnyx import OPTIONAL_ROUTING
@@ -86,21 +88,28 @@ def decisions(line: Mapping[str, str], functions: Path = PROJECT / "functions") 
 def replay(case: Case, decide_by_type: Mapping[str, Decide]) -> list[Replayed]:
     """Ask today's decisions about every event, in the order they came, each with what had come before it."""
     came = sorted(case.moments, key=lambda moment: (moment.received_at, moment.event.occurred_at, moment.event.id))
-    found = []
-    for place, moment in enumerate(came):
-        event = moment.event
-        # What a function reads is its event's own partition.
-        before = [one.event for one in came[:place] if one.event.identity.partition == event.identity.partition]
-        doubt = "blanked in the journal" if _blanked(event) else ""
-        try:
-            now = _decided(decide_by_type.get(event.type), event, before)
-        except Exception as error:  # noqa: BLE001 - the decision is what is being tested: whatever it raises is its answer
-            found.append(
-                Replayed(event=event, then=moment.told, now=[], doubt=doubt, fault=f"{type(error).__name__}: {error}")
-            )
-        else:
-            found.append(Replayed(event=event, then=moment.told, now=now, doubt=doubt))
-    return found
+    # The decision is what is being tested: whatever it raises is its answer, which a future holds as it does a result.
+    with ThreadPoolExecutor(max_workers=1) as deciding:
+        return [
+            _replayed(moment, deciding.submit(_decided, decide_by_type.get(moment.event.type), moment.event, before))
+            for moment, before in ((moment, _before(moment, came[:place])) for place, moment in enumerate(came))
+        ]
+
+
+def _before(moment: Moment, came: Sequence[Moment]) -> list[Event]:
+    """What a function reads is its event's own partition."""
+    return [one.event for one in came if one.event.identity.partition == moment.event.identity.partition]
+
+
+def _replayed(moment: Moment, decided: Future[Told]) -> Replayed:
+    error = decided.exception()
+    return Replayed(
+        event=moment.event,
+        then=moment.told,
+        now=[] if error else decided.result(),
+        doubt="blanked in the journal" if _blanked(moment.event) else "",
+        fault=f"{type(error).__name__}: {error}" if error else "",
+    )
 
 
 def _decided(decide: Decide | None, event: Event, before: Sequence[Event]) -> Told:
@@ -161,14 +170,14 @@ def line_settings(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def save(case: Case, any_id: str, folder: Path) -> Path:
-    """Write it as a test case, and say where. Its name is the call's day and the first part of its id."""
+    """Write it as a test case, and say where. Its name is the call's day and the first part of its id.
+
+    Raises Problem when it cannot be written.
+    """
     first = min((moment.event.occurred_at for moment in case.moments), default="")[:10]
     name = re.sub(r"[^A-Za-z0-9]+", "-", any_id)[:12].strip("-")
     path = folder / f"{first}-{name}.json"
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps(as_json(case, f"a call of {first}"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    _write(as_json(case, f"a call of {first}"), path)
     return path
 
 
@@ -178,16 +187,25 @@ def saved(path: Path) -> Case:
         return of_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, HooklineError) as error:
         raise Problem(f"{path} is no saved call", "hookline replay ID --save writes one.", code=TYPED_WRONG) from error
 
 
 def accept(case: Case, results: Sequence[Replayed], path: Path) -> None:
-    """Write the case again with what today's code tells: the line was changed on purpose."""
+    """Write the case again with what today's code tells: the line was changed on purpose. Raises Problem."""
     now = {one.event.id: one.now for one in results}
     moments = [replace(moment, told=now[moment.event.id]) for moment in case.moments]
-    content = as_json(replace(case, moments=moments), case.about)
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(as_json(replace(case, moments=moments), case.about), path)
+
+
+def _write(content: Mapping[str, Any], path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Problem(
+            f"{path} cannot be written: {error.strerror}", "Name another folder with --into.", code=TYPED_WRONG
+        ) from error
 
 
 def as_json(case: Case, about: str) -> dict[str, Any]:
@@ -219,7 +237,9 @@ def of_json(content: Mapping[str, Any]) -> Case:
         line=content["line"],
         moments=[
             Moment(
-                event=read(json.dumps({"data": one["data"]}).encode()), received_at=one["received_at"], told=one["told"]
+                event=read(json.dumps({"data": one["data"]}).encode()),
+                received_at=one["received_at"],
+                told=[_plain(told["action"], told["params"]) for told in one["told"]],
             )
             for one in content["events"]
         ],

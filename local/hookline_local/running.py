@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hookline_local.problems import Problem
+from hookline_local.urls import checked_url
 
 START_ONE = "Start one in another terminal: hookline serve"
 HIDDEN = "****"
@@ -39,13 +40,22 @@ class Running:
     def has(self, url: str) -> bool:
         """Whether this URL is one of the stack's own."""
         own = (self.url, self.telnyx_url, self.aws_endpoint_url)
-        return urlsplit(url).netloc in {urlsplit(one).netloc for one in own if one}
+        return _place(url) in {_place(one) for one in own if one}
+
+
+def _place(url: str) -> tuple[str | None, int | None]:
+    """Host and port; this machine under the name by which a stack calls it."""
+    parts = urlsplit(url)
+    return {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname), parts.port
 
 
 def folder() -> Path:
-    """Of this user alone. Raises Problem when somebody else has put a folder of that name there."""
+    """Of this user alone. Raises Problem when it cannot be made, or somebody else has put one of that name there."""
     path = Path(tempfile.gettempdir()) / f"hookline-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Problem(f"{path} is no folder: {error.strerror}", "Set TMPDIR to a folder of your own.") from error
     if path.stat().st_uid != os.getuid():
         raise Problem(f"{path} belongs to somebody else", "Set TMPDIR to a folder of your own.")
     return path
@@ -87,6 +97,7 @@ def find(url: str | None = None) -> Running:
         if not stacks:
             raise Problem("no stack is running on this machine", START_ONE)
         return stacks[0]
+    checked_url(url, "--url http://127.0.0.1:8080")
     for stack in stacks:
         if stack.has(url):
             return stack

@@ -57,12 +57,12 @@ class Sample(NamedTuple):
             return []
         return [path.removeprefix("data.payload.") for path in changes if not _has(event, path)]
 
-    def request(self, *, seed: bytes = DEVELOPMENT_SEED, age_seconds: float = 0.0) -> dict[str, Any]:
-        """As API Gateway would hand it to a function now, or would have so many seconds ago."""
+    def request(self, *, seed: bytes = DEVELOPMENT_SEED, at: float) -> dict[str, Any]:
+        """As API Gateway would have handed it to a function at that moment, in seconds since 1970 UTC."""
         return api_gateway_request(
             self.body,
             path=self.path,
-            time_epoch_ms=int((time.time() - age_seconds) * 1000),
+            time_epoch_ms=int(at * 1000),
             seed=seed,
             headers={"content-type": self.content_type},
         )
@@ -87,10 +87,18 @@ def sample(name: str) -> Sample:
     return _of_request(name, json.loads(path.read_text(encoding="utf-8")))
 
 
+def named(event: str) -> tuple[Sample, dict[str, Any] | None]:
+    """What is meant on a command line: a file (see of_file), or the name of a sample. Raises Problem."""
+    path = Path(event)
+    if event not in names() and (event == "-" or "/" in event or path.suffix == ".json" or path.exists()):
+        return of_file(path)
+    return sample(event), None
+
+
 def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
     """A file that holds an API Gateway request (given back as it is, too) or the plain body of a webhook.
 
-    Raises Problem when there is no such file.
+    Raises Problem when there is no such file, or when it holds half a request.
     """
     content = read_bytes(path)
     try:
@@ -98,6 +106,9 @@ def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
     except ValueError:
         request = None
     if isinstance(request, dict) and "requestContext" in request:
+        if fault := _fault_of(request):
+            advice = "hookline sign --request BODY.json makes one."
+            raise Problem(f"{path} is no request of API Gateway's: {fault}", advice, code=TYPED_WRONG)
         return _of_request(path.stem, request), request
     event_type = Sample(path.stem, content, "", "").event_type
     return Sample(path.stem, content, f"/webhooks/{event_type}", "application/json"), None
@@ -113,6 +124,26 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
+
+
+def _fault_of(request: Mapping[str, Any]) -> str:
+    """What keeps an object from being read as a request of payload format 2.0; empty when nothing does."""
+    for name, value, kind in (
+        ("headers", request.get("headers", {}), dict),
+        ("requestContext", request["requestContext"], dict),
+        ("rawPath", request.get("rawPath", ""), str),
+        ("body", "" if request.get("body") is None else request["body"], str),
+    ):
+        if not isinstance(value, kind):
+            return f"its {name} is no {'object' if kind is dict else 'text'}"
+    http = request["requestContext"].get("http", {})
+    if not (isinstance(http, dict) and isinstance(http.get("method", ""), str)):
+        return "its requestContext.http is no object with a method"
+    try:
+        body_of(request)
+    except ValueError as error:
+        return f"its body is not what it says: {error}"
+    return ""
 
 
 def _of_request(name: str, request: Mapping[str, Any]) -> Sample:

@@ -11,7 +11,6 @@ import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,6 +24,7 @@ from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
 from hookline_local.stack import API_KEY, Stack
 from hookline_local.telnyx import Config, Telnyx
+from hookline_local.urls import checked_url
 from hookline_local.watching import Watch
 
 STANDIN_AGENT = "telnyx-webhooks"
@@ -47,17 +47,14 @@ class Wishes:
     logs: bool = False
 
     def telnyx(self) -> str | None:
-        """TELNYX_API_BASE_URL: another Telnyx than the stand-in."""
-        return os.environ.get("TELNYX_API_BASE_URL", "").rstrip("/") or None
+        """TELNYX_API_BASE_URL: another Telnyx than the stand-in. Raises Problem for what is no URL."""
+        url = os.environ.get("TELNYX_API_BASE_URL", "").rstrip("/")
+        return checked_url(url, "TELNYX_API_BASE_URL=https://api.telnyx.com/v2") if url else None
 
     def aws(self) -> str | None:
         """--aws-endpoint, else AWS_ENDPOINT_URL: another AWS than moto. Raises Problem for what is no URL."""
-        url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL") or None
-        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
-            raise Problem(
-                f"{url} is no URL", "Say --aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL.", code=TYPED_WRONG
-            )
-        return url
+        url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL")
+        return checked_url(url, "--aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL.") if url else None
 
 
 async def run(wishes: Wishes, screen: Screen) -> None:

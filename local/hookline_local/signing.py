@@ -50,7 +50,8 @@ def api_gateway_request(
     time_epoch_ms: when API Gateway received it, milliseconds since 1970 UTC (requestContext.timeEpoch).
     timestamp: when Telnyx signed it, in seconds; the second of time_epoch_ms unless given.
     headers: more headers, or other values for those that are there (names in lower case, as API Gateway sends them).
-    base64: send the body as base64 whatever its content type. A content type that is not text is sent so anyway.
+    base64: send the body as base64 whatever its content type. A content type that is not text is sent so anyway, and
+    what is no text at all.
     Source: docs.aws.amazon.com, "Create AWS Lambda proxy integrations for HTTP APIs", payload format version 2.0.
     """
     seconds, milliseconds = divmod(time_epoch_ms, 1000)
@@ -68,7 +69,7 @@ def api_gateway_request(
         **sign(body, seconds if timestamp is None else timestamp, seed),
         **(headers or {}),
     }
-    encoded = base64 or not sent["content-type"].startswith(TEXT_TYPES)
+    encoded = base64 or not sent["content-type"].startswith(TEXT_TYPES) or not _is_text(body)
     received = datetime.fromtimestamp(seconds, UTC)
     return {
         "version": "2.0",
@@ -97,6 +98,14 @@ def api_gateway_request(
         "body": b64encode(body).decode() if encoded else body.decode(),
         "isBase64Encoded": encoded,
     }
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def body_of(request: Mapping[str, Any]) -> bytes:

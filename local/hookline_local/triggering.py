@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from hookline_local.problems import TYPED_WRONG, Problem
+from hookline_local.problems import Problem
 from hookline_local.samples import Sample
 from hookline_local.showing import Screen
 from hookline_local.signing import sign
+from hookline_local.urls import checked_url
 
 AGENT = "hookline-trigger"
 TIMEOUT_SECONDS = 35.0
@@ -19,9 +20,7 @@ TIMEOUT_SECONDS = 35.0
 
 def target(url: str, path: str) -> str:
     """Where to post: a URL without a path of its own gets the sample's. Raises Problem for what is no URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise Problem(f"{url} is no URL", "Say --url http://127.0.0.1:8080 or https://...", code=TYPED_WRONG)
+    parts = urlsplit(checked_url(url, "--url http://127.0.0.1:8080 or https://..."))
     return url if parts.path.strip("/") else f"{url.rstrip('/')}{path}"
 
 
@@ -67,7 +66,7 @@ def _post(http: httpx.Client, url: str, sample: Sample, seed: bytes) -> tuple[ht
     began = time.perf_counter()
     try:
         response = http.post(url, content=sample.body, headers=headers)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         why = str(error) or type(error).__name__
         raise Problem(f"nobody answers at {url}: {why}", "Is hookline serve running there?") from error
     return response, (time.perf_counter() - began) * 1000
