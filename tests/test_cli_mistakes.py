@@ -7,6 +7,8 @@ import json
 import os
 import sys
 import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -151,6 +153,57 @@ def test_localhost_is_this_machine(hookline: Hookline, tmp_path: Path) -> None:
     a_running_stack(tmp_path, url="http://127.0.0.1:18080")
     done = hookline("call", "hello", "--url", "http://localhost:18080/webhooks")
     assert "the stack at http://127.0.0.1:18080 uses another Telnyx" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        ("a.toml", b"[[steps]]\nwhere = { at = 2026-11-21 }\n", "a value that no webhook has"),
+        ("a.toml", b"[[steps]]\nafter = inf\n", "steps[0].after: seconds"),
+        ("a.toml", b"patience_seconds = nan\n", "patience_seconds: seconds"),
+        ("a.toml", b"from = '\xff'\n", "can't decode byte 0xff"),
+        ("a.json", b'{"from": "\\ud800"}', "a value that no webhook has"),
+        ("a.yaml", b"steps: {", "a.yaml: while parsing"),
+        ("a.txt", b"", "a scenario ends in .toml, .json or .yaml"),
+    ],
+    ids=lambda value: value.decode("latin-1") if isinstance(value, bytes) else "",
+)
+def test_a_scenario_that_cannot_be_played_is_named(name: str, content: bytes, said: str, hookline: Hookline) -> None:
+    Path(name).write_bytes(content)
+    done = hookline("call", name)
+    assert done.status == 2
+    assert f"{name}: " in done.stderr
+    assert said in done.stderr
+
+
+def test_a_caller_without_hands_is_told_so(hookline: Hookline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_running_stack(tmp_path, telnyx_url="http://127.0.0.1:9")
+    monkeypatch.setattr(sys, "stdin", None)  # as `<&-` makes it
+    done = hookline("call")
+    assert done.status == 2
+    assert "standard input is closed" in done.stderr
+    assert "--keys" in done.stderr
+
+
+@pytest.mark.parametrize("status, code, said", [(500, 3, "failed: HTTP 500"), (404, 3, "HTTP 404"), (422, 2, "no!")])
+def test_a_stand_in_that_fails_is_not_a_typing_mistake(
+    status: int, code: int, said: str, hookline: Hookline, tmp_path: Path
+) -> None:
+    class Failing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b'{"error": "no!"}' if status == 422 else b"Internal Server Error")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Failing) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        a_running_stack(tmp_path, telnyx_url=f"http://127.0.0.1:{server.server_port}")
+        done = hookline("call", "storm")
+    assert done.status == code
+    assert said in done.stderr
 
 
 def test_the_scenarios_that_help_names_are_those_that_there_are(hookline: Hookline) -> None:

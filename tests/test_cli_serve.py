@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ class Serving:
     def children(self) -> list[str]:
         listed = subprocess.run(["/bin/ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         return [line for line in listed.splitlines() if re.search(rf"child\.py {self._process.pid} ", line)]
+
+
+def client(service: Any, serving: Serving) -> Any:
+    """Of the AWS of a stack that runs."""
+    return boto3.client(
+        service,
+        endpoint_url=serving.ready["aws_endpoint_url"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +229,94 @@ def test_a_stormy_call_ends_well_and_the_next_one_has_fair_weather(desk: Desk, s
     assert httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json() == before
 
 
+def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_letters(
+    desk: Desk, serving: Serving
+) -> None:
+    import httpx
+
+    standin = f"{serving.ready['telnyx_url']}/_standin"
+    sqs = client("sqs", serving)
+    dead = serving.ready["queues"]["RecordingDeadLetterQueue"]
+    sqs.send_message(QueueUrl=dead, MessageBody="{}")
+    before = len(httpx.get(f"{standin}/deliveries").json())
+    assert httpx.post(f"{standin}/misbehave", json={"drop": 1}).is_success  # the next one, and no other
+    began = time.monotonic()
+    for _ in range(2):
+        desk.json("call", "impatient")
+    assert time.monotonic() - began < 15  # as long as a single one would wait for its recording
+    attempts = [one for delivery in httpx.get(f"{standin}/deliveries").json()[before:] for one in delivery["attempts"]]
+    assert [one["http"]["response"]["body"] for one in attempts].count("lost on the way") == 1
+    httpx.post(f"{standin}/misbehave", json={"drop": 0})
+    sqs.purge_queue(QueueUrl=dead)
+
+
+def test_a_call_without_its_recording_did_not_go_well(desk: Desk, serving: Serving) -> None:
+    """It need not wait a quarter of a minute for a recording that cannot come."""
+    import httpx
+
+    misbehave = f"{serving.ready['telnyx_url']}/_standin/misbehave"
+    impatient = (
+        "import sys; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "sys.argv = ['hookline', 'call', 'hello', '--json']; sys.exit(cli.main())"
+    )
+    httpx.post(misbehave, json={"cut_downloads": 1.0})
+    done = subprocess.run([sys.executable, "-c", impatient], env=desk.environment, stdout=subprocess.PIPE, check=False)
+    httpx.post(misbehave, json={"cut_downloads": 0})
+    client("sqs", serving).purge_queue(QueueUrl=serving.ready["queues"]["RecordingQueue"])
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["ok"], document["recordings"]) == (1, False, [])
+    assert "it was announced and has not been kept" in document["unfinished"][0]
+
+
+def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: Desk, serving: Serving) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "call", "--json"],
+        env=desk.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as ringing:
+        assert ringing.stdin is not None
+        assert ringing.stdout is not None
+        ringing.stdin.write(b"say caf\xe9\n#\n")
+        ringing.stdin.flush()
+        document = json.loads(ringing.stdout.read())
+        assert ringing.wait(20) == 0  # with its standard input still open
+    assert document["call"]["status"] == "ended"
+
+
+def test_whoever_types_nonsense_hangs_up(desk: Desk, serving: Serving) -> None:
+    import httpx
+
+    done = desk.run("call", stdin="wait inf\n")
+    assert done.returncode == 2
+    assert "expected seconds, as in `wait 2`" in done.stderr
+    calls = httpx.get(f"{serving.ready['telnyx_url']}/_standin/calls").json()
+    assert {leg["state"] for session in calls for leg in session["legs"]} == {"ended"}
+
+
+def test_serve_ends_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+    """And a line without a greeting takes keys all the same."""
+    alone = Desk(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "serve", "--speed", "20", "--logs", "--parameter", "LineGreeting="],
+        env=alone.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as serve:
+        assert serve.stdout is not None
+        assert serve.stderr is not None
+        shown = b"".join(iter(serve.stdout.readline, b"\n"))
+        shown += b"".join(serve.stdout.readline() for _ in range(8))
+        assert b"webhooks" in shown
+        assert b"things are not emulated here; hookline serve --json lists them." in shown
+        document = alone.json("call", "--keys", "1")
+        assert "call.speak.started" not in [event["event_type"] for event in document["events"]]
+        serve.stdout.close()
+        alone.run("trigger", "call.hangup")
+        assert serve.wait(20) == 141
+        assert serve.stderr.read() == b""
+
+
 def test_a_triggered_event_is_journalled_once_however_often_it_comes(desk: Desk, serving: Serving) -> None:
     leg = "7c1d1c1e-0000-11f1-9d3e-02420a0d7c68"
     done = desk.run("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--duplicate", "3")
@@ -236,6 +336,10 @@ def test_an_event_signed_with_a_stranger_s_key_is_refused(desk: Desk, serving: S
 
 
 def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
+    yesterday = {"call_leg_id": "8d1d1c1e-0001-11f1-9d3e-02420a0d7c68", "call_control_id": "y", "call_session_id": "y"}
+    settings = [part for name, value in yesterday.items() for part in ("--set", f"{name}={value}")]
+    began = datetime.now(UTC) - timedelta(days=1)
+    desk.json("trigger", "call.initiated", *settings, "--set", f"data.occurred_at={began:%Y-%m-%dT%H:%M:%S.000000Z}")
     with subprocess.Popen(
         [sys.executable, "-m", "hookline_local", "tail", "--json", "--every", "0.2"],
         env=desk.environment,
@@ -247,8 +351,11 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
         leg = "8d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
         desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
         event = json.loads(tail.stdout.readline())
+        desk.json("trigger", "call.speak.ended", *settings)
+        late = json.loads(tail.stdout.readline())
         tail.send_signal(signal.SIGINT)
     assert (event["call_leg_id"], event["event_type"]) == (leg, "call.hangup")
+    assert (late["call_leg_id"], late["event_type"]) == (yesterday["call_leg_id"], "call.speak.ended")
     assert tail.returncode == 130
 
 
@@ -263,13 +370,7 @@ def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_p
 def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: Serving) -> None:
     """The journal is changed: then as now, what was told is what stands there."""
     call = desk.json("call", "impatient")
-    dynamodb: Any = boto3.client(
-        "dynamodb",
-        endpoint_url=serving.ready["aws_endpoint_url"],
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    dynamodb = client("dynamodb", serving)
     answered = next(event for event in call["events"] if event["event_type"] == "call.answered")
     key = {
         "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
@@ -293,13 +394,7 @@ def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: 
 def test_a_recording_that_was_overwritten_is_found(desk: Desk, serving: Serving) -> None:
     assert desk.json("recordings", "verify", "--read-all")["ok"] is True
     key = desk.json("call", "hello")["recordings"][0]["key"]
-    s3: Any = boto3.client(
-        "s3",
-        endpoint_url=serving.ready["aws_endpoint_url"],
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    s3 = client("s3", serving)
     s3.put_object(Bucket=serving.ready["bucket"], Key=key, Body=b"something else")
     done = desk.run("recordings", "verify", "--json")
     wrong = [(one["key"], one["state"]) for one in json.loads(done.stdout)["findings"] if not one["good"]]

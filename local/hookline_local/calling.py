@@ -1,5 +1,6 @@
 """`hookline call`: somebody rings the running stack. The keys come from a scenario, --keys, or the terminal."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,20 +15,26 @@ from typing import Any
 
 import httpx
 
+from hookline.journal import CallRecord
+from hookline.recordings import Bucket
 from hookline_local.deployed import reached
 from hookline_local.documents import call_document
+from hookline_local.phone import Phone
 from hookline_local.place import Place
 from hookline_local.problems import TYPED_WRONG, Problem
 from hookline_local.running import Running
 from hookline_local.showing import Screen
+from hookline_local.telnyx.caller import KEY_SECONDS
 from hookline_local.telnyx.observations import Answered
-from hookline_local.telnyx.scenario import ScenarioUnreadable
-from hookline_local.telnyx.scenario import read as read_scenario
+from hookline_local.telnyx.scenario import ScenarioUnreadable, checked, scenario
+from hookline_local.verify import of_call
 from hookline_local.watching import Watch, observation_of
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 DIGITS = "0123456789ABCD*#"
 ARCHIVED_WITHIN_SECONDS = 15.0
+SHOWN_WITHIN_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 86_400.0
 LISTENS_SECONDS = 5.0
 """Call seconds between the caller's last key and hanging up: to hear what comes of it."""
 
@@ -48,104 +55,26 @@ def scenario_content(name: str) -> dict[str, Any]:
     """What is in a scenario file, having been read as the stand-in reads it. Raises Problem naming what is wrong."""
     path = scenario_file(name)
     try:
-        read_scenario(path)
+        return checked(path)
     except ScenarioUnreadable as error:
         raise Problem(str(error), code=TYPED_WRONG) from error
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        content: dict[str, Any] = json.loads(text)
-    elif path.suffix == ".toml":
-        import tomllib
-
-        content = tomllib.loads(text)
-    else:
-        import yaml
-
-        content = yaml.safe_load(text)
-    return content
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
 
 
-def steps_of_keys(keys: str) -> list[dict[str, Any]]:
-    """One key a second, from when the first sound is heard, then hang up. Raises Problem for what is no key."""
+def checked_keys(keys: str) -> str:
+    """The keys themselves. Raises Problem for what is no key."""
     if wrong := [key for key in keys if key not in DIGITS]:
         raise Problem(f"--keys: {wrong[0]} is no key of a telephone", "Keys are 0-9, A-D, * and #.", code=TYPED_WRONG)
-    steps: list[dict[str, Any]] = [{"after": 1.0, "press": key} for key in keys]
+    return keys
+
+
+def steps_of_keys(keys: str, place: Place) -> list[dict[str, Any]]:
+    """One key a second, from when the line speaks (a line without a greeting: has answered), then hang up."""
+    steps: list[dict[str, Any]] = [{"after": 1.0 - KEY_SECONDS, "press": key} for key in keys]
     steps.append({"after": LISTENS_SECONDS, "hangup": True})
-    steps[0]["when"] = "call.speak.started"
+    steps[0]["when"] = "call.speak.started" if place.parameters.get("LineGreeting", "?") else "call.answered"
     return steps
-
-
-class Phone:
-    """The stand-in's own endpoints: place a call, press keys, hang up. Raises Problem when nobody answers."""
-
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/_standin", timeout=10, trust_env=False)
-
-    def place(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The leg of the new call."""
-        return self._ask("POST", "/calls", dict(content))
-
-    def press(self, leg_id: str, digits: str) -> None:
-        self._be(leg_id, "press", {"digits": digits})
-
-    def say(self, leg_id: str, text: str) -> None:
-        self._be(leg_id, "say", {"text": text})
-
-    def hang_up(self, leg_id: str, *, after: float | None = None) -> None:
-        """At once; or so many call seconds after all has been pressed and said."""
-        self._be(leg_id, "hangup", {} if after is None else {"after": after})
-
-    def rings(self, leg_id: str) -> bool:
-        """Whether a call has neither been answered nor ended."""
-        (state,) = (leg["state"] for leg in self.session(leg_id)["legs"] if leg["call_leg_id"] == leg_id)
-        return state not in ("answered", "ended")
-
-    def session(self, any_id: str) -> dict[str, Any]:
-        return self._ask("GET", f"/calls/{any_id}")
-
-    @contextlib.contextmanager
-    def weather(self) -> Iterator[None]:
-        """What goes wrong on purpose is after the block what it was before."""
-        before = self._ask("GET", "/misbehave")
-        try:
-            yield
-        finally:
-            self._ask("POST", "/misbehave", before)
-
-    @contextlib.contextmanager
-    def observing(self) -> Iterator[Iterator[str]]:
-        """What happens from now on, a line of JSON each."""
-        try:
-            with self._http.stream("GET", "/observe", timeout=None) as response:
-                lines = response.iter_lines()
-                next(lines)  # the stand-in writes an empty one as soon as it watches
-                yield lines
-        except httpx.HTTPError as error:
-            raise Problem(
-                f"the stand-in for Telnyx is out of reach: {error}", "Does hookline serve still run?"
-            ) from error
-
-    def _be(self, leg_id: str, what: str, body: Mapping[str, Any]) -> None:
-        with contextlib.suppress(_Over):
-            self._ask("POST", f"/calls/{leg_id}/{what}", body)
-
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise Problem(
-                f"the stand-in for Telnyx is out of reach: {error}", "Does hookline serve still run?"
-            ) from error
-        content: dict[str, Any] = response.json()
-        if response.status_code == 409:
-            raise _Over(str(content.get("error")))
-        if not response.is_success:
-            raise Problem(str(content.get("error")), code=TYPED_WRONG)
-        return content
-
-
-class _Over(Exception):
-    """The call has ended; a key comes too late."""
 
 
 class _CallWatch(Watch):
@@ -154,6 +83,7 @@ class _CallWatch(Watch):
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen, when=self._seconds)
         self.refused: list[str] = []
+        self._answered = 0
         self._began = time.monotonic()
 
     def _seconds(self) -> str:
@@ -163,9 +93,17 @@ class _CallWatch(Watch):
         what = observation_of(json.loads(line))
         if what is None or getattr(what, "call_session_id", session_id) != session_id:
             return
-        if isinstance(what, Answered) and what.status != 200 and what.fault not in ("forge", "drop", "corrupt"):
-            self.refused.append(f"{what.event_type} {what.status or what.problem}")
         self.see(what)
+        if isinstance(what, Answered):
+            if what.status != 200 and what.fault not in ("forge", "drop", "corrupt"):
+                self.refused.append(f"{what.event_type} {what.status or what.problem}")
+            self._answered += what.fault != "forge"
+
+    def until_answered(self, attempts: int) -> None:
+        """Until so many attempts to deliver a webhook have been shown, which have all been made."""
+        ends = time.monotonic() + SHOWN_WITHIN_SECONDS
+        while self._answered < attempts and time.monotonic() < ends:
+            time.sleep(0.02)
 
 
 def run(running: Running, place: Place, content: Mapping[str, Any], screen: Screen, *, interactive: bool) -> bool:
@@ -175,43 +113,66 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
             f"the stack at {running.url} uses another Telnyx ({running.telnyx_api_base_url})",
             "Ring it there, or serve without TELNYX_API_BASE_URL.",
         )
+    if interactive and sys.stdin is None:
+        raise Problem("standard input is closed", "Name a scenario, or say --keys.", code=TYPED_WRONG)
     phone = Phone(running.telnyx_url)
     watch = _CallWatch(screen)
-    with phone.weather(), phone.observing() as lines, _terminated_as_interrupted():
+    with phone.weather(scenario(content).faults), phone.observing() as lines, _terminated_as_interrupted():
         leg = phone.place(content)
-        session_id = leg["call_session_id"]
+        leg_id, session_id = leg["call_leg_id"], leg["call_session_id"]
         over = threading.Event()
         try:
-            waiter = threading.Thread(target=_wait, args=(running.telnyx_url, session_id, over), daemon=True)
-            waiter.start()
-            reading = threading.Thread(target=_each, args=(lines, watch, session_id), daemon=True)
-            reading.start()
+            for target, *arguments in (
+                (_wait, running.telnyx_url, session_id, over),
+                (_each, lines, watch, session_id),
+            ):
+                threading.Thread(target=target, args=arguments, daemon=True).start()
             if interactive:
-                _keys(phone, leg["call_leg_id"], screen, over)
+                _keys(phone, leg_id, screen, over)
             over.wait()
         except KeyboardInterrupt:
             screen.aside("hanging up")
-            phone.hang_up(leg["call_leg_id"])
-            over.wait(10)
-        except Problem:
-            phone.hang_up(leg["call_leg_id"])
-            raise
-        time.sleep(0.1)  # the last line is on its way
+        finally:
+            # Whatever has happened: nobody is left on the phone.
+            if not over.is_set():
+                phone.hang_up(leg_id)
+                over.wait(10)
+        watch.until_answered(phone.attempts(session_id))
         session = phone.session(session_id)
-    _until_archived(place)
     with reached(place):
-        record = place.journal.read(leg["call_leg_id"])
+        if place.under_way():
+            screen.aside("waiting for what is still queued ...")
+        asyncio.run(place.settle(within_seconds=ARCHIVED_WITHIN_SECONDS))
+        record = place.journal.read(leg_id)
+        unfinished = list(_unfinished(record, place)) if record else ["the journal does not know the call"]
     document = call_document(record) if record else {"call": None, "events": [], "transcript": [], "recordings": []}
     failed = session.get("scenario_failed")
-    good = not failed and not watch.refused and bool(record)
-    screen.document({"ok": good, "scenario_failed": failed, "refused": watch.refused, **document})
+    good = not (failed or watch.refused or unfinished)
+    screen.document(
+        {"ok": good, "scenario_failed": failed, "refused": watch.refused, "unfinished": unfinished, **document}
+    )
     if record:
         screen.story(document)
-    if failed:
-        screen.say(f"\nThe caller gave up: {failed}", "bold red")
-    if watch.refused:
-        screen.say(f"\nNot answered 200: {', '.join(watch.refused)}", "bold red")
+    for text in (
+        f"The caller gave up: {failed}" if failed else "",
+        f"Not answered 200: {', '.join(watch.refused)}" if watch.refused else "",
+        f"Not finished: {'; '.join(unfinished)}" if unfinished else "",
+    ):
+        if text:
+            screen.say(f"\n{text}", "bold red")
     return good
+
+
+def _unfinished(record: CallRecord, place: Place) -> Iterator[str]:
+    """What was promised in this call and has not been done: a recording not kept, a queued command not told."""
+    for finding in of_call(record, Bucket(place.s3, place.bucket)):
+        if not finding.good:
+            yield f"recording {finding.key}: {finding.detail}"
+    later = {note.get("command_id") for note in record.notes.get("LATER", ())}
+    for told in [told for entry in record.entries for told in entry.told]:
+        # What becomes of `archive` is said by the recording itself.
+        if told["result"] == "queued" and told["action"] != "archive" and told["command_id"] not in later:
+            yield f"{told['action']} still waits in the queue"
 
 
 @contextlib.contextmanager
@@ -247,13 +208,6 @@ def _wait(url: str, session_id: str, over: threading.Event) -> None:
         over.set()
 
 
-def _until_archived(place: Place) -> None:
-    ends = time.monotonic() + ARCHIVED_WITHIN_SECONDS
-    with reached(place):
-        while any(place.waiting().values()) and time.monotonic() < ends:
-            time.sleep(0.2)
-
-
 def _keys(phone: Phone, leg_id: str, screen: Screen, over: threading.Event) -> None:
     """From a terminal each key as it is pressed; from a pipe a line each: keys, `say ...`, `hangup`, `wait 2`.
 
@@ -270,12 +224,10 @@ def _keys(phone: Phone, leg_id: str, screen: Screen, over: threading.Event) -> N
                     elif key in ("h", "q", "\x04"):
                         phone.hang_up(leg_id)
         return
-    for line in sys.stdin:
+    for line in _lines(over):
         word, _, rest = line.strip().partition(" ")
         if word not in ("", "wait", "hangup"):
             _until_answered(phone, leg_id, over)
-        if over.is_set():
-            break
         if word == "say":
             phone.say(leg_id, rest)
         elif word == "hangup":
@@ -294,6 +246,21 @@ def _keys(phone: Phone, leg_id: str, screen: Screen, over: threading.Event) -> N
     phone.hang_up(leg_id, after=LISTENS_SECONDS)
 
 
+def _lines(over: threading.Event) -> Iterator[str]:
+    """Of standard input, until it ends or the call is over: whoever writes them may still have it open."""
+    pending = b""
+    while not over.is_set():
+        if not select.select([sys.stdin], [], [], 0.1)[0]:
+            continue
+        read = os.read(sys.stdin.fileno(), 4096)
+        *lines, pending = (pending + read).split(b"\n") if read else (pending, b"")
+        for line in lines:
+            if not over.is_set():
+                yield line.decode("utf-8", "replace")
+        if not read:
+            return
+
+
 def _until_answered(phone: Phone, leg_id: str, over: threading.Event) -> None:
     while phone.rings(leg_id) and not over.wait(0.05):
         pass
@@ -301,9 +268,12 @@ def _until_answered(phone: Phone, leg_id: str, over: threading.Event) -> None:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text)
-    except ValueError as error:
-        raise Problem(f"wait {text}: seconds, please", code=TYPED_WRONG) from error
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+        raise Problem(f"wait {text}: expected seconds, as in `wait 2`", code=TYPED_WRONG)
+    return seconds
 
 
 @contextlib.contextmanager

@@ -142,14 +142,17 @@ def call(
     line holds keys, `say ...`, `wait 2` or `hangup`. When there are no more keys, the caller hangs up.
     """
     from hookline_local import deployed, running
-    from hookline_local.calling import run, scenario_content, steps_of_keys
+    from hookline_local.calling import checked_keys, run, scenario_content, steps_of_keys
 
     if scenario and keys is not None:
         raise Problem("a scenario and --keys: one of them, please", code=TYPED_WRONG)
-    content = scenario_content(scenario) if scenario else {"steps": [] if keys is None else steps_of_keys(keys)}
-    content |= {name: number for name, number in (("from", from_number), ("to", to_number)) if number}
+    content = scenario_content(scenario) if scenario else {}
+    pressed = None if keys is None else checked_keys(keys)
     stack = running.find(url)
     place = deployed.find(url=stack.url)
+    if pressed is not None:
+        content["steps"] = steps_of_keys(pressed, place)
+    content |= {name: number for name, number in (("from", from_number), ("to", to_number)) if number}
     end(good=run(stack, place, content, screen_for(json), interactive=not scenario and keys is None))
 
 

@@ -183,7 +183,7 @@ async def _call(telnyx: Telnyx, stack: Stack, scenario: Scenario, watch: DemoWat
     except TimeoutError:
         watch.faults.append(f"the call was not over after {CALL_LIMIT_SECONDS:.0f} s")
     watch.screen.aside("the recording is archived ...")
-    await _background(place)
+    await place.settle(within_seconds=BACKGROUND_LIMIT_SECONDS)
     recordings = [recording.file() for recording in telnyx.exchange.archive.recordings.values()]
     greeting = stack.template.environment_of("CallAnsweredFunction")["LINE_GREETING"]
     evidence = Evidence(
@@ -201,13 +201,6 @@ async def _call(telnyx: Telnyx, stack: Stack, scenario: Scenario, watch: DemoWat
         faults=watch.faults,
     )
     return evidence, place
-
-
-async def _background(place: Place) -> None:
-    """Until no queue holds anything, or the time is up."""
-    ends = time.monotonic() + BACKGROUND_LIMIT_SECONDS
-    while any((await asyncio.to_thread(place.waiting)).values()) and time.monotonic() < ends:
-        await asyncio.sleep(0.1)
 
 
 def _look(evidence: Evidence, place: Place) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 Owns the clients of those who look from outside: `calls`, `tail`, `replay`, the demo. Nothing here changes anything.
 """
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+
+WORKED_OFF = ("CommandQueue", "RecordingQueue")
+"""The queues that functions read, by their names in the template."""
 
 _CHUNK_BYTES = 1 << 20
 _PATIENCE = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
@@ -104,6 +109,16 @@ class Place:
     def waiting(self) -> dict[str, int]:
         """How many messages each queue holds, those under way included."""
         return {name: self._messages(url) for name, url in self.queues.items()}
+
+    def under_way(self) -> int:
+        """How many messages wait for a function of the stack's. Those in quarantine or a dead-letter queue stay."""
+        return sum(self._messages(url) for name, url in self.queues.items() if name in WORKED_OFF)
+
+    async def settle(self, *, within_seconds: float) -> None:
+        """Until nothing is under way, or the time is up."""
+        ends = time.monotonic() + within_seconds
+        while await asyncio.to_thread(self.under_way) and time.monotonic() < ends:
+            await asyncio.sleep(0.1)
 
     def _messages(self, url: str) -> int:
         found = self.sqs.get_queue_attributes(

@@ -62,7 +62,7 @@ def verify(journal: Journal, bucket: Bucket, on: Iterable[str], *, read_all: boo
             looked_at.add(identity.any_id)
             if record := journal.read(identity.any_id):
                 noted |= _keys(record)
-                yield from _of_call(record, bucket, read_all=read_all)
+                yield from of_call(record, bucket, read_all=read_all)
     for day in on:
         for key in bucket.keys(f"{PREFIX}{day.replace('-', '/')}/"):
             if key in noted:
@@ -74,7 +74,7 @@ def verify(journal: Journal, bucket: Bucket, on: Iterable[str], *, read_all: boo
             found = _keys(record) if record else set()
             noted |= found
             if record and key in found:
-                yield from _of_call(record, bucket, read_all=read_all)
+                yield from of_call(record, bucket, read_all=read_all)
             elif key not in noted:
                 leg = record.identity.call_leg_id if record else None
                 yield Finding(UNKNOWN, key, leg, "it lies in the bucket, and no journal entry says why")
@@ -88,7 +88,8 @@ def _call_of(key: str, found: Found | None) -> str:
     return next((one for one in named if one), [*key.split("/"), *[""] * 6][5])
 
 
-def _of_call(record: CallRecord, bucket: Bucket, *, read_all: bool) -> Iterator[Finding]:
+def of_call(record: CallRecord, bucket: Bucket, *, read_all: bool = False) -> Iterator[Finding]:
+    """A finding for every recording and transcript of one call, kept or announced. As verify raises."""
     leg = record.identity.call_leg_id
     recordings = {note["name"]: note for note in record.notes.get("RECORDING", [])}
     faults = {note["name"]: note["reason"] for note in record.notes.get("RECORDING_FAULT", [])}

@@ -18,11 +18,12 @@ step without `when` follows the step before it.
 """
 
 import json
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hookline_local.telnyx.misbehaviour import Misbehaviour
 
@@ -71,27 +72,47 @@ class Scenario:
     patience_seconds: float = 30.0
     """On the wall's clock: how long a step waits for its event before the caller gives up and hangs up."""
 
+    @property
+    def faults(self) -> set[str]:
+        """What it makes go wrong on purpose, by name."""
+        everybody = (self.steps, *(end.steps for end in self.far_ends.values()))
+        return {fault for steps in everybody for step in steps for fault in step.misbehave or ()}
+
 
 def read(path: Path) -> Scenario:
     """The scenario in a file. Raises ScenarioUnreadable, and OSError when there is no such file."""
-    content = path.read_text(encoding="utf-8")
-    try:
-        if path.suffix == ".toml":
-            return scenario(tomllib.loads(content), name=path.stem)
-        if path.suffix == ".json":
-            return scenario(json.loads(content), name=path.stem)
-        if path.suffix in (".yaml", ".yml"):
-            import yaml  # only those who write YAML need it
+    return scenario(checked(path), name=path.stem)
 
-            try:
-                return scenario(yaml.safe_load(content), name=path.stem)
-            except yaml.YAMLError as error:
-                raise ScenarioUnreadable(f"{path}: {error}") from error
-    except ScenarioUnreadable as error:
+
+def checked(path: Path) -> dict[str, Any]:
+    """What stands in a scenario's file, which can be sent as JSON. Raises as `read` does."""
+    parse = _PARSERS.get(path.suffix)
+    if parse is None:
+        raise ScenarioUnreadable(f"{path}: a scenario ends in .toml, .json or .yaml")
+    content = path.read_bytes()
+    try:
+        found = parse(content.decode())
+        scenario(found)
+    except (ValueError, RecursionError) as error:
         raise ScenarioUnreadable(f"{path}: {error}") from error
-    except ValueError as error:
-        raise ScenarioUnreadable(f"{path}: {error}") from error
-    raise ScenarioUnreadable(f"{path}: a scenario ends in .toml, .json or .yaml")
+    return dict(found)
+
+
+def _yaml(text: str) -> Any:
+    import yaml  # only those who write YAML need it
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ScenarioUnreadable(str(error)) from error
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    ".toml": tomllib.loads,
+    ".json": json.loads,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}
 
 
 def scenario(content: object, *, name: str = "") -> Scenario:
@@ -103,7 +124,7 @@ def scenario(content: object, *, name: str = "") -> Scenario:
         raise ScenarioUnreadable("far_ends: a table by number, please")
     usual = Scenario()
     caller = table.get("caller_id_name")
-    return Scenario(
+    found = Scenario(
         name=_text("name", table.get("name", name)),
         from_number=_text("from", table.get("from", usual.from_number)),
         to_number=_text("to", table.get("to", usual.to_number)),
@@ -112,6 +133,8 @@ def scenario(content: object, *, name: str = "") -> Scenario:
         far_ends={str(number): far_end(f"far_ends.{number}", given) for number, given in far_ends.items()},
         patience_seconds=_seconds("patience_seconds", table.get("patience_seconds", usual.patience_seconds)),
     )
+    _check_json(table)
+    return found
 
 
 def far_end(where: str, content: object) -> FarEnd:
@@ -163,6 +186,14 @@ def _table(where: str, content: object, known: set[str]) -> Mapping[str, object]
     return content
 
 
+def _check_json(content: Mapping[str, object]) -> None:
+    """TOML and YAML have dates, and all three have infinity: none of it can be compared with a webhook."""
+    try:
+        json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ScenarioUnreadable(f"a value that no webhook has: {error}") from error
+
+
 def _text(where: str, value: object) -> str:
     if not isinstance(value, str):
         raise ScenarioUnreadable(f"{where}: a text, please")
@@ -170,6 +201,6 @@ def _text(where: str, value: object) -> str:
 
 
 def _seconds(where: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
         raise ScenarioUnreadable(f"{where}: seconds, please")
     return float(value)
