@@ -111,7 +111,9 @@ def test_help_is_there_at_once(hookline: Hookline) -> None:
         (["calls", "--url", "http://127.0.0.1:9"], 3, "no stack is running at", "hookline serve"),
         (["serve", "--parameter", "LineGreeting"], 2, "there is no =", "Name=Value"),
         (["serve", "--parameter", "NoSuch=1"], 2, "NoSuch is no parameter", "--parameter"),
-        (["serve", "--parameter", "LineRecord=perhaps"], 2, "LineRecord", "--parameter"),
+        (["serve", "--parameter", "LineGreting=Hi"], 2, "LineGreting is no parameter", "Did you mean LineGreeting"),
+        (["serve", "--parameter", "LineRecord=perhaps"], 2, "not one of on, off", "--parameter"),
+        (["demo", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
         (["serve", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
         (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
         (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere is no URL", "--aws-endpoint http"),
@@ -264,7 +266,7 @@ def test_serve_s_help_tells_how_to_make_the_stand_in_misbehave(hookline: Hooklin
     assert "curl" in said
 
 
-@pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"], ["demo"]], ids=lambda command: command[0])
 def test_a_template_that_is_not_understood_is_no_trace_back(
     command: list[str], hookline: Hookline, tmp_path: Path
 ) -> None:
@@ -277,6 +279,13 @@ def test_a_template_that_is_not_understood_is_no_trace_back(
     assert "GetAtt CommandQueue.NoSuch" in done.stderr
     assert "template" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_key_of_the_environment_is_blamed_on_the_environment(hookline: Hookline) -> None:
+    hookline.environment["TELNYX_PUBLIC_KEY"] = "nonsense"
+    done = hookline("serve")
+    assert done.returncode == 2
+    assert "Set TELNYX_PUBLIC_KEY to" in done.stderr
 
 
 def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
@@ -295,6 +304,17 @@ def test_a_field_that_the_sample_does_not_have_is_said_to_be_new(hookline: Hookl
     done = hookline("invoke", "call.dtmf.received", "--set", "foo.bar=1", "--set", "digit=2", "--json")
     assert done.returncode == 0
     assert done.stderr == "hookline: the sample has no foo.bar; added\n"
+
+
+def test_lines_in_a_file_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """`hookline tail > file`, `serve --logs | grep`: nobody reads them at the width of a terminal."""
+    text = "x" * 200
+    for terminal, cut in ((False, False), (True, True)):
+        screen = Screen(console=Console(width=80, highlight=False, force_terminal=terminal, color_system=None))
+        screen.line(text)
+        assert (text not in capsys.readouterr().out) == cut
+        screen.log(text)
+        assert text in capsys.readouterr().out
 
 
 def test_a_key_of_s3_can_be_copied_from_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:

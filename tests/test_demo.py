@@ -62,7 +62,9 @@ class Shown(NamedTuple):
 def shown() -> Shown:
     """One run of the demo in which all is well: what it saw, and what it wrote on a terminal of 80 columns."""
     paper = io.StringIO()
-    console = Console(file=paper, width=80, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=paper, width=80, highlight=False, markup=False, emoji=False, force_terminal=True, color_system=None
+    )
     screen = Screen(console=console)
     played = asyncio.run(play(PROJECT / "template.yaml", screen))
     tell(screen, played, list(checks(played.evidence)))
@@ -193,7 +195,7 @@ def test_the_demo_is_readable_at_80_columns_and_leaves_no_process(shown: Shown) 
     assert [line.split()[0] for line in wide] == ["key"], "only the key of the recording, which is there to be copied"
     assert "\x1b" not in shown.text
     assert "--> call.answered\n" in shown.text
-    assert re.search(r"<-- 200 \d+ ms +told: answer *\n", shown.text)
+    assert re.search(r"<-- 200 \d+ ms +sent: answer *\n", shown.text)
     assert "sha256  " in shown.text
     assert "All 15 checks hold" in shown.text
 

@@ -88,7 +88,7 @@ def serve(
     """Run the whole stack here until Ctrl-C: webhooks, functions, queues, AWS (moto) and a stand-in for Telnyx.
 
     Obeys TELNYX_PUBLIC_KEY (comma-separated base64), TELNYX_API_BASE_URL (another Telnyx than the stand-in),
-    TELNYX_API_KEY and AWS_ENDPOINT_URL. With --json one line says all URLs as soon as everything is ready.
+    TELNYX_API_KEY and AWS_ENDPOINT_URL. With --json one line gives all URLs as soon as everything is ready.
 
     What the stand-in does wrong on purpose can be changed while it runs; GET shows all that there is:
     curl -d '{"drop": 1}' TELNYX_URL/_standin/misbehave
@@ -109,8 +109,6 @@ def serve(
         seed=seed,
         logs=logs,
     )
-    if built:
-        _check_built(template)
     asyncio.run(run(wishes, screen_for(json)))
 
 
@@ -224,8 +222,6 @@ def invoke(
     from hookline_local import samples
     from hookline_local.invoking import run
 
-    if built:
-        _check_built(template)
     wanted, request = samples.named(event)
     if changes:
         request = None
@@ -307,12 +303,6 @@ def keys_new(json: Json = False) -> None:
     else:
         for name, value in facts.items():
             typer.echo(f"{name.replace('_', ' '):12} {value}")
-
-
-def _check_built(template: Path) -> None:
-    from hookline_local.fit import check_built
-
-    check_built(template)
 
 
 def _changed(sample: "Sample", assignments: list[str] | None) -> "Sample":

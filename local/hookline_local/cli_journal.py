@@ -83,7 +83,8 @@ def recordings_verify(
     json: Json = False,
 ) -> None:
     """Is every recording that was announced in the bucket, whole and unchanged? Exit 1 when one is not."""
-    from hookline_local.looking import today, verify_recordings
+    from hookline_local.looking import today
+    from hookline_local.verifying import verify_recordings
 
     last_day = _day(day) or today()
     place = place_of(url, stack, profile, region)

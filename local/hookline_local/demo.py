@@ -20,6 +20,7 @@ from hookline_local.place import Place
 from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
 from hookline_local.stack import API_KEY, Stack
+from hookline_local.starting import started
 from hookline_local.telnyx import (
     Answered,
     Config,
@@ -133,7 +134,7 @@ async def play(template: Path, screen: Screen) -> Played:
             watch = DemoWatch(screen, media)
             stack.on_log = watch.log
             screen.say("Starting AWS (moto), Telnyx (a stand-in) and the stack of template.yaml ...", "dim")
-            async with stack:
+            async with started(stack, template):
                 ready = time.monotonic() - began
                 screen.say(f"Ready after {ready:.1f} s. Telnyx delivers to {stack.webhook_url}", "dim")
                 evidence, place = await _call(telnyx, stack, scenario, watch)

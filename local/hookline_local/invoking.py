@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hookline_local.gateway import LoopbackServer, Receive, Response, Router, Scope, Send, read_body, reply
-from hookline_local.problems import TEMPLATE_ADVICE, TYPED_WRONG, Problem
-from hookline_local.resources import NotUnderstood, ParameterRefused
+from hookline_local.problems import TYPED_WRONG, Problem
 from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
 from hookline_local.stack import Stack
+from hookline_local.starting import started
 
 _LARGEST_COMMAND_BYTES = 10_000_000
 
@@ -79,16 +79,9 @@ async def _run(
     try:
         stack = Stack(template, parameters=parameters, telnyx_base_url=ear.url, built=built)
         stack.on_log = lines.append
-        async with stack:
+        async with started(stack, template, built=built):
             wanted = function_for(stack, request, function)
             result = await stack.invoke(wanted, dict(request))
-    except ParameterRefused as error:
-        raise Problem(str(error), "Give it with --parameter Name=Value.", code=TYPED_WRONG) from error
-    except NotUnderstood as error:
-        raise Problem(f"the template is not understood: {error}", TEMPLATE_ADVICE) from error
-    except FileNotFoundError as error:
-        advice = "Build it first: make build" if built else "Name it with --template PATH."
-        raise Problem(f"there is no {error.filename or template}", advice) from error
     finally:
         await ear.stop()
     payload = None if result.error is not None else result.payload

@@ -1,14 +1,11 @@
-"""`hookline calls`, `calls show`, `recordings verify` and `tail`: what a stack holds, and what arrives in it."""
+"""`hookline calls`, `calls show` and `tail`: what a stack holds, and what arrives in it."""
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hookline.journal import CallRecord
-from hookline.recordings import Bucket
-from hookline_local import verify as verifying
 from hookline_local.deployed import reached
 from hookline_local.documents import call_document, call_facts
 from hookline_local.place import Place
@@ -76,33 +73,6 @@ def show_call(place: Place, any_id: str, screen: Screen) -> None:
     screen.story(document)
 
 
-def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
-    """Whether all that was announced on these days is kept, whole; a line for each recording and transcript."""
-    last = date.fromisoformat(last_day)
-    wanted = verifying.days(last - timedelta(days=days - 1), last)
-    findings = []
-    bucket = Bucket(place.s3, place.bucket)
-    with reached(place):
-        for finding in verifying.verify(place.journal, bucket, wanted, read_all=read_all):
-            findings.append(finding)
-            screen.whole((f"{finding.state:9} ", "green" if finding.good else "bold red"), finding.key)
-            if not finding.good:
-                screen.fact("", f"{finding.detail} (call {finding.call_leg_id or 'unknown'})", width=8)
-    wrong = [finding for finding in findings if not finding.good]
-    screen.document(
-        {
-            "ok": not wrong,
-            "days": wanted,
-            "findings": [{**asdict(finding), "good": finding.good} for finding in findings],
-        }
-    )
-    if wrong:
-        screen.say(f"{len(wrong)} of {len(findings)} are not as they should be.", "bold red")
-    else:
-        screen.say(f"All {len(findings)} recordings and transcripts are whole." if findings else "There are none.")
-    return not wrong
-
-
 def tail(place: Place, screen: Screen, *, every_seconds: float, since: datetime | None = None) -> None:
     """Every event as it arrives, until interrupted. JSON: a line each."""
     screen.say(f"Waiting for events at {place.name}. Ctrl-C ends this.", "dim")
@@ -124,14 +94,16 @@ def _line(screen: Screen, record: CallRecord, event: dict[str, Any]) -> None:
         (f"{leg} ", "dim"),
         event["event_type"],
         (f"  {text}" if text else "", "dim"),
-        (f"  told: {told}" if told else "", "green"),
+        (f"  sent: {told}" if told else "", "green"),
     )
 
 
 class Follow:
-    """Finds what is new in a journal by asking again: the calls of the day, of those the ones that may still change.
+    """Finds what is new in a journal by asking again: the calls of a day, of those the ones that may still change.
 
-    Works on any stack without touching it; it costs one small query a call that is under way.
+    Works on any stack without touching it. A look costs a query for the list and about five small ones for each call
+    that is under way or has ended within FOLLOWED_AFTER_END; the first look reads every call of today and yesterday,
+    for one that began yesterday may still be talking.
     """
 
     def __init__(self, place: Place, since: datetime) -> None:
@@ -139,22 +111,27 @@ class Follow:
         self._since = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._seen: set[str] = set()
         self._over: set[str] = set()
+        self._live: dict[str, None] = {}
+        self._looked_until = since - timedelta(days=1)
 
     def news(self) -> Iterator[tuple[CallRecord, dict[str, Any]]]:
         """The events that were not there the last time, those of a call in order."""
         now = datetime.now(UTC)
-        days = {(now - FOLLOWED_AFTER_END).strftime("%Y-%m-%d"), now.strftime("%Y-%m-%d")}
+        days = {self._looked_until.strftime("%Y-%m-%d"), now.strftime("%Y-%m-%d")}
+        self._looked_until = now - FOLLOWED_AFTER_END
         for identity in [one for day in sorted(days) for one in self._journal.calls(day)]:
-            if identity.any_id in self._over:
-                continue
-            record = self._journal.read(identity.any_id)
+            if identity.any_id not in self._over:
+                self._live[identity.any_id] = None
+        for any_id in list(self._live):
+            record = self._journal.read(any_id)
             if record is None:
                 continue
             for event in self._new(record):
                 yield record, event
             newest = max((entry.received_at for entry in record.entries), default="")
-            if record.call.over and newest < (now - FOLLOWED_AFTER_END).strftime("%Y-%m-%dT%H:%M:%S.%fZ"):
-                self._over.add(identity.any_id)
+            if record.call.over and newest < self._looked_until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"):
+                del self._live[any_id]
+                self._over.add(any_id)
 
     def _new(self, record: CallRecord) -> list[dict[str, Any]]:
         document = call_document(record)

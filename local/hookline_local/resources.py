@@ -18,8 +18,9 @@ specification 2016-10-31.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,7 +39,15 @@ REGION = "us-east-1"
 
 
 class ParameterRefused(ValueError):
-    """CloudFormation would refuse this set of parameters; the text says which and why."""
+    """CloudFormation would refuse this set of parameters; the text says which and why.
+
+    near: names of parameters that are like one that there is not.
+    """
+
+    def __init__(self, text: str, *, near: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.name = text.partition(":")[0]
+        self.near = near
 
 
 class NotUnderstood(ValueError):
@@ -660,7 +669,8 @@ def _unless(error: ClientError, *codes: str) -> None:
 def _decide_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     for name in given:
         if name not in declared:
-            raise ParameterRefused(f"{name} is no parameter of the template")
+            near = get_close_matches(name, declared)
+            raise ParameterRefused(f"{name} is no parameter of the template", near=near)
     decided = {}
     for name, said in declared.items():
         if name not in given and "Default" not in said:

@@ -12,17 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from hookline_local.aws import AwsDidNotStartError
 from hookline_local.gateway import Exchange
 from hookline_local.place import Place
-from hookline_local.problems import TEMPLATE_ADVICE, TYPED_WRONG, Problem
-from hookline_local.resources import NotUnderstood, ParameterRefused
 from hookline_local.running import HIDDEN, Running, announced
 from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
 from hookline_local.stack import API_KEY, Stack
+from hookline_local.starting import explained, started, taken
 from hookline_local.telnyx import Config, Telnyx
 from hookline_local.urls import checked_url
 from hookline_local.watching import Watch
@@ -58,8 +54,12 @@ class Wishes:
 
 
 async def run(wishes: Wishes, screen: Screen) -> None:
-    """Start, say so, and serve until SIGINT or SIGTERM. Leaves no process. Raises Problem when it cannot start."""
+    """Start, say so, and serve until SIGINT or SIGTERM. Leaves no process.
+
+    Raises Problem when it cannot start, and BrokenPipeError when nobody reads what it shows any more.
+    """
     stopping = asyncio.Event()
+    screen.on_unread = stopping.set
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
@@ -72,6 +72,8 @@ async def run(wishes: Wishes, screen: Screen) -> None:
         serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+    if screen.unread:
+        raise BrokenPipeError
 
 
 async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> None:
@@ -84,56 +86,31 @@ async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> Non
             try:
                 await standin.start()
             except OSError as error:
-                raise _taken("--telnyx-port", wishes.telnyx_port, error) from error
+                raise taken("--telnyx-port", wishes.telnyx_port, error) from error
             closing.push_async_callback(standin.close)
-        try:
-            stack = Stack(
-                wishes.template,
-                parameters=wishes.parameters,
-                port=wishes.port,
-                aws_endpoint=wishes.aws(),
-                aws_port=wishes.aws_port,
-                telnyx_base_url=elsewhere or (standin.api_base_url if standin else None),
-                api_key=api_key,
-                public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
-                built=wishes.built,
-            )
-            stack.on_log = _Logs(screen, shown=wishes.logs).take
-            await closing.enter_async_context(stack)
-        except ParameterRefused as error:
-            raise Problem(str(error), "Give it with --parameter Name=Value.", code=TYPED_WRONG) from error
-        except NotUnderstood as error:
-            raise Problem(f"the template is not understood: {error}", TEMPLATE_ADVICE) from error
-        except (BotoCoreError, ClientError) as error:
-            raise Problem(f"AWS cannot be used: {error}", "Does AWS_ENDPOINT_URL or --aws-endpoint answer?") from error
-        except AwsDidNotStartError as error:
-            raise Problem(
-                f"moto did not start: {_last_line(error)}", "Is --aws-port taken? 0 picks a free one."
-            ) from error
-        except FileNotFoundError as error:
-            advice = "Build it first: make build" if wishes.built else "Name it with --template PATH."
-            raise Problem(f"there is no {error.filename or wishes.template}", advice) from error
-        except OSError as error:
-            raise _taken("--port", wishes.port, error) from error
+        stack = Stack(
+            wishes.template,
+            parameters=wishes.parameters,
+            port=wishes.port,
+            aws_endpoint=wishes.aws(),
+            aws_port=wishes.aws_port,
+            telnyx_base_url=elsewhere or (standin.api_base_url if standin else None),
+            api_key=api_key,
+            public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
+            built=wishes.built,
+        )
+        stack.on_log = _Logs(screen, shown=wishes.logs).take
+        await closing.enter_async_context(started(stack, wishes.template, built=wishes.built, port=wishes.port))
+        with explained(wishes.template):
+            running = _running(stack, standin, elsewhere)
         if standin is not None:
             standin.exchange.applications[standin.config.connection_id]["webhook_event_url"] = stack.webhook_url
             standin.observe(Watch(screen).see)
         stack.on_exchange = _Others(screen, standin is not None).take
-        running = _running(stack, standin, elsewhere)
         with announced(running):
             _ready(screen, stack, running, wishes)
             await stopping.wait()
             screen.say("Stopping ...", "dim")
-
-
-def _taken(option: str, port: int, error: OSError) -> Problem:
-    return Problem(
-        f"port {port} cannot be used: {error.strerror or error}", f"Choose another with {option}; 0 picks one."
-    )
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["it said nothing"])[-1]
 
 
 def _running(stack: Stack, standin: Telnyx | None, elsewhere: str | None) -> Running:
@@ -172,16 +149,16 @@ def _ready(screen: Screen, stack: Stack, running: Running, wishes: Wishes) -> No
             "unsupported": stack.unsupported,
         }
     )
-    screen.heading("Not emulated here")
-    for sentence in stack.unsupported:
-        screen.hanging("- ", sentence)
     screen.heading("Running")
     telnyx = running.telnyx_url or f"{running.telnyx_api_base_url} (TELNYX_API_BASE_URL)"
     aws = stack.aws_endpoint if wishes.aws() is None else f"{stack.aws_endpoint} (not ours)"
     screen.facts(
-        (("webhooks", running.webhook_url), ("Telnyx", telnyx), ("AWS", aws), ("Lambda's Invoke", running.url)),
+        (("webhooks", running.webhook_url), ("Telnyx", telnyx), ("AWS", aws), ("Lambda API", running.url)),
         width=19,
     )
+    if stack.unsupported:
+        number = f"{len(stack.unsupported)} thing{'s are' if len(stack.unsupported) > 1 else ' is'}"
+        screen.say(f"\n{number} not emulated here; hookline serve --json lists them.", "dim")
     place_one = "hookline call" if running.telnyx_url else "hookline trigger call.initiated"
     screen.say(f"\nIn another terminal: {place_one}, then hookline calls. Ctrl-C stops all of it.\n", "dim")
 
@@ -197,7 +174,7 @@ class _Logs:
         fault = line.text.startswith(("[ERROR]", "Traceback")) or "Task timed out" in line.text
         if self._shown or fault or '"level":"ERROR"' in line.text:
             for text in line.text.rstrip().splitlines():
-                self._screen.aside(f"{line.function_id}: {text}")
+                self._screen.log(f"{line.function_id}: {text}")
 
 
 class _Others:

@@ -5,7 +5,7 @@ Owns Rich. Colours only on a terminal, and never with NO_COLOR. What is shown ar
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,12 +18,15 @@ IN, OUT = "-->", "<--"
 class Screen:
     """Standard output for people, and for programs: with as_json only `document` and `row` write, and they write JSON.
 
-    console: another one than standard output, for a test.
+    console: another one than standard output, for a test. on_unread: called when whoever read standard output has left;
+    nothing more is shown then, and `unread` is true. Without it the next line ends the command.
     """
 
     def __init__(self, *, as_json: bool = False, console: Console | None = None) -> None:
         self.as_json = as_json
-        self.console = console or Console(highlight=False, markup=False, emoji=False, quiet=as_json)
+        self.on_unread: Callable[[], None] | None = None
+        self.unread = False
+        self.console = console or _Paper(self, highlight=False, markup=False, emoji=False, quiet=as_json)
         self._in_flight: list[str] = []
 
     # For programs
@@ -50,8 +53,11 @@ class Screen:
         self.console.print(Text(text, style="bold"))
 
     def line(self, *parts: tuple[str, str] | str | Text) -> None:
-        """Exactly one line: what does not fit is cut off with an ellipsis."""
-        self.console.print(Text.assemble(*parts), no_wrap=True, overflow="ellipsis", crop=True)
+        """Exactly one line: what does not fit on a terminal is cut off with an ellipsis. A file has room for all."""
+        if self.console.is_terminal:
+            self.console.print(Text.assemble(*parts), no_wrap=True, overflow="ellipsis", crop=True)
+        else:
+            self.whole(*parts)
 
     def whole(self, *parts: tuple[str, str] | str | Text) -> None:
         """One line to be copied from: neither cut off nor broken, however narrow the terminal."""
@@ -97,6 +103,10 @@ class Screen:
     def aside(self, text: str) -> None:
         """Something that happened besides: a key pressed, a line logged."""
         self.line(" " * 9, (text, "dim"))
+
+    def log(self, text: str) -> None:
+        """A line that a function logged, whole: the end of it is where the cause stands."""
+        self.whole(" " * 9, (text, "dim"))
 
     def story(self, document: Mapping[str, Any], *, recordings: bool = True) -> None:
         """The timeline of a call, its state, transcript and recordings, from what documents.call_document gives."""
@@ -181,6 +191,22 @@ class Screen:
         self.console.print(table)
 
 
+class _Paper(Console):
+    """Standard output, which whoever reads it may close."""
+
+    def __init__(self, screen: Screen, **options: Any) -> None:
+        super().__init__(**options)
+        self._screen = screen
+
+    def on_broken_pipe(self) -> None:
+        """Rich's own ends the process, wherever the line comes from: inside a request that is being served, too."""
+        if self._screen.on_unread is None:
+            super().on_broken_pipe()
+        else:
+            self.quiet = self._screen.unread = True
+            self._screen.on_unread()
+
+
 def complain(text: str, advice: str = "") -> None:
     """To standard error: what is wrong, and what to do next."""
     Console(stderr=True, highlight=False, markup=False, emoji=False).print(
@@ -192,7 +218,7 @@ def complain(text: str, advice: str = "") -> None:
 
 
 def outcome(answer: object) -> str:
-    """What a function answered, in a few words: `told: answer`, or why it told nothing."""
+    """What a function answered, in a few words: `sent: answer`, or why it sent nothing."""
     if not isinstance(answer, dict):
         return ""
     for key in ("error", "message"):  # a function's own refusal; API Gateway's
@@ -203,7 +229,7 @@ def outcome(answer: object) -> str:
     told = [_plain(str(one)) for one in answer.get("told", [])]
     if answer.get("repeated"):
         return "journalled before"
-    return f"told: {', '.join(told)}" if told else ""
+    return f"sent: {', '.join(told)}" if told else ""
 
 
 def _plain(told: str) -> str:

@@ -1,0 +1,41 @@
+"""`hookline recordings verify`: what verify finds, shown. Apart from looking, which needs nothing of the archiver's."""
+
+from dataclasses import asdict
+from datetime import date, timedelta
+
+from hookline.recordings import Bucket
+from hookline_local.deployed import reached
+from hookline_local.place import Place
+from hookline_local.showing import Screen
+from hookline_local.verify import days as days_between
+from hookline_local.verify import verify
+
+
+def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
+    """Whether all that was announced on these days is kept, whole; a line for each recording and transcript."""
+    last = date.fromisoformat(last_day)
+    wanted = days_between(last - timedelta(days=days - 1), last)
+    findings = []
+    bucket = Bucket(place.s3, place.bucket)
+    with reached(place):
+        for finding in verify(place.journal, bucket, wanted, read_all=read_all):
+            findings.append(finding)
+            screen.whole((f"{finding.state:9} ", "green" if finding.good else "bold red"), finding.key)
+            if not finding.good:
+                screen.fact("", f"{finding.detail} (call {finding.call_leg_id or 'unknown'})", width=8)
+    wrong = [finding for finding in findings if not finding.good]
+    screen.document(
+        {
+            "ok": not wrong,
+            "days": wanted,
+            "findings": [{**asdict(finding), "good": finding.good} for finding in findings],
+        }
+    )
+    if wrong:
+        are = "is" if len(wrong) == 1 else "are"
+        screen.say(f"{len(wrong)} of {len(findings)} {are} missing or damaged.", "bold red")
+    elif findings:
+        screen.say(f"{len(findings)} of {len(findings)} {'is' if len(findings) == 1 else 'are'} intact.")
+    else:
+        screen.say("There are none.")
+    return not wrong
