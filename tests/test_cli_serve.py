@@ -250,22 +250,28 @@ def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_let
     sqs.purge_queue(QueueUrl=dead)
 
 
-def test_a_call_without_its_recording_did_not_go_well(desk: Desk, serving: Serving) -> None:
-    """It need not wait a quarter of a minute for a recording that cannot come."""
+def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_at_the_end(
+    desk: Desk, serving: Serving
+) -> None:
+    """It need not wait a quarter of a minute for a recording that cannot come; and it is slow to see what happens."""
     import httpx
 
     misbehave = f"{serving.ready['telnyx_url']}/_standin/misbehave"
     impatient = (
-        "import sys; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "import sys, time; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "see = calling._CallWatch.see; "
+        "slow = lambda what: type(what).__name__ == 'Sending' and what.event_type == 'call.hangup'; "
+        "calling._CallWatch.see = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
         "sys.argv = ['hookline', 'call', 'hello', '--json']; sys.exit(cli.main())"
     )
-    httpx.post(misbehave, json={"cut_downloads": 1.0})
+    httpx.post(misbehave, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
     done = subprocess.run([sys.executable, "-c", impatient], env=desk.environment, stdout=subprocess.PIPE, check=False)
     httpx.post(misbehave, json={"cut_downloads": 0})
     client("sqs", serving).purge_queue(QueueUrl=serving.ready["queues"]["RecordingQueue"])
     document = json.loads(done.stdout)
     assert (done.returncode, document["ok"], document["recordings"]) == (1, False, [])
     assert "it was announced and has not been kept" in document["unfinished"][0]
+    assert document["refused"] == ["call.hangup 401"]
 
 
 def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: Desk, serving: Serving) -> None:
