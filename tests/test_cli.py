@@ -190,6 +190,13 @@ def test_invoke_shows_what_the_function_tells_telnyx(hookline: Hookline) -> None
     assert [one["path"].rpartition("/")[2] for one in document["told"]] == ["record_resume", "transcription_start"]
 
 
+def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(hookline: Hookline) -> None:
+    hookline.environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "nobody"}
+    done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["told"]) == 2
+
+
 def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
     done = hookline(
         "invoke", "call.answered", "--function", "webhook_router", "--parameter", "LineGreeting=Good morning."

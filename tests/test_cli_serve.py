@@ -157,6 +157,11 @@ def test_the_calls_of_today_are_listed(desk: Desk, call: Any) -> None:
     assert desk.json("calls", "--day", "2001-01-01")["calls"] == []
 
 
+def test_the_journal_of_the_stack_that_runs_is_read_past_proxy_and_profile(desk: Desk, call: Any) -> None:
+    listed = desk.json("calls", HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="nobody")["calls"]
+    assert call["call"]["call_leg_id"] in [one["call_leg_id"] for one in listed]
+
+
 def test_a_call_is_shown_within_80_columns(desk: Desk, call: Any) -> None:
     shown = desk.run("calls", "show", call["call"]["call_leg_id"], COLUMNS="80").stdout
     listed = desk.run("calls", COLUMNS="80").stdout
@@ -436,13 +441,15 @@ def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, 
 
 
 def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, serving: Serving) -> None:
-    """Another key, another Telnyx, another AWS: those of the environment."""
+    """Another key, another Telnyx, another AWS: those of the environment; its proxy and profile are not for these."""
     pair = desk.json("keys", "new")
     url = "http://127.0.0.1:9/v2"  # nobody is there, and nobody is told anything
     with desk.serve(
         TELNYX_PUBLIC_KEY=f"{pair['public_key']}",
         TELNYX_API_BASE_URL=url,
         AWS_ENDPOINT_URL=serving.ready["aws_endpoint_url"],
+        HTTP_PROXY="http://127.0.0.1:9",
+        AWS_PROFILE="nobody",
     ) as other:
         assert other.ready["telnyx_api_base_url"] == url
         assert other.ready["telnyx_url"] is None

@@ -1,4 +1,4 @@
-"""AWS on a laptop: moto's server in a process of its own. Owns that process.
+"""AWS on a laptop: moto's server in a process of its own. Owns that process, and how an AWS on a laptop is talked to.
 
 A process and not a thread: importing moto takes a second that the stack spends on other things, and moto's work would
 take turns with the gateway's under one interpreter lock.
@@ -11,8 +11,31 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
+import botocore.session
+from botocore.config import Config
+
 CHILD = Path(__file__).with_name("child.py")
 START_LIMIT_SECONDS = 30.0
+
+
+def local_session(region: str) -> boto3.Session:
+    """For clients of an AWS that is known by its endpoint: made-up credentials, and nothing of the person's own.
+
+    botocore would obey AWS_PROFILE, the files in ~/.aws and HTTP_PROXY, also for 127.0.0.1.
+    """
+    unset = (None, None, None, None)
+    nowhere = (None, None, os.devnull, None)
+    core = botocore.session.Session(
+        session_vars={"profile": unset, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    core.set_default_client_config(Config(proxies={}))
+    return boto3.Session(
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - nothing checks it
+        region_name=region,
+        botocore_session=core,
+    )
 
 
 class AwsDidNotStartError(Exception):
@@ -35,12 +58,16 @@ class MotoServer:
 
     async def start(self) -> str:
         """Start it and return its URL. Raises AwsDidNotStartError."""
+        # moto has a botocore of its own, which obeys the person's settings too.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
         # Standard input stays open as long as we live; when it closes, moto goes.
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", os.fspath(CHILD), str(os.getpid()), "moto", str(self._port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=environment,
             start_new_session=True,
         )
         assert self._process.stdout is not None  # noqa: S101 - asked for above

@@ -15,7 +15,8 @@ import boto3
 from botocore.config import Config
 
 from hookline.journal import Journal
-from hookline_local.resources import Template
+from hookline_local.aws import local_session
+from hookline_local.resources import REGION, Template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,11 +64,7 @@ class Place:
         """Made-up credentials for a local AWS, the person's own for the real one."""
         if self.endpoint_url is None:
             return boto3.Session(profile_name=self.profile, region_name=self.region)
-        return boto3.Session(
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - nothing checks it
-            region_name=self.region or "us-east-1",
-        )
+        return local_session(self.region or REGION)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":

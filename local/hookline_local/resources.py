@@ -28,6 +28,8 @@ import boto3
 import yaml
 from botocore.exceptions import ClientError
 
+from hookline_local.aws import local_session
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -553,32 +555,24 @@ def load_template(
     return template
 
 
-def create_resources(
-    template: Template, *, endpoint_url: str | None = None, session: boto3.Session | None = None
-) -> None:
+def create_resources(template: Template, *, endpoint_url: str | None = None) -> None:
     """Create the table, the bucket, the queues and the secret that a template describes, and remember what they are.
 
-    endpoint_url: where AWS is, None for boto3's own choice. session: with credentials; a made-up one when an endpoint
-    is given and no session. What exists already under the same name is used as it is: calling twice is calling once.
+    endpoint_url: of a local AWS, None for boto3's own choice. What exists already under the same name is used as it
+    is: calling twice is calling once.
     """
-    if session is None and endpoint_url is not None:
-        session = boto3.Session(
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - nothing checks it
-            region_name=template.region,
-        )
-    session = session or boto3.Session(region_name=template.region)
-    dynamodb = session.client("dynamodb", region_name=template.region, endpoint_url=endpoint_url)
+    session = local_session(template.region) if endpoint_url else boto3.Session(region_name=template.region)
+    dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
     for name in template.resources("AWS::DynamoDB::Table"):
         _create_table(template, name, dynamodb)
-    s3 = session.client("s3", region_name=template.region, endpoint_url=endpoint_url)
+    s3 = session.client("s3", endpoint_url=endpoint_url)
     for name in template.resources("AWS::S3::Bucket"):
         _create_bucket(template, name, s3)
-    sqs = session.client("sqs", region_name=template.region, endpoint_url=endpoint_url)
+    sqs = session.client("sqs", endpoint_url=endpoint_url)
     queues = template.resources("AWS::SQS::Queue")
     for name in sorted(queues, key=lambda queue: "RedrivePolicy" in template.properties_as_written(queue)):
         _create_queue(template, name, sqs)
-    secrets = session.client("secretsmanager", region_name=template.region, endpoint_url=endpoint_url)
+    secrets = session.client("secretsmanager", endpoint_url=endpoint_url)
     for name in template.resources("AWS::SecretsManager::Secret"):
         _create_secret(template, name, secrets)
 

@@ -31,11 +31,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import boto3
-import botocore.config
+from botocore.config import Config
 
 from hookline_local import packages
-from hookline_local.aws import MotoServer
+from hookline_local.aws import MotoServer, local_session
 from hookline_local.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
 from hookline_local.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
 from hookline_local.lambda_api import PREFIX, LambdaApi
@@ -314,14 +313,8 @@ class Stack:
         return linked[requirements]
 
     def _sqs(self, region: str) -> "SQSClient":
-        return boto3.client(
-            "sqs",
-            endpoint_url=self.aws_endpoint,
-            region_name=region,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - nothing checks it
-            config=botocore.config.Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1}),
-        )
+        patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+        return local_session(region).client("sqs", endpoint_url=self.aws_endpoint, config=patience)
 
     def _sources(self, template: Template) -> tuple[list[QueueSource], list[ScheduleSource]]:
         queues: list[QueueSource] = []
