@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -465,6 +466,27 @@ def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, servin
         assert (status, stdout, other.children()) == (0, "", [])
     announced = [json.loads(path.read_text())["pid"] for path in desk.home.glob("hookline-*/*.json")]
     assert announced == [serving.ready["pid"]]
+
+
+def test_a_function_that_crashes_says_so_where_serve_runs(tmp_path: Path) -> None:
+    """Also without --logs: otherwise there is a 500 and no word about it."""
+    functions = tmp_path / "functions"
+    shutil.copytree(PROJECT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "template.yaml", tmp_path)
+    (tmp_path / "layers").symlink_to(PROJECT / "layers")
+    (functions / "call_hangup" / "app.py").write_text("import os\n\nos._exit(3)\n")
+    alone = Desk(tmp_path)
+    command = [sys.executable, "-m", "hookline_local", "serve", "--template", str(tmp_path / "template.yaml")]
+    with subprocess.Popen(command, env=alone.environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("In another terminal"):
+            assert process.poll() is None
+        assert alone.run("trigger", "call.hangup").returncode == 1
+        process.terminate()
+        said = process.stdout.read()
+    assert "<-- 500" in said
+    assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in said
+    assert "REPORT" not in said
 
 
 def test_a_stack_that_was_killed_is_no_longer_found_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:

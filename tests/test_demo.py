@@ -206,13 +206,13 @@ def test_a_broken_function_makes_the_demo_fail_and_say_which_check(tmp_path: Pat
     shutil.copy(PROJECT / "template.yaml", tmp_path)
     (tmp_path / "layers").symlink_to(PROJECT / "layers")
     app = broken / "streaming_stopped" / "app.py"
-    app.write_text(app.read_text().replace("    return []", '    raise LookupError("broken on purpose")'))
+    app.write_text(app.read_text().replace("    return []", "    import os\n\n    os._exit(3)"))
     done = demo("--json", "--template", str(tmp_path / "template.yaml"))
     assert done.status == 1, done.stdout + done.stderr
     document = json.loads(done.stdout)
-    wrong = {check["check"] for check in document["checks"] if not check["ok"]}
+    wrong = {check["check"]: check["seen"] for check in document["checks"] if not check["ok"]}
     assert document["ok"] is False
     assert done.left_behind == []
     assert "Every webhook of Telnyx's was answered 200 within 2 s." in wrong
-    assert "No function failed or logged an error." in wrong
+    assert "Runtime exited with error: exit status 3" in wrong["No function failed or logged an error."]
     assert "Telnyx was told all that the line is made of." not in wrong

@@ -152,13 +152,17 @@ def test_a_function_is_killed_at_its_timeout_with_all_that_it_started(stack: Run
         ({"length": PAYLOAD_LIMIT_BYTES}, "Function.ResponseSizeTooLarge", "exceeded maximum allowed payload size"),
     ],
 )
-def test_a_function_that_fails_fails_as_on_lambda(
+def test_a_function_that_fails_fails_as_on_lambda_and_its_log_says_why(
     stack: RunningStack, event: dict[str, Any], kind: str, words: str
 ) -> None:
     result = stack.invoke("SlowFunction", event)
     assert result.error is not None
     assert result.error["errorType"] == kind
     assert words in result.error["errorMessage"]
+    (fault,) = [line for line in stack.logs if line.fault and line.request_id == result.request_id]
+    assert words in fault.text
+    assert kind in fault.text
+    assert words in result.log_tail
     assert stack.invoke("SlowFunction", {}).error is None
 
 
@@ -177,7 +181,10 @@ def test_an_error_carries_its_stack_trace_and_is_logged(stack: RunningStack) -> 
     ],
 )
 def test_a_function_that_cannot_be_imported_says_so(stack: RunningStack, function: str, words: str) -> None:
+    stack.logs.clear()
     result = stack.invoke(function, {})
+    (fault,) = [line for line in stack.logs if line.fault]
+    assert words in fault.text
     assert result.error is not None
     assert result.error["errorType"] == "Runtime.ImportModuleError"
     assert result.error["errorMessage"] == words

@@ -6,7 +6,6 @@ fast as the machine can, so it does not matter how fast that is.
 
 import asyncio
 import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ class DemoWatch(Watch):
 
     def log(self, line: LogLine) -> None:
         """One line that a function logged: kept when it tells of a fault."""
-        if is_fault(line):
+        if line.fault:
             self.faults.append(f"{line.function_id}: {line.text.strip()}")
             self.screen.aside(f"{line.function_id}: {line.text.strip().splitlines()[0]}")
 
@@ -80,17 +79,6 @@ class DemoWatch(Watch):
 
     def _call_seconds(self) -> str:
         return "" if self.leg is None else f"{self.leg.clock.elapsed():.1f} s"
-
-
-def is_fault(line: LogLine) -> bool:
-    """Whether a line of log tells of a failure: an error of the function's, or of Lambda's own."""
-    text = line.text
-    if text.startswith("{"):
-        try:
-            return json.loads(text).get("level") in ("ERROR", "CRITICAL")
-        except ValueError:
-            return False
-    return text.startswith(("[ERROR]", "Traceback")) or "Task timed out" in text or "Runtime exited" in text
 
 
 def parameters(stream_url: str, audio_url: str) -> dict[str, str]:

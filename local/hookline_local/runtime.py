@@ -36,6 +36,13 @@ INIT_LIMIT_SECONDS = 10.0
 _HEAD_LIMIT_BYTES = 2 * 1024 * 1024
 _TAIL_BYTES = 4096
 _ASYNCHRONOUS_DELAYS_SECONDS = (0.0, 60.0, 120.0)
+# Errors that only Lambda knows of; awslambdaric logs all others itself.
+_LAMBDAS_OWN = {
+    "Function.ResponseSizeTooLarge",
+    "Runtime.ExitError",
+    "Runtime.InvalidEntrypoint",
+    "Sandbox.Timedout",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,16 @@ class LogLine:
     text: str
     at: float
     source: Literal["function", "platform"] = "function"
+
+    @property
+    def fault(self) -> bool:
+        """Whether it tells of a failure: an error that the function has logged, or Lambda's own word about one."""
+        if self.source == "platform":
+            return not self.text.startswith(("START ", "END ", "REPORT "))
+        if self.text.startswith("{"):
+            with contextlib.suppress(ValueError):
+                return json.loads(self.text).get("level") in ("ERROR", "CRITICAL")
+        return self.text.startswith(("[ERROR]", "[CRITICAL]", "Traceback"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -593,6 +610,9 @@ class LambdaRuntime:
                 return None
         # What it wrote before it answered is in the pipe by now.
         sandbox.collect(last=True)
+        error = None if kind == "response" else json.loads(body)
+        if error is not None and kind != "timeout" and error["errorType"] in _LAMBDAS_OWN:
+            sandbox.note(f"{error['errorMessage']} {error['errorType']}", request_id)
         duration = (time.perf_counter() - started) * 1000
         init = f"\tInit Duration: {init_milliseconds:.2f} ms" if init_milliseconds is not None else ""
         report = (
@@ -602,7 +622,7 @@ class LambdaRuntime:
         sandbox.note(report + init, request_id)
         return InvokeResult(
             raw=body,
-            error=None if kind == "response" else json.loads(body),
+            error=error,
             log_tail=sandbox.take_tail(),
             milliseconds=(time.perf_counter() - began) * 1000,
             cold=cold,

@@ -164,15 +164,14 @@ def _ready(screen: Screen, stack: Stack, running: Running, wishes: Wishes) -> No
 
 
 class _Logs:
-    """Shows what the functions log, when asked to; always what Lambda itself complains about."""
+    """Shows what the functions log, when asked to; always what tells of a failure."""
 
     def __init__(self, screen: Screen, *, shown: bool) -> None:
         self._screen = screen
         self._shown = shown
 
     def take(self, line: LogLine) -> None:
-        fault = line.text.startswith(("[ERROR]", "Traceback")) or "Task timed out" in line.text
-        if self._shown or fault or '"level":"ERROR"' in line.text:
+        if self._shown or line.fault:
             for text in line.text.rstrip().splitlines():
                 self._screen.log(f"{line.function_id}: {text}")
 
