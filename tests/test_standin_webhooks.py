@@ -91,6 +91,28 @@ def test_after_two_failures_in_a_row_the_failover_url_is_used() -> None:
         assert line.received[0].body["meta"]["delivered_to"] == f"{line.url}/failover"
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"webhook_event_url": 5},
+        {"webhook_event_url": "http://["},
+        {"webhook_event_url": None},
+        {"webhook_event_failover_url": "x.test"},
+    ],
+    ids=str,
+)
+def test_an_application_s_webhook_that_nobody_can_reach_is_refused(wish: dict[str, object]) -> None:
+    with line_and_telnyx(answering()) as (line, telnyx):
+        path = f"/call_control_applications/{telnyx.standin.config.connection_id}"
+        refused = line.ask("PATCH", path, wish)
+        (pointer,) = wish
+        assert (refused.status_code, refused.json()["errors"][0]["source"]["pointer"]) == (422, f"/{pointer}")
+        leg = telnyx.place_inbound_call()
+        line.wait_for("call.initiated")
+        telnyx.hang_up(leg)
+        telnyx.settle(leg)
+
+
 def test_retries_are_used_up_and_logged() -> None:
     with line_and_telnyx(lambda line, received: 500, retry_delays_seconds=(1.0, 2.0)) as (line, telnyx):
         leg = telnyx.place_inbound_call()
@@ -239,6 +261,9 @@ def test_misbehaviour_can_be_changed_while_it_runs_and_a_typing_error_is_told() 
         assert "dorp" in refused.json()["error"]
         assert line.http.post(control, json={"refuse_webhook_urls": 1}).status_code == 422
         assert line.http.post(control, json={"drop": "often"}).status_code == 422
+        for number in ("1e999", "NaN", "1" + "0" * 400):  # as JSON, which Python reads
+            for wish in ('{"clock_skew_seconds": %s}', '{"slow_seconds": %s}', '{"drop": {"call.initiated": %s}}'):
+                assert line.http.post(control, content=wish % number).status_code == 422, wish % number
         assert line.http.post(control, json={"drop": 1}).json()["drop"] == 1
         for attempts in ([2], [2, 1]):
             telnyx.place_inbound_call()

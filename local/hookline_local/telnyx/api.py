@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from hookline_local.telnyx.commands import dial, obey
 from hookline_local.telnyx.exchange import Exchange
 from hookline_local.telnyx.observations import Told
-from hookline_local.telnyx.parameters import SHAPES, check
+from hookline_local.telnyx.parameters import SHAPES, check, web_address
 from hookline_local.telnyx.recording import BUCKET, LinkRefused
 from hookline_local.telnyx.refusals import Refusal
 from hookline_local.telnyx.sound import SoundFile
@@ -436,6 +436,8 @@ def _application(body: Body) -> Body:
             raise Refusal("10032", 'Must be "1" or "2".', pointer=f"/{key}")
         if key == "webhook_timeout_secs" and not (value is None or (type(value) is int and 0 <= value <= 30)):
             raise Refusal("10033", "Must be 0 to 30 or null.", pointer=f"/{key}")
+        if key == "webhook_event_url" or (key == "webhook_event_failover_url" and value not in (None, "")):
+            web_address(f"/{key}", value)
     return body
 
 

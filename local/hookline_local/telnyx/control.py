@@ -5,7 +5,6 @@ Not Telnyx's, so without authorisation; they are for loopback only.
 
 import asyncio
 import json
-import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from starlette.routing import Route
 from hookline_local.telnyx.caller import press
 from hookline_local.telnyx.exchange import Exchange
 from hookline_local.telnyx.legs import Leg
+from hookline_local.telnyx.misbehaviour import LARGEST
 from hookline_local.telnyx.observations import Observation, as_json
 from hookline_local.telnyx.scenario import ScenarioUnreadable, far_end, scenario
 
@@ -118,7 +118,7 @@ class Control:
         after = (await _body(request)).get("after")
         if after is None:
             return self._be(request, Leg.hangs_up)
-        if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after < math.inf:
+        if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after <= LARGEST:
             return _refused("after: call seconds, please")
         return self._be(request, lambda leg: leg.spawn(self._hang_up(leg, after)))
 

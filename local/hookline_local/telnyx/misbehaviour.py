@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 Dose = int | float | Mapping[str, int | float]
+LARGEST = 1e9
+"""A number beyond it is a mistake, and time cannot be reckoned with it: seconds of thirty years."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +82,8 @@ class Misbehaviour:
             if isinstance(known[name], bool) != isinstance(value, bool):
                 raise ValueError(f"{name}: {'true or false' if isinstance(known[name], bool) else 'a number'}, please")
             doses = list(value.values()) if isinstance(value, Mapping) and not name.endswith("_seconds") else [value]
-            if not all(isinstance(dose, int | float) for dose in doses):
-                raise ValueError(f"{name}: a number or a table of numbers, please")
+            if not all(isinstance(dose, int | float) and abs(dose) <= LARGEST for dose in doses):
+                raise ValueError(f"{name}: a number, {LARGEST:.0f} at most, or a table of numbers, please")
         return replace(self, **dict(wishes))  # type: ignore[arg-type]  # checked just above
 
 

@@ -10,6 +10,9 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
 
 from hookline_local.telnyx.refusals import Refusal
 
@@ -160,8 +163,29 @@ def retries_policies(pointer: str, value: object) -> None:
             raise Refusal("10033", "At most 5 retries, 60000 ms in all.", pointer=f"{where}/retries_ms")
 
 
-web_address = text(like=r"https?://[^\s]+")
-socket_address = text(like=r"wss?://[^\s]+")
+def url(schemes: str) -> Check:
+    """A URL with a host and a port that there can be. schemes: a pattern."""
+
+    def check(pointer: str, value: object) -> None:
+        text(like=rf"(?:{schemes})://[^\s]+")(pointer, value)
+        if not _addressable(str(value)):
+            raise Refusal("10015", "Must be a URL with a valid host and port.", pointer=pointer)
+
+    return check
+
+
+def _addressable(address: str) -> bool:
+    """Whether those who would connect to it can make sense of it: urllib, httpx, and Python's codec for names."""
+    try:
+        httpx.URL(address)
+        parts = urlsplit(address)
+        return parts.port != 0 and bool((parts.hostname or "").encode("idna"))
+    except (ValueError, httpx.InvalidURL):
+        return False
+
+
+web_address = url("https?")
+socket_address = url("wss?")
 datagram_address = text(like=r"udp:(\d{1,3}\.){3}\d{1,3}:\d{1,5}")
 name = text()
 
