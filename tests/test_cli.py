@@ -295,6 +295,23 @@ def test_a_key_of_the_environment_is_blamed_on_the_environment(hookline: Hooklin
     assert "Set TELNYX_PUBLIC_KEY to" in done.stderr
 
 
+def test_what_is_no_template_at_all_is_no_trace_back(hookline: Hookline, tmp_path: Path) -> None:
+    done = hookline("serve", "--template", str(tmp_path))
+    assert done.returncode == 3
+    assert "Is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "port" not in done.stderr
+
+
+def test_a_build_is_looked_into_also_when_its_template_is_not_ours(hookline: Hookline, tmp_path: Path) -> None:
+    built = tmp_path / ".aws-sam" / "build"
+    built.mkdir(parents=True)
+    (built / "template.yaml").write_text("Resources: {Inbox: {Type: AWS::SQS::Queue}}")
+    done = hookline("invoke", "call.answered", "--built", "--template", str(tmp_path / "template.yaml"))
+    assert done.returncode == 2
+    assert "no route of the template takes POST" in done.stderr
+
+
 def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
     for arguments in (["trigger", "--list"], ["trigger", "--list", "--json"]):
         reading, writing = os.pipe()

@@ -1,6 +1,7 @@
 """The template as the local stack reads it: what it makes of template.yaml, and that it says what it does not make."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -326,6 +327,38 @@ Resources:
     assert template.environment_of("Function") == {"OWN": "1"}
     with pytest.raises(NotUnderstood, match="ImportValue"):
         template.properties("Function")
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "it has no Resources"),
+        ("Description: nothing else", "it has no Resources"),
+        ("- a list", "it has no Resources"),
+        ("Resources:\n  A: [unclosed", "line 2: expected ',' or ']'"),
+        ("Resources: 5", "its Resources are no map"),
+        ("{Parameters: 5, Resources: {}}", "its Parameters are no map"),
+        ("{Parameters: {P: {Default: x}}, Resources: {}}", "P has no Type"),
+        ("Resources: {A: 5}", "A has no Type"),
+        ("Resources: {A: {Properties: {}}}", "A has no Type"),
+        ("Resources: {A: {Type: AWS::SQS::Queue, Properties: 5}}", "the Properties of A are no map"),
+        ("Resources: {A: {Type: AWS::SQS::Queue, Condition: Never}}", "the condition Never"),
+        ("Resources: {A: {Type: AWS::Serverless::Function, Properties: {Events: {E: {}}}}}", "E has no Type"),
+        ("{Description: 2026-13-01, Resources: {}}", "month must be"),
+        (b"\xff\xfe", "can't decode"),
+    ],
+)
+def test_what_is_no_template_is_not_understood(tmp_path: Path, text: str | bytes, reason: str) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(NotUnderstood, match=re.escape(reason)):
+        load_template(path)
+
+
+def test_a_function_that_says_not_what_it_runs_is_not_understood(tmp_path: Path) -> None:
+    path = small(tmp_path, "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: a.b, CodeUri: .}}}")
+    with pytest.raises(NotUnderstood, match="the function F has no Runtime"):
+        load_template(path).functions()
 
 
 @pytest.mark.parametrize(

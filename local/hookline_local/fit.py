@@ -19,8 +19,9 @@ def check_built(template: Path) -> None:
     built = template.parent / ".aws-sam" / "build" / "template.yaml"
     if not built.is_file():
         return
-    known = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "none"}
-    layers = {layer.python_path for one in load_template(built, known).functions().values() for layer in one.layers}
+    ours = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "none"}
+    functions = load_template(built, filled_in=ours).functions().values()
+    layers = {layer.python_path for function in functions for layer in function.layers}
     if foreign := foreign_machines(layers):
         raise Problem(
             f"what `sam build` made is for {', '.join(sorted(foreign))}, and this machine is {_here()}",

@@ -53,7 +53,7 @@ class ParameterRefused(ValueError):
 
 
 class NotUnderstood(ValueError):
-    """A part of the template that is not emulated here was asked for."""
+    """This is no template, or a part of it was asked for that is not emulated here."""
 
 
 class Route(NamedTuple):
@@ -221,7 +221,9 @@ class Template:
 
     def condition(self, name: str | None) -> bool:
         """Whether a condition of the template holds; no name always holds."""
-        return name is None or bool(self._condition(self.source["Conditions"][name]))
+        if name is not None and name not in self.source.get("Conditions", {}):
+            raise NotUnderstood(f"the condition {name}, which the template does not have")
+        return name is None or self._condition(self.source["Conditions"][name])
 
     def routes(self) -> list[Route]:
         """Every HTTP route of every function, in the template's order."""
@@ -297,6 +299,7 @@ class Template:
 
     def _events(self, function: str) -> dict[str, Any]:
         events: dict[str, Any] = self.properties_as_written(function).get("Events", {})
+        _check_typed(events)
         return events
 
     def _event_source(self, name: str, event: Mapping[str, Any]) -> EventSource:
@@ -322,6 +325,9 @@ class Template:
 
     def _function(self, logical_id: str) -> Function:
         said = self.properties_as_written(logical_id)
+        for key in ("Handler", "CodeUri", "Runtime"):
+            if key not in said:
+                raise NotUnderstood(f"the function {logical_id} has no {key}")
         reserved = self.resolve({"value": said.get("ReservedConcurrentExecutions")}).get("value")
         return Function(
             logical_id,
@@ -481,12 +487,12 @@ class Template:
                 yield f"The section {section} is not understood here."
         if self.source.get("Transform") not in (None, "AWS::Serverless-2016-10-31"):
             yield f"Of the transforms only AWS::Serverless-2016-10-31 is understood, not {self.source['Transform']}."
-        for kind in dict.fromkeys(resource.get("Type", "") for resource in self.source["Resources"].values()):
-            names = self.resources(kind) if kind else ["a resource without a Type"]
+        for kind in dict.fromkeys(resource["Type"] for resource in self.source["Resources"].values()):
+            names = self.resources(kind)
             if names and kind in _INERT:
                 yield f"{', '.join(names)}: {_INERT[kind]}."
             elif names and kind not in _CREATED and kind not in _SERVERLESS:
-                yield f"{', '.join(names)}: {kind or 'it'} is not emulated."
+                yield f"{', '.join(names)}: {kind} is not emulated."
         for kind, passed_on in _CREATED.items():
             for name in self.resources(kind):
                 for key, value in self.properties_as_written(name).items():
@@ -536,23 +542,60 @@ def load_template(
     path: str | Path,
     parameters: Mapping[str, str] | None = None,
     *,
+    filled_in: Mapping[str, str] | None = None,
     stack_name: str = "hookline",
     region: str = REGION,
     account: str = ACCOUNT,
 ) -> Template:
     """Read a template with these parameters, the rest at their defaults.
 
-    stack_name: becomes the first part of every physical name. path may be the built template of `sam build`.
-    Raises ParameterRefused where CloudFormation would refuse: a parameter that the template does not have, that has
-    no value, that its pattern, list or range forbids, or a set that the template's Rules forbid.
+    filled_in: parameters that are not given, for a template that has them. stack_name: becomes the first part of every
+    physical name. path may be the built template of `sam build`.
+    Raises FileNotFoundError; NotUnderstood for what is no template; ParameterRefused where CloudFormation would refuse:
+    a parameter that the template does not have, that has no value, that its pattern, list or range forbids, or a set
+    that the template's Rules forbid.
     """
     path = Path(path).resolve()
-    source = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
-    decided = _decide_parameters(source.get("Parameters", {}), parameters or {})
+    source = _read(path)
+    declared = source.get("Parameters", {})
+    filled = {name: value for name, value in (filled_in or {}).items() if name in declared}
+    decided = _decide_parameters(declared, {**filled, **(parameters or {})})
     template = Template(path, source, decided, stack_name, region, account)
     template.check_rules()
     template.unsupported.extend(template.find_unsupported())
     return template
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A template as it is written. Raises FileNotFoundError, and NotUnderstood where it is no template."""
+    try:
+        source = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise NotUnderstood(f"{where}{error.problem}") from error
+    except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise NotUnderstood(f"{path}: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:  # bytes that are no text, a date that there is not
+        raise NotUnderstood(str(error)) from error
+    if not isinstance(source, dict) or "Resources" not in source:
+        raise NotUnderstood("it has no Resources")
+    for section in ("Conditions", "Globals", "Mappings", "Parameters", "Resources", "Rules"):
+        if not isinstance(source.get(section, {}), dict):
+            raise NotUnderstood(f"its {section} are no map")
+    _check_typed(source.get("Parameters", {}))
+    _check_typed(source["Resources"])
+    return source
+
+
+def _check_typed(entries: Any) -> None:
+    """Raise NotUnderstood unless these are a map of things that each have a Type and, if any, a map of Properties."""
+    if not isinstance(entries, dict):
+        raise NotUnderstood(f"{entries} is no map")
+    for name, said in entries.items():
+        if not isinstance(said, dict) or not isinstance(said.get("Type"), str):
+            raise NotUnderstood(f"{name} has no Type")
+        if not isinstance(said.get("Properties", {}), dict):
+            raise NotUnderstood(f"the Properties of {name} are no map")
 
 
 def create_resources(template: Template, *, endpoint_url: str | None = None) -> None:
@@ -646,7 +689,9 @@ def _create_queue(template: Template, logical_id: str, sqs: "SQSClient") -> None
 
 def _create_secret(template: Template, logical_id: str, secrets: "SecretsManagerClient") -> None:
     name = template.physical_name(logical_id)
-    value = template.properties(logical_id)["SecretString"]
+    value = template.properties(logical_id).get("SecretString")
+    if value is None:
+        raise NotUnderstood(f"the secret {logical_id} has no SecretString")
     try:
         arn = secrets.create_secret(Name=name, SecretString=value)["ARN"]
     except ClientError as error:

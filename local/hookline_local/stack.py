@@ -21,7 +21,6 @@ import contextlib
 import json
 import os
 import platform
-import re
 import shutil
 import tempfile
 import threading
@@ -238,12 +237,8 @@ class Stack:
             self._closing.push_async_callback(_cancel, asyncio.create_task(work))
 
     def _load(self) -> Template:
-        # A parameter that the template does not have is refused, so look first.
-        text = self.template_path.read_text(encoding="utf-8")
-        for name, value in (("TelnyxPublicKeys", self._public_key), ("TelnyxApiKey", self._api_key)):
-            if re.search(rf"^  {name}:", text, re.MULTILINE):
-                self._parameters.setdefault(name, value)
-        return load_template(self.template_path, self._parameters)
+        ours = {"TelnyxPublicKeys": self._public_key, "TelnyxApiKey": self._api_key}
+        return load_template(self.template_path, self._parameters, filled_in=ours)
 
     def _log(self, line: LogLine) -> None:
         self.logs.append(line)
