@@ -511,6 +511,34 @@ def test_two_calls_can_be_bridged_and_queued() -> None:
         line.wait_for("call.hangup", 2)
 
 
+def test_a_bridge_that_is_refused_leaves_the_queue_as_it_was() -> None:
+    with line_and_telnyx() as (line, telnyx):
+        one, two, waiting = (answered_call(line, telnyx) for _ in range(3))
+
+        def refused(action: str, **body: object) -> str:
+            return str(line.tell(one.call_control_id, action, **body).json()["errors"][0]["code"])
+
+        line.tell(one.call_control_id, "bridge", call_control_id=two.call_control_id)
+        line.tell(waiting.call_control_id, "enqueue", queue_name="support", max_size=1)
+        assert refused("bridge", queue="support", prevent_double_bridge=True) == "10027"
+        assert refused("enqueue", queue_name="support", keep_after_hangup=True) == "90036"
+        assert line.tell(waiting.call_control_id, "leave_queue").status_code == 200
+
+        line.tell(one.call_control_id, "enqueue", queue_name="support")
+        assert refused("bridge", queue="support") == "10027"
+        assert refused("enqueue", queue_name="other", keep_after_hangup=True) == "90038"
+        line.tell(one.call_control_id, "hangup")
+        line.wait_for("call.dequeued", 2)
+
+        line.tell(waiting.call_control_id, "enqueue", queue_name="support", keep_after_hangup=True)
+        telnyx.hang_up(waiting)
+        assert line.tell(two.call_control_id, "bridge", queue="support").json()["errors"][0]["code"] == "90018"
+        telnyx.hang_up(two)
+        for leg in (one, two, waiting):
+            telnyx.settle(leg)
+        assert [received.payload["reason"] for received in line.all("call.dequeued")] == ["leave", "hangup"]
+
+
 def test_a_scenario_is_the_same_from_toml_json_and_yaml(tmp_path: Path) -> None:
     toml = """
         from = "+12025550111"

@@ -214,23 +214,24 @@ def bridge(exchange: Exchange, leg: Leg, body: Body) -> Result:
     if "video_room_id" in body:
         raise Refusal("10005", "There is no such video room.", pointer="/video_room_id")
     if "queue" in body:
+        pointer = "/queue"
         queue = exchange.queues.get(body["queue"])
         if queue is None:
-            raise Refusal("90035", "There is nobody in this queue.", pointer="/queue")
+            raise Refusal("90035", "There is nobody in this queue.", pointer=pointer)
         other = queue.legs[0]
-        exchange.dequeue(other, "bridged")
     else:
+        pointer = "/call_control_id"
         other = exchange.leg(body["call_control_id"])
-        if other.state == "ended":
-            raise Refusal("90018", "The other call has already ended.", pointer="/call_control_id")
-        if other.state == "ringing":
-            raise Refusal("90034", "The other call has not been answered yet.", pointer="/call_control_id")
-        if other is leg:
-            raise Refusal("10027", "A call cannot be bridged with itself.", pointer="/call_control_id")
-        if other.queue is not None:
-            exchange.dequeue(other, "bridged")
+    if other.state == "ended":
+        raise Refusal("90018", "The other call has already ended.", pointer=pointer)
+    if other.state == "ringing":
+        raise Refusal("90034", "The other call has not been answered yet.", pointer=pointer)
+    if other is leg:
+        raise Refusal("10027", "A call cannot be bridged with itself.", pointer=pointer)
     if body.get("prevent_double_bridge") and (leg.other is not None or other.other is not None):
         raise Refusal("10027", "One of the calls is bridged already.", pointer="/prevent_double_bridge")
+    if other.queue is not None:
+        exchange.dequeue(other, "bridged")
     leg.unbridge()
     other.unbridge()
     leg.park_after_unbridge = "park_after_unbridge" in body
@@ -242,13 +243,13 @@ def bridge(exchange: Exchange, leg: Leg, body: Body) -> Result:
 
 def enqueue(exchange: Exchange, leg: Leg, body: Body) -> None:
     """call.enqueued."""
-    leg.keep_queued = body.get("keep_after_hangup", False)
     exchange.enqueue(
         leg,
         body["queue_name"],
         max_size=body.get("max_size"),
         max_wait_seconds=body.get("max_wait_time_secs"),
     )
+    leg.keep_queued = body.get("keep_after_hangup", False)
 
 
 def leave_queue(exchange: Exchange, leg: Leg, body: Body) -> None:
