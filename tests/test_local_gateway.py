@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,6 +252,15 @@ def test_nobody_reads_a_body_to_its_end_that_is_too_large() -> None:
     with pytest.raises(TooLargeError):
         asyncio.run(read_body({"headers": []}, receive, 10 * 1024))
     assert read == 11
+
+
+@pytest.mark.parametrize("path", ["/echo", "/2015-03-31/functions/EchoFunction/invocations"])
+def test_half_a_request_is_no_request(stack: RunningStack, http: httpx.Client, path: str) -> None:
+    stack.logs.clear()
+    with socket.create_connection(("127.0.0.1", http.base_url.port or 80)) as half:
+        half.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n12345".encode())
+    assert http.post("/echo").status_code == 200
+    assert sum(line.text.startswith("START") for line in stack.logs) == 1
 
 
 def test_more_than_lambda_takes_is_too_much(http: httpx.Client) -> None:

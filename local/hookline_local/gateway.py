@@ -107,6 +107,10 @@ class TooLargeError(Exception):
     """More bytes than are taken."""
 
 
+class CutOffError(Exception):
+    """Whoever asked has gone before the end of the request."""
+
+
 class Router:
     """Chooses the route as HTTP APIs do: the most specific path wins, then the method, `$default` takes the rest."""
 
@@ -303,8 +307,12 @@ class HttpApi:
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         query = scope["query_string"].decode("latin-1")
         body: bytes | None = None
-        with contextlib.suppress(TooLargeError):
+        try:
             body = await read_body(scope, receive, BODY_LIMIT_BYTES)
+        except TooLargeError:
+            pass
+        except CutOffError:
+            return
         received = time.time()
         began = time.perf_counter()
         request_id = base64.b64encode(secrets.token_bytes(11)).decode("ascii")
@@ -381,7 +389,7 @@ class HttpApi:
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises TooLargeError as soon as it is known to be longer than `limit` bytes."""
+    """The whole body. Raises TooLargeError as soon as it is known to be longer than `limit` bytes, and CutOffError."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > limit:
             raise TooLargeError
@@ -390,12 +398,14 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CutOffError
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
             raise TooLargeError
         chunks.append(chunk)
-        more = message["type"] == "http.request" and message.get("more_body", False)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 

@@ -11,7 +11,7 @@ import re
 import uuid
 from urllib.parse import parse_qs, unquote
 
-from hookline_local.gateway import Receive, Response, Scope, Send, TooLargeError, read_body, reply
+from hookline_local.gateway import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
 from hookline_local.runtime import (
     ASYNCHRONOUS_PAYLOAD_LIMIT_BYTES,
     PAYLOAD_LIMIT_BYTES,
@@ -43,6 +43,8 @@ class LambdaApi:
         except TooLargeError:
             message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
             await reply(send, _refusal(413, "RequestTooLargeException", message))
+            return
+        except CutOffError:
             return
         path = unquote(scope["path"])
         await reply(send, await self._answer(scope["method"], path, query, headers, kind, body))
