@@ -118,6 +118,8 @@ def test_help_is_there_at_once(hookline: Hookline) -> None:
         (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
         (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere is no URL", "--aws-endpoint http"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
+        (["serve", "--aws-endpoint", "http://127.0.0.1:9", "--aws-port", "1"], 2, "--aws-port has no effect", "Leave"),
+        (["serve", "--parameter", "TelnyxApiBaseUrl=https://x.test"], 2, "serve decides", "TELNYX_API_BASE_URL="),
         (["sign", "/no/such.json"], 2, "cannot be read", ""),
         (["sign", "events/bodies/call.hangup.json", "--timestamp", "abc"], 2, "--timestamp", "--help"),
         (["serve", "--port", "100000"], 2, "--port", "--help"),
@@ -204,6 +206,22 @@ def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookli
     assert done.returncode == 0, done.stderr
     assert "WebhookRouterFunction returned" in done.stdout
     assert "Good morning." in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--telnyx-port=1", "--speed=2", "--seed=3"])
+def test_what_is_said_of_a_stand_in_that_is_not_started_is_refused(option: str, hookline: Hookline) -> None:
+    hookline.environment["TELNYX_API_BASE_URL"] = "http://127.0.0.1:9/v2"
+    done = hookline("serve", option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option.partition('=')[0]} has no effect" in done.stderr
+
+
+def test_webhooks_are_asked_for_where_the_parameter_says(hookline: Hookline) -> None:
+    base = "https://voice.example.com"
+    (told,) = json.loads(
+        hookline("invoke", "call.initiated", "--parameter", f"WebhookBaseUrl={base}", "--json").stdout
+    )["told"]
+    assert told["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
 
 
 def test_the_samples_that_trigger_lists_are_the_files(hookline: Hookline) -> None:

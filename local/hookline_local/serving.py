@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hookline_local.gateway import Exchange
 from hookline_local.place import Place
+from hookline_local.problems import TYPED_WRONG, Problem
 from hookline_local.running import HIDDEN, Running, announced
 from hookline_local.runtime import LogLine
 from hookline_local.showing import Screen
@@ -52,12 +53,30 @@ class Wishes:
         url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL")
         return checked_url(url, "--aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL.") if url else None
 
+    def check(self) -> None:
+        """Raise Problem for what would have no effect: it is about something that is not started."""
+        if self.telnyx() is not None:
+            standin = {"--telnyx-port": self.telnyx_port, "--speed": self.speed != 1.0, "--seed": self.seed}
+            _refuse(standin, "TELNYX_API_BASE_URL names another Telnyx than the stand-in")
+        if self.aws() is not None:
+            _refuse({"--aws-port": self.aws_port}, "another AWS than moto is named")
+        if "TelnyxApiBaseUrl" in self.parameters:
+            advice = "TELNYX_API_BASE_URL=https://api.telnyx.com/v2 hookline serve takes another than the stand-in."
+            raise Problem("serve decides TelnyxApiBaseUrl", advice, code=TYPED_WRONG)
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    for option, value in given.items():
+        if value:
+            raise Problem(f"{option} has no effect: {why}", "Leave one of the two out.", code=TYPED_WRONG)
+
 
 async def run(wishes: Wishes, screen: Screen) -> None:
     """Start, say so, and serve until SIGINT or SIGTERM. Leaves no process.
 
     Raises Problem when it cannot start, and BrokenPipeError when nobody reads what it shows any more.
     """
+    wishes.check()
     stopping = asyncio.Event()
     screen.on_unread = stopping.set
     loop = asyncio.get_running_loop()

@@ -82,7 +82,8 @@ class Stack:
     """Everything in the template that runs on a laptop, running between `start` and `stop`.
 
     template_path: template.yaml. built: run what `sam build` has put beside it under .aws-sam/build instead.
-    parameters: of the template; TelnyxPublicKeys and TelnyxApiKey are filled in when the template has them.
+    parameters: of the template; TelnyxPublicKeys and TelnyxApiKey are filled in when the template has them, and our own
+    address stands for a WebhookBaseUrl that is not given.
     environment: variables for every function; they win over everything else. port: of the gateway, 0 picks one.
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
@@ -270,7 +271,7 @@ class Stack:
             environment = template.environment_of(name)
             if self._telnyx_base_url and "TELNYX_API_BASE_URL" in environment:
                 environment["TELNYX_API_BASE_URL"] = self._telnyx_base_url
-            if "WEBHOOK_BASE_URL" in environment:
+            if environment.get("WEBHOOK_BASE_URL") == "":  # else they would say https:// to our own domain
                 environment["WEBHOOK_BASE_URL"] = self.url
             physical = f"{template.stack_name}-{name}"
             code = said.code.resolve()
