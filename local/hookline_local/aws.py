@@ -84,10 +84,6 @@ class MotoServer:
         self._listener = asyncio.create_task(self._listen(self._process.stdout))
         return self.url
 
-    @property
-    def process_id(self) -> int | None:
-        return self._process.pid if self._process is not None and self._process.returncode is None else None
-
     async def stop(self) -> None:
         if self._process is None:
             return

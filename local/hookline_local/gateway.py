@@ -69,8 +69,7 @@ class Match(NamedTuple):
 class Exchange:
     """One request that came in over HTTP and what it was answered. function_id: None when no route took it.
 
-    path: with the query. body: empty when it was too large to be read. at: seconds since 1970. milliseconds: from the
-    last byte of the request.
+    path: with the query. body: empty when it was too large to be read. milliseconds: from the last byte of the request.
     """
 
     method: str
@@ -80,9 +79,6 @@ class Exchange:
     status: int
     response: bytes
     function_id: str | None
-    cold: bool
-    error: Mapping[str, Any] | None
-    at: float
     milliseconds: float
 
 
@@ -180,7 +176,6 @@ def request_event(
     port: int,
     protocol: str,
     account: str,
-    api_id: str,
     request_id: str,
     received: float,
 ) -> dict[str, Any]:
@@ -215,7 +210,7 @@ def request_event(
         event["queryStringParameters"] = parameters
     event["requestContext"] = {
         "accountId": account,
-        "apiId": api_id,
+        "apiId": "local",
         "domainName": domain_name,
         "domainPrefix": domain_name.partition(".")[0],
         "http": {
@@ -291,7 +286,6 @@ class HttpApi:
         invoke: Callable[[str, bytes, str], Awaitable[InvokeResult]],
         *,
         account: str = "123456789012",
-        api_id: str = "local",
         integration_timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
     ) -> None:
@@ -299,7 +293,6 @@ class HttpApi:
         self._router = Router(routes)
         self._invoke = invoke
         self._account = account
-        self._api_id = api_id
         self._timeout_seconds = integration_timeout_seconds
         self._running: set[asyncio.Future[InvokeResult]] = set()
 
@@ -317,7 +310,6 @@ class HttpApi:
         began = time.perf_counter()
         request_id = base64.b64encode(secrets.token_bytes(11)).decode("ascii")
         match = self._router.find(scope["method"], scope["path"])
-        result: InvokeResult | None = None
         size = len(scope["method"]) + len(scope["raw_path"]) + len(query)
         if body is None:
             response = Response.message(413, "Request Entity Too Large")
@@ -337,11 +329,10 @@ class HttpApi:
                 port=scope["server"][1],
                 protocol=f"HTTP/{scope['http_version']}",
                 account=self._account,
-                api_id=self._api_id,
                 request_id=request_id,
                 received=received,
             )
-            response, result = await self._integrate(match, event)
+            response = await self._integrate(match, event)
         response = response._replace(headers=(*response.headers, ("apigw-requestid", request_id)))
         await reply(send, response)
         self.on_exchange(
@@ -353,34 +344,31 @@ class HttpApi:
                 status=response.status,
                 response=response.body,
                 function_id=match.function_id if match else None,
-                cold=result is not None and result.cold,
-                error=result.error if result else None,
-                at=received,
                 milliseconds=(time.perf_counter() - began) * 1000,
             )
         )
 
-    async def _integrate(self, match: Match, event: Mapping[str, Any]) -> tuple[Response, InvokeResult | None]:
+    async def _integrate(self, match: Match, event: Mapping[str, Any]) -> Response:
         payload = json.dumps(event, separators=(",", ":")).encode()
         if len(payload) > PAYLOAD_LIMIT_BYTES:
-            return Response.message(413, "Request Entity Too Large"), None
+            return Response.message(413, "Request Entity Too Large")
         running = asyncio.ensure_future(self._invoke(match.function_id, payload, event["headers"]["x-amzn-trace-id"]))
         # The function goes on after API Gateway has stopped waiting for it.
         self._running.add(running)
         running.add_done_callback(self._forget)
         await asyncio.wait([running], timeout=self._timeout_seconds)
         if not running.done():
-            return SERVICE_UNAVAILABLE, None
+            return SERVICE_UNAVAILABLE
         try:
             result = running.result()
         except ThrottledError:
-            return SERVICE_UNAVAILABLE, None
+            return SERVICE_UNAVAILABLE
         if result.error is not None:
-            return INTERNAL_SERVER_ERROR, result
+            return INTERNAL_SERVER_ERROR
         try:
-            return response_of(result.payload), result
+            return response_of(result.payload)
         except ValueError:
-            return INTERNAL_SERVER_ERROR, result
+            return INTERNAL_SERVER_ERROR
 
     def _forget(self, running: "asyncio.Future[InvokeResult]") -> None:
         self._running.discard(running)

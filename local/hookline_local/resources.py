@@ -91,7 +91,6 @@ class Layer:
 
     id: str
     path: Path
-    build_method: str | None
 
     @property
     def python_path(self) -> Path:
@@ -345,9 +344,8 @@ class Template:
         return isinstance(node, dict) and node.get("Ref") in layers
 
     def _layer(self, logical_id: str) -> Layer:
-        resource = self.source["Resources"][logical_id]
-        path = self.path.parent / resource["Properties"]["ContentUri"]
-        return Layer(logical_id, path, resource.get("Metadata", {}).get("BuildMethod"))
+        content = self.source["Resources"][logical_id]["Properties"]["ContentUri"]
+        return Layer(logical_id, self.path.parent / content)
 
     def _resolve_or_none(self, node: Any) -> Any:
         try:

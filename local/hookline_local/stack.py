@@ -88,8 +88,8 @@ class Stack:
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
     development key.
-    on_log, on_exchange: called in the event loop with every line that is logged, and after every request; both are
-    attributes and may be changed at any time. The last 10,000 lines are kept in `logs` besides.
+    The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
+    request; they may be changed at any time. The last 10,000 lines are kept in `logs` besides.
     """
 
     def __init__(
@@ -106,8 +106,6 @@ class Stack:
         public_key: str | None = None,
         built: bool = False,
         process_limit: int = 32,
-        on_log: Callable[[LogLine], None] = lambda line: None,
-        on_exchange: Callable[[Exchange], None] = lambda exchange: None,
     ) -> None:
         path = Path(template_path).resolve()
         self.template_path = path.parent / ".aws-sam" / "build" / "template.yaml" if built else path
@@ -115,8 +113,8 @@ class Stack:
         self.aws_endpoint = aws_endpoint or ""
         self.logs: deque[LogLine] = deque(maxlen=10_000)
         self.unsupported: list[str] = []
-        self.on_log = on_log
-        self.on_exchange = on_exchange
+        self.on_log: Callable[[LogLine], None] = lambda line: None
+        self.on_exchange: Callable[[Exchange], None] = lambda exchange: None
         self._parameters = dict(parameters or {})
         self._environment = dict(environment or {})
         self._port = port
@@ -422,7 +420,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 class RunningStack:
     """A Stack in a thread of its own, for code that is not asynchronous. Takes the arguments of Stack.
 
-    on_log and on_exchange are called in that thread.
+    Its on_log and on_exchange are called in that thread.
     """
 
     def __init__(self, template_path: str | Path, **options: Any) -> None:

@@ -16,12 +16,11 @@ NOTES = {
 
 
 class Watch:
-    """when: says the time that stands before a webhook. commands: show each command too, not only what was answered."""
+    """when: says the time that stands before a webhook."""
 
-    def __init__(self, screen: Screen, *, when: Callable[[], str] = lambda: "", commands: bool = False) -> None:
+    def __init__(self, screen: Screen, *, when: Callable[[], str] = lambda: "") -> None:
         self.screen = screen
         self.when = when
-        self._commands = commands
 
     def see(self, what: Observation) -> None:
         """One observation of the stand-in's."""
@@ -39,7 +38,7 @@ class Watch:
                 )
             case Told():
                 refused = what.status is None or what.status >= 300
-                if self._commands or refused or what.fault:
+                if refused or what.fault:
                     why = f" {what.code}" if what.code else ""
                     fault = f" ({what.fault})" if what.fault else ""
                     self.screen.aside(f"{what.action} {what.status or 'no answer'}{why}{fault}")

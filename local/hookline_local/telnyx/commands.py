@@ -399,7 +399,6 @@ def transcription_start(exchange: Exchange, leg: Leg, body: Body) -> None:
     engine = body.get("transcription_engine", "Google")
     config = body.get("transcription_engine_config", {})
     leg.transcribing = Transcribing(
-        engine=engine,
         tracks=body.get("transcription_tracks", "inbound"),
         interim=engine not in ("Telnyx", "B") and config.get("interim_results", True),
     )

@@ -62,7 +62,6 @@ class Exchange:
             {
                 "application_name": "stand-in",
                 "webhook_event_url": config.webhook_url,
-                "webhook_event_failover_url": config.webhook_failover_url,
                 "webhook_api_version": config.webhook_api_version,
             },
             connection_id=config.connection_id,

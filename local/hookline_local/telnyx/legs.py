@@ -46,7 +46,6 @@ class Occurrence:
 class Transcribing:
     """Live transcription of a leg."""
 
-    engine: str
     tracks: Literal["inbound", "outbound", "both"]
     interim: bool
 

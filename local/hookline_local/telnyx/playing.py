@@ -118,8 +118,8 @@ class File(Sound):
 
     kind = "playback"
 
-    def __init__(self, leg: "Leg", body: Mapping[str, Any], *, quiet: bool = False) -> None:
-        super().__init__(leg, loop=body.get("loop", 1), quiet=quiet)
+    def __init__(self, leg: "Leg", body: Mapping[str, Any]) -> None:
+        super().__init__(leg, loop=body.get("loop", 1))
         self.url: str | None = body.get("audio_url")
         self.name: str | None = body.get("media_name")
         self.content: str | None = body.get("playback_content")

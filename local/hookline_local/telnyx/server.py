@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -21,7 +21,7 @@ from hookline_local.telnyx.exchange import Exchange
 from hookline_local.telnyx.legs import Leg
 from hookline_local.telnyx.misbehaviour import Misbehaviour
 from hookline_local.telnyx.observations import Observer
-from hookline_local.telnyx.scenario import FarEnd, Scenario
+from hookline_local.telnyx.scenario import Scenario
 from hookline_local.telnyx.settings import Config
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Telnyx:
     @property
     def url(self) -> str:
         """http://host:port"""
-        return f"http://{self.config.host}:{self.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def api_base_url(self) -> str:
@@ -106,11 +106,10 @@ class Telnyx:
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms for an acknowledgement.
-        family = socket.AF_INET6 if ":" in self.config.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((self.config.host, self.config.port))
+            listening.bind(("127.0.0.1", self.config.port))
         except OSError:
             listening.close()
             raise
@@ -235,10 +234,10 @@ class TelnyxInThread:
 
         return self._await(run())
 
-    def _await(self, work: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
             raise RuntimeError("the stand-in has not been started")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_seconds)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     @property
     def url(self) -> str:
@@ -263,10 +262,6 @@ class TelnyxInThread:
     def misbehave(self, **wishes: object) -> Misbehaviour:
         """Set faults from now on. Raises ValueError naming a wrong one."""
         return self.call(lambda standin: standin.misbehave(**wishes))
-
-    def far_ends(self, ends: Mapping[str, FarEnd]) -> None:
-        """Who is at a number that is dialled."""
-        self.call(lambda standin: standin.exchange.far_ends.update(ends))
 
     def press(self, leg: Leg, digits: str) -> None:
         """The person on the phone presses keys; back when that is done."""

@@ -13,7 +13,6 @@ from hookline_local.telnyx.scenario import FarEnd
 class Config:
     """A stand-in for Telnyx on one loopback port."""
 
-    host: str = "127.0.0.1"
     port: int = 0
     """0 lets the system pick one."""
 
@@ -22,7 +21,6 @@ class Config:
 
     webhook_url: str | None = None
     """`webhook_event_url` of the application that numbers belong to; None: nothing is delivered."""
-    webhook_failover_url: str | None = None
     webhook_api_version: Literal["1", "2"] = "2"
     connection_id: str = "1494404757140276705"
     """The id of that application."""
