@@ -21,7 +21,8 @@ from moto.backends import get_backend
 from hookline import Event
 from hookline.environment import Environment, environment
 from hookline.journal import Journal
-from hookline_local.resources import Template, create_resources, load_template
+from hookline_local.creating import create_resources
+from hookline_local.resources import Template, load_template
 from hookline_local.signing import api_gateway_request
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from hookline.events import Identity
 from hookline.journal import Journal
 from hookline.recordings import PART_BYTES, Bucket
 from hookline.wanted import Wanted
-from hookline_local.resources import Template, create_resources, load_template
+from hookline_local.creating import create_resources
+from hookline_local.resources import Template, load_template
 from link_server import LinkServer
 from sound import wav
 

@@ -73,7 +73,8 @@ def served(what: str) -> Iterator[str]:
 def deploy(aws: str) -> dict[str, str]:
     """The environment of a function whose table, bucket and queues are at that AWS."""
     from conftest import A_PUBLIC_KEY
-    from hookline_local.resources import create_resources, load_template
+    from hookline_local.creating import create_resources
+    from hookline_local.resources import load_template
 
     template = load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": "KEY"})
     create_resources(template, endpoint_url=aws)

@@ -20,7 +20,8 @@ import pytest
 
 from hookline_local import packages
 from hookline_local.aws import MotoServer
-from hookline_local.resources import Template, create_resources, load_template
+from hookline_local.creating import create_resources
+from hookline_local.resources import Template, load_template
 from hookline_local.runtime import Function, InvokeResult, LambdaRuntime
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 

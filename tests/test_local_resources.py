@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.server import ThreadedMotoServer
 
+from hookline_local.creating import create_resources
 from hookline_local.resources import (
     EventSource,
     NotUnderstood,
     ParameterRefused,
     Route,
     Template,
-    create_resources,
     load_template,
 )
 

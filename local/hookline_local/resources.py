@@ -1,13 +1,10 @@
-"""template.yaml, read as CloudFormation would read it, and what it keeps, created at any AWS endpoint.
+"""template.yaml, read as CloudFormation would read it.
 
-Owns the meaning of the template on a laptop: parameters, conditions and intrinsic functions, and which table, bucket,
-queues and secret the stack has. The tests and the local stack both come in here, so that a key, an index or a redrive
-policy is typed once, in template.yaml. What is not understood stands in `Template.unsupported`, in plain sentences:
-nothing is left out in silence.
+Owns the meaning of the template on a laptop: parameters, conditions and intrinsic functions. The tests and the local
+stack both come in here, so that a key, an index or a redrive policy is typed once, in template.yaml. What is not
+understood stands in `Template.unsupported`, in plain sentences: nothing is left out in silence.
 
     template = load_template("template.yaml", {"TelnyxPublicKeys": key, "TelnyxApiKey": "KEY0"})
-    create_resources(template)                       # moto in this process, or whatever boto3 is configured for
-    create_resources(template, endpoint_url=url)     # moto's server, or another AWS
     template.environment_of("CallAnsweredFunction")  # {"TABLE_NAME": "hookline-CallsTable", ...}
     template.routes()                                # [Route("POST", "/webhooks", "WebhookRouterFunction"), ...]
     template.event_sources("CommandSenderFunction")  # [EventSource(type="SQS", ...)]
@@ -16,25 +13,14 @@ Source of the rules: the CloudFormation User Guide (template anatomy, intrinsic 
 specification 2016-10-31.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import boto3
 import yaml
-from botocore.exceptions import ClientError
-
-from hookline_local.aws import local_session
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_sqs import SQSClient
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -165,7 +151,7 @@ _BUCKET_PROPERTIES = {
     "PublicAccessBlockConfiguration",
     "VersioningConfiguration",
 }
-_QUEUE_PROPERTIES = {
+QUEUE_PROPERTIES = {
     "ContentBasedDeduplication",
     "DeduplicationScope",
     "DelaySeconds",
@@ -181,10 +167,10 @@ _QUEUE_PROPERTIES = {
 _CREATED = {
     "AWS::DynamoDB::Table": _TABLE_PROPERTIES,
     "AWS::S3::Bucket": _BUCKET_PROPERTIES,
-    "AWS::SQS::Queue": _QUEUE_PROPERTIES,
+    "AWS::SQS::Queue": QUEUE_PROPERTIES,
     "AWS::SecretsManager::Secret": {"Description", "SecretString"},
 }
-"""What create_resources makes, and the properties that it passes on. Names and tags are left out on purpose."""
+"""What is created here (creating.py), and the properties that are passed on. Names and tags are left out on purpose."""
 
 
 @dataclass
@@ -254,7 +240,7 @@ class Template:
         """
         variables = self.properties_as_written(function).get("Environment", {}).get("Variables", {})
         resolved = {name: self._resolve_or_none(value) for name, value in variables.items()}
-        return {name: _text(value) for name, value in resolved.items() if value is not None}
+        return {name: as_text(value) for name, value in resolved.items() if value is not None}
 
     def environment(self) -> dict[str, str]:
         """Every variable that any function of the template has: for tests that call several in one process."""
@@ -319,7 +305,7 @@ class Template:
             window_seconds=int(wanted.get("MaximumBatchingWindowInSeconds", 0)),
             maximum_concurrency=None if maximum is None else int(maximum),
             reports_batch_item_failures="ReportBatchItemFailures" in wanted.get("FunctionResponseTypes", []),
-            enabled=_text(wanted.get("Enabled", True)) == "true",
+            enabled=as_text(wanted.get("Enabled", True)) == "true",
         )
 
     def _function(self, logical_id: str) -> Function:
@@ -418,9 +404,9 @@ class Template:
             "Fn::GetAtt": lambda pair: self._get_att(*(pair if isinstance(pair, list) else pair.split(".", 1))),
             "Fn::Sub": self._sub,
             "Fn::If": lambda three: self.resolve(three[1] if self.condition(three[0]) else three[2]),
-            "Fn::Join": lambda pair: _text(pair[0]).join(map(_text, self.resolve(pair[1]))),
+            "Fn::Join": lambda pair: as_text(pair[0]).join(map(as_text, self.resolve(pair[1]))),
             "Fn::Select": lambda pair: self.resolve(pair[1])[int(self.resolve(pair[0]))],
-            "Fn::Split": lambda pair: _text(self.resolve(pair[1])).split(pair[0]),
+            "Fn::Split": lambda pair: as_text(self.resolve(pair[1])).split(pair[0]),
             "Fn::FindInMap": self._find_in_map,
         }
         if name in ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or"):
@@ -437,10 +423,10 @@ class Template:
             if name.startswith("!"):
                 return f"${{{name[1:]}}}"
             if name in given:
-                return _text(self.resolve(given[name]))
+                return as_text(self.resolve(given[name]))
             if "." in name:
                 return self._get_att(*name.split(".", 1))
-            return _text(self._ref(name))
+            return as_text(self._ref(name))
 
         return re.sub(r"\$\{([^}]+)\}", replace, text)
 
@@ -458,7 +444,7 @@ class Template:
             return self.condition(argument)
         if name == "Fn::Equals":
             left, right = map(self.resolve, argument)
-            return _text(left) == _text(right)
+            return as_text(left) == as_text(right)
         if name == "Fn::Not":
             return not self._condition(argument[0])
         if name == "Fn::And":
@@ -466,7 +452,7 @@ class Template:
         if name == "Fn::Or":
             return any(map(self._condition, argument))
         if name == "Fn::Contains":
-            return _text(self.resolve(argument[1])) in map(_text, self.resolve(argument[0]))
+            return as_text(self.resolve(argument[1])) in map(as_text, self.resolve(argument[0]))
         raise NotUnderstood(f"the condition function {name} is not understood here")
 
     def check_rules(self) -> None:
@@ -596,113 +582,6 @@ def _check_typed(entries: Any) -> None:
             raise NotUnderstood(f"the Properties of {name} are no map")
 
 
-def create_resources(template: Template, *, endpoint_url: str | None = None) -> None:
-    """Create the table, the bucket, the queues and the secret that a template describes, and remember what they are.
-
-    endpoint_url: of a local AWS, None for boto3's own choice. What exists already under the same name is used as it
-    is: calling twice is calling once.
-    """
-    session = local_session(template.region) if endpoint_url else boto3.Session(region_name=template.region)
-    dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
-    for name in template.resources("AWS::DynamoDB::Table"):
-        _create_table(template, name, dynamodb)
-    s3 = session.client("s3", endpoint_url=endpoint_url)
-    for name in template.resources("AWS::S3::Bucket"):
-        _create_bucket(template, name, s3)
-    sqs = session.client("sqs", endpoint_url=endpoint_url)
-    queues = template.resources("AWS::SQS::Queue")
-    for name in sorted(queues, key=lambda queue: "RedrivePolicy" in template.properties_as_written(queue)):
-        _create_queue(template, name, sqs)
-    secrets = session.client("secretsmanager", endpoint_url=endpoint_url)
-    for name in template.resources("AWS::SecretsManager::Secret"):
-        _create_secret(template, name, secrets)
-
-
-def _create_table(template: Template, logical_id: str, dynamodb: "DynamoDBClient") -> None:
-    said = template.properties(logical_id)
-    name = template.physical_name(logical_id)
-    same = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
-    arguments: dict[str, Any] = {key: said[key] for key in same if key in said}
-    if "SSESpecification" in said:
-        arguments["SSESpecification"] = {"Enabled": said["SSESpecification"]["SSEEnabled"]}
-    try:
-        created = dynamodb.create_table(TableName=name, **arguments)["TableDescription"]
-        dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-        if "TimeToLiveSpecification" in said:
-            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=said["TimeToLiveSpecification"])
-        if "PointInTimeRecoverySpecification" in said:
-            dynamodb.update_continuous_backups(
-                TableName=name, PointInTimeRecoverySpecification=said["PointInTimeRecoverySpecification"]
-            )
-    except ClientError as error:
-        _unless(error, "ResourceInUseException")
-        created = dynamodb.describe_table(TableName=name)["Table"]
-    template.remember(logical_id, name, Arn=created["TableArn"])
-
-
-def _create_bucket(template: Template, logical_id: str, s3: "S3Client") -> None:
-    said = template.properties(logical_id)
-    name = template.physical_name(logical_id)
-    arguments: dict[str, Any] = {}
-    if template.region != "us-east-1":
-        arguments["CreateBucketConfiguration"] = {"LocationConstraint": template.region}
-    try:
-        s3.create_bucket(Bucket=name, **arguments)
-    except ClientError as error:
-        _unless(error, "BucketAlreadyOwnedByYou")
-    if "VersioningConfiguration" in said:
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=said["VersioningConfiguration"])
-    if "OwnershipControls" in said:
-        s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=said["OwnershipControls"])
-    if "PublicAccessBlockConfiguration" in said:
-        block = {key: _text(value) == "true" for key, value in said["PublicAccessBlockConfiguration"].items()}
-        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)  # type: ignore[arg-type]
-    if "BucketEncryption" in said:
-        rules: Any = [
-            {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
-            for rule in said["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        ]
-        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
-    template.remember(logical_id, name)
-
-
-def _create_queue(template: Template, logical_id: str, sqs: "SQSClient") -> None:
-    said = template.properties(logical_id)
-    name = template.physical_name(logical_id)
-    attributes: Any = {
-        key: json.dumps(value) if isinstance(value, dict) else _text(value)
-        for key, value in said.items()
-        if key in _QUEUE_PROPERTIES
-    }
-    if attributes.get("FifoQueue") == "false":
-        del attributes["FifoQueue"]  # SQS refuses to be told that a standard queue is not FIFO
-    try:
-        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    except ClientError as error:
-        _unless(error, "QueueNameExists", "QueueAlreadyExists")
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    template.remember(logical_id, url, Arn=arn)
-
-
-def _create_secret(template: Template, logical_id: str, secrets: "SecretsManagerClient") -> None:
-    name = template.physical_name(logical_id)
-    value = template.properties(logical_id).get("SecretString")
-    if value is None:
-        raise NotUnderstood(f"the secret {logical_id} has no SecretString")
-    try:
-        arn = secrets.create_secret(Name=name, SecretString=value)["ARN"]
-    except ClientError as error:
-        _unless(error, "ResourceExistsException")
-        arn = secrets.put_secret_value(SecretId=name, SecretString=value)["ARN"]
-    template.remember(logical_id, arn, Arn=arn, Id=arn)
-
-
-def _unless(error: ClientError, *codes: str) -> None:
-    if error.response["Error"]["Code"].split(".")[-1] not in codes:
-        raise error
-
-
 def _decide_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     for name in given:
         if name not in declared:
@@ -712,7 +591,7 @@ def _decide_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) ->
     for name, said in declared.items():
         if name not in given and "Default" not in said:
             raise ParameterRefused(f"{name} must have a value")
-        decided[name] = _text(given.get(name, said.get("Default")))
+        decided[name] = as_text(given.get(name, said.get("Default")))
         _check_parameter(name, decided[name], said)
     return decided
 
@@ -720,8 +599,8 @@ def _decide_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) ->
 def _check_parameter(name: str, value: str, said: Mapping[str, Any]) -> None:
     reason = said.get("ConstraintDescription", said.get("Description", ""))
     shown = "the value given" if said.get("NoEcho") else repr(value)
-    if "AllowedValues" in said and value not in map(_text, said["AllowedValues"]):
-        raise ParameterRefused(f"{name}: {shown} is not one of {', '.join(map(_text, said['AllowedValues']))}")
+    if "AllowedValues" in said and value not in map(as_text, said["AllowedValues"]):
+        raise ParameterRefused(f"{name}: {shown} is not one of {', '.join(map(as_text, said['AllowedValues']))}")
     if "AllowedPattern" in said and not re.fullmatch(said["AllowedPattern"], value):
         raise ParameterRefused(f"{name}: {shown} does not match {said['AllowedPattern']}. {reason}")
     if not int(said.get("MinLength", 0)) <= len(value) <= int(said.get("MaxLength", 4096)):
@@ -751,7 +630,7 @@ def _is_intrinsic(node: Mapping[str, Any]) -> bool:
     return len(node) == 1 and next(iter(node)).startswith(("Fn::", "Ref"))
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A scalar as CloudFormation hands it to a string property."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -34,10 +34,11 @@ from botocore.config import Config
 
 from hookline_local import packages
 from hookline_local.aws import MotoServer, local_session
+from hookline_local.creating import create_resources
 from hookline_local.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
 from hookline_local.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
 from hookline_local.lambda_api import PREFIX, LambdaApi
-from hookline_local.resources import EventSource, Layer, Template, create_resources, load_template
+from hookline_local.resources import EventSource, Layer, Template, load_template
 from hookline_local.running import lives
 from hookline_local.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
