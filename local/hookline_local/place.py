@@ -35,7 +35,8 @@ class Place:
     """One stack, seen from outside.
 
     name: as a person says it. queues: URLs by output name or logical id. parameters: of the stack, the secret ones
-    masked. endpoint_url: of a local AWS, None for the real one; then profile and region are boto3's.
+    masked unless `of_template` made it. endpoint_url: of a local AWS, None for the real one; then profile and region
+    are boto3's.
     """
 
     name: str

@@ -126,7 +126,7 @@ _INERT = {
     "AWS::CloudWatch::Dashboard": "dashboards are not drawn here",
     "AWS::IAM::ManagedPolicy": "permissions are not enforced here",
     "AWS::IAM::Role": "permissions are not enforced here",
-    "AWS::Logs::LogGroup": "logs go to the terminal, not to log groups",
+    "AWS::Logs::LogGroup": "there are no log groups; `serve --logs` shows what the functions log",
     "AWS::Logs::MetricFilter": "log lines are not counted here",
     "AWS::S3::BucketPolicy": "the bucket's policy is not enforced here",
     "AWS::SNS::Subscription": "nothing is sent to topics here",

@@ -171,8 +171,8 @@ class Leg:
         """Legs that ring because this one is being transferred."""
         self.park_after_unbridge = False
         self.speaking = False
-        self._voice = asyncio.Lock()
         """Does the person on this leg speak just now?"""
+        self._voice = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
         self.command_ids: dict[str, tuple[float, dict[str, object]]] = {}
         session.legs.append(self)
