@@ -21,11 +21,9 @@ from hookline_local.showing import Screen
 from hookline_local.stack import API_KEY, Stack
 from hookline_local.starting import explained, started, taken
 from hookline_local.telnyx import Config, Telnyx
+from hookline_local.telnyx.webhooks import USER_AGENT
 from hookline_local.urls import checked_url
 from hookline_local.watching import Watch
-
-STANDIN_AGENT = "telnyx-webhooks"
-"""What the stand-in calls itself: its webhooks are shown as it sees them, all others as the gateway does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,14 +194,14 @@ class _Logs:
 
 
 class _Others:
-    """Shows the requests that do not come from the stand-in: those of `trigger`, curl, a tunnel."""
+    """Shows the requests that the stand-in does not show itself: those of `trigger`, curl, a tunnel."""
 
     def __init__(self, screen: Screen, standin: bool) -> None:
         self._screen = screen
         self._standin = standin
 
     def take(self, exchange: Exchange) -> None:
-        if self._standin and exchange.headers.get("user-agent") == STANDIN_AGENT:
+        if self._standin and exchange.headers.get("user-agent") == USER_AGENT:
             return
         key = str(id(exchange))
         self._screen.comes(f"{exchange.method} {exchange.path}", key=key)

@@ -22,6 +22,7 @@ from hookline_local.telnyx.misbehaviour import Dice
 from hookline_local.telnyx.observations import Answered, Observers, Sending
 from hookline_local.telnyx.settings import Config
 
+USER_AGENT = "telnyx-webhooks"
 USER_ID = "2a1d9f3c-6a2e-4c7e-9d61-0d9f8f2f6c11"
 
 
@@ -210,7 +211,7 @@ class Courier:
         timestamp = int(time.time() + self._dice.misbehaviour.clock_skew_seconds)
         headers = {
             "content-type": "application/json",
-            "user-agent": "telnyx-webhooks",
+            "user-agent": USER_AGENT,
             **sign(body, timestamp, seed),
         }
         if fault == "corrupt":
