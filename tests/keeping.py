@@ -87,13 +87,13 @@ class Stack:
 
     def archive(self, **guard: Any) -> Archive:
         """The archive, with a shorter patience than Lambda's."""
-        hosts = guard.pop("hosts", [".amazonaws.com"])
+        hosts, sleep = guard.pop("hosts", [".amazonaws.com"]), guard.pop("sleep", lambda seconds: None)
         return Archive(
             bucket=Bucket(self.s3, self.bucket),
             journal=self.journal,
             telnyx=environment().telnyx,
             guard=Guard(**{"hosts": hosts, "largest_bytes": 1 << 30, "loopback": True, **guard}),
-            sleep=lambda seconds: None,
+            sleep=sleep,
         )
 
     def deliver(self, name: str, *, event_id: str | None = None, **payload: Any) -> dict[str, Any]:

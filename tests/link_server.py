@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 Turn = Callable[["_Handler", "LinkServer", bytes, str], None]
 
@@ -19,7 +19,8 @@ class LinkServer:
     """files: content by path. turns: by path, how the next requests are answered; after the last one, well.
 
     asked: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
-    told: every request to the API, as (method, path with query). api_keys: those that are good; empty: every one is.
+    told: every request to the API, as (method, path with query). A list is given whole, whatever filter is asked for.
+    api_keys: those that are good; empty: every one is.
     """
 
     def __init__(self, port: int) -> None:
@@ -33,6 +34,7 @@ class LinkServer:
         self.told: list[tuple[str, str]] = []
         self.api_status = 200
         self.api_keys: set[str] = set()
+        self.refuse_deleting = False
         self.ranges = True
         self.lock = threading.Lock()
 
@@ -79,6 +81,19 @@ def dripping(step: int, pause: float) -> Turn:
             handler.wfile.write(content[start : start + step])
             handler.wfile.flush()
             time.sleep(pause)
+
+    return turn
+
+
+def cut_each_time(count: int) -> Turn:
+    """So many bytes further each time, and never to the end in one go."""
+
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+        start = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        extent = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
+        handler.head(206 if start else 200, {"Content-Length": str(len(content) - start), "ETag": etag, **extent})
+        handler.wfile.write(content[start : start + count])
+        handler.close_connection = True
 
     return turn
 
@@ -160,15 +175,27 @@ def page(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> 
     handler.answer(200, b"<!doctype html><title>Sorry</title>" + b"<p>Please come back later</p>" * 500, {})
 
 
-def another_rest(other: bytes) -> Turn:
-    """Asked to go on, it goes on with another file of the same length, under another name for the content."""
+def another_rest(other: bytes, *, ahead: int = 0, etag: str | None = '"another"') -> Turn:
+    """Asked to go on, it does so with another file, or so many bytes too far; etag None: the right one."""
 
-    def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
-        start = int(handler.headers["Range"].removeprefix("bytes=").rstrip("-"))
+    def turn(handler: "_Handler", server: LinkServer, content: bytes, own_etag: str) -> None:
+        start = int(handler.headers["Range"].removeprefix("bytes=").rstrip("-")) + ahead
         extent = f"bytes {start}-{len(other) - 1}/{len(other)}"
-        handler.answer(206, other[start:], {"Content-Range": extent, "ETag": '"another"'})
+        handler.answer(206, other[start:], {"Content-Range": extent, "ETag": etag or own_etag})
 
     return turn
+
+
+def a_piece(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """Asked to go on, it gives a piece and not the rest."""
+    start = int(handler.headers["Range"].removeprefix("bytes=").rstrip("-"))
+    extent = f"bytes {start}-{start + 99}/{len(content)}"
+    handler.answer(206, content[start : start + 100], {"Content-Range": extent, "ETag": etag})
+
+
+def as_s3_was_given_it(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
+    """Plain bytes under the encoding in which S3 once received them."""
+    handler.answer(200, content, {"Content-Encoding": "aws-chunked"})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -194,6 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._api("DELETE")
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._api("POST")
+
     def answer(self, code: int, content: bytes, headers: dict[str, str]) -> None:
         self.head(code, {"Content-Length": str(len(content)), **headers})
         self.wfile.write(content)
@@ -211,7 +242,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _api(self, method: str) -> None:
         server = self.server.links
         parts = urlsplit(self.path)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         with server.lock:
             server.told.append((method, self.path))
         kind, _, which = parts.path.removeprefix("/v2/").partition("/")
@@ -220,11 +250,15 @@ class _Handler(BaseHTTPRequestHandler):
             code, answer = 401, {"errors": [{"code": "10009"}]}
         elif server.api_status != 200:
             code, answer = server.api_status, {"errors": [{"code": "10007"}]}
+        elif method == "DELETE" and server.refuse_deleting:
+            code, answer = 403, {"errors": [{"code": "10010"}]}
+        elif method == "POST":
+            code, answer = 200, {"data": {"result": "ok"}}  # type: ignore[dict-item]
         elif kind == "recording_transcriptions":
-            found = [t for t in server.transcriptions if t["recording_id"] == query["filter[recording_id]"]]
+            found = list(server.transcriptions)
             code, answer = 200, {"data": found}  # type: ignore[dict-item]
         elif not which:
-            found = [r for r in server.records.values() if r["call_leg_id"] == query["filter[call_leg_id]"]]
+            found = list(server.records.values())
             code, answer = 200, {"data": found}  # type: ignore[dict-item]
         elif which not in server.records:
             code, answer = 404, {"errors": [{"code": "10005"}]}

@@ -8,20 +8,24 @@ import base64
 import hashlib
 import json
 import threading
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from conftest import Clock, handler
+from hookline.archiving import NoLink
 from hookline.download import DownloadBroken
 from hookline.environment import environment
 from hookline.errors import HooklineError
 from hookline.events import Identity
+from hookline.journal import moment
 from hookline.recordings import PART_BYTES
 from keeping import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
-from link_server import meanwhile
+from link_server import meanwhile, page
 from sound import mp3, wav
 
 # It is kept
@@ -153,13 +157,48 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
     assert ("RecordingDurationDiffers" in capsys.readouterr().out) is differs
 
 
-def test_a_recording_that_was_paused_is_rightly_shorter(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def paused_call(stack: Stack, *, began: float, ended: float, seconds: float) -> dict[str, Any]:
+    """A pause now, and a recording that began and ended so many seconds from now; its note."""
     stack.deliver("call.dtmf.received", digit="1")
-    stack.saved(seconds=60.0, recording_urls={"wav": stack.links.put("/a.wav", wav(10.0))})
+    at = {name: time.time() + away for name, away in (("started", began), ("ended", ended))}
+    moments: dict[str, Any] = {f"recording_{name}_at": moment(second) for name, second in at.items()}
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))}, **moments)
     assert stack.work() == []
     (note,) = stack.notes()
-    assert (note["paused"], note["remarks"]) == (True, [])
+    return note
+
+
+def test_a_recording_that_was_paused_is_rightly_shorter(deleting: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    deleting.recorded()
+    note = paused_call(deleting, began=-20, ended=40, seconds=20.0)
+    assert abs(note["paused_seconds"] - 40) < 2
+    assert note["remarks"] == []
     assert "RecordingDurationDiffers" not in capsys.readouterr().out
+    assert deleting.links.records == {}
+
+
+@pytest.mark.parametrize("began, ended", [(-100, -40), (5, 65)])
+def test_a_pause_at_another_time_is_no_reason_for_a_recording_to_be_shorter(
+    deleting: Stack, began: float, ended: float
+) -> None:
+    deleting.recorded()
+    note = paused_call(deleting, began=began, ended=ended, seconds=20.0)
+    assert (note["paused_seconds"], note["remarks"]) == (0.0, ["it lasts 40.0 s shorter than Telnyx says"])
+    assert RECORDING in deleting.links.records
+
+
+def test_a_pause_that_telnyx_never_heard_of_is_none(stack: Stack) -> None:
+    stack.links.api_status = 503
+    note = paused_call(stack, began=-20, ended=40, seconds=20.0)
+    assert note["paused_seconds"] == 0.0
+    assert note["remarks"]
+
+
+@pytest.mark.parametrize("stated, lasts, differs", [(600.0, 590.0, False), (600.0, 585.0, True)])
+def test_a_long_recording_may_differ_by_two_per_cent(stack: Stack, stated: float, lasts: float, differs: bool) -> None:
+    stack.saved(seconds=stated, recording_urls={"wav": stack.links.put("/a.wav", wav(lasts))})
+    assert stack.work() == []
+    assert bool(stack.notes()[0]["remarks"]) is differs
 
 
 def test_the_longest_ids_there_are_fit(stack: Stack) -> None:
@@ -256,7 +295,72 @@ def test_what_is_kept_is_not_missed_when_it_is_announced_again_without_a_link(st
     assert len(stack.notes()) == 1
 
 
-def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleting: Stack) -> None:
+def test_a_format_is_not_forgotten_when_telnyx_is_down_while_it_is_announced_again_without_links(stack: Stack) -> None:
+    urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav(), *[page] * 20)}
+    stack.recorded(download_urls=urls)
+    stack.saved(recording_urls=None)
+    message = stack.wanted()
+    with pytest.raises(HooklineError):
+        stack.archive().keep(message, until=until())
+    assert [note["format"] for note in stack.notes()] == ["mp3"]
+    stack.links.turns["/a.wav"] = []
+    stack.links.api_status = 503
+    with pytest.raises(NoLink):
+        stack.archive().keep(message, until=until())
+    stack.links.api_status = 200
+    stack.archive().keep(message, until=until())
+    assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
+
+
+def test_what_is_lost_and_gone_at_telnyx_too_is_no_success(stack: Stack) -> None:
+    stack.recorded(download_urls={"wav": stack.links.put("/a.wav", wav())})
+    stack.saved(recording_urls=None)
+    (message,) = stack.waiting()
+    assert stack.run(message) == {"batchItemFailures": []}
+    stack.s3.delete_object(Bucket=stack.bucket, Key=stack.notes()[0]["key"])
+    stack.links.records.clear()
+    assert stack.run(message)["batchItemFailures"]
+
+
+def test_a_recording_is_not_taken_for_another_whose_name_begins_like_it(stack: Stack) -> None:
+    stack.saved(recording_id="r.2", recording_urls={"wav": stack.links.put("/a.wav", wav())})
+    assert stack.work() == []
+    stack.saved(recording_id="r", recording_urls=None)
+    assert len(stack.work()) == 1
+
+
+@pytest.mark.parametrize(
+    "code, status_",
+    [
+        ("ConditionalRequestConflict", 409),
+        ("XAmzContentChecksumMismatch", 400),
+        ("SlowDown", 503),
+    ],
+)
+def test_an_s3_that_will_not_take_one_format_takes_the_other(stack: Stack, code: str, status_: int) -> None:
+    def refuse(params: Any, model: Any, **_: object) -> None:
+        if ".mp3" in params["url_path"]:
+            error = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status_}}
+            raise ClientError(error, model.name)  # type: ignore[arg-type]
+
+    environment().s3.meta.events.register("before-call.s3.PutObject", refuse)
+    stack.saved(recording_urls={"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav())})
+    assert len(stack.work()) == 1
+    assert [note["format"] for note in stack.notes()] == ["wav"]
+
+
+def test_what_s3_checks_is_our_sum_and_not_one_that_was_made_on_the_way(stack: Stack) -> None:
+    given: list[Any] = []
+    environment().s3.meta.events.register(
+        "provide-client-params.s3.PutObject", lambda params, **_: given.append(params.get("ChecksumSHA256"))
+    )
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav())})
+    assert stack.work() == []
+    assert given == [base64.b64encode(hashlib.sha256(wav()).digest()).decode()]
+
+
+@pytest.mark.parametrize("as_ours", [False, True])
+def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleting: Stack, as_ours: bool) -> None:
     stack, key = deleting, f"{FOLDER}/{RECORDING}.wav"
     link = stack.links.put("/a.wav", wav())
     stack.recorded(download_urls={"wav": link})
@@ -267,7 +371,8 @@ def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleti
 
     def overwrite(**_: object) -> None:
         for content in put:
-            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=content)
+            found = stack.s3.head_object(Bucket=stack.bucket, Key=key)["Metadata"] if as_ours else {}
+            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=content, Metadata=found)
 
     environment().s3.meta.events.register("after-call.s3.PutObject", overwrite)
     for _ in range(2):
@@ -302,6 +407,51 @@ def test_telnyxs_copy_is_deleted_once_every_format_is_kept(deleting: Stack) -> N
     assert note["recording_id"] == RECORDING
 
 
+@pytest.mark.parametrize(
+    "stated, lasts", [({}, 0.0), ({"recording_started_at": None}, 0.1), ({"seconds": 600.0}, 595.0)]
+)
+def test_telnyxs_copy_is_left_alone_while_there_is_any_doubt_about_ours(
+    deleting: Stack, stated: dict[str, Any], lasts: float
+) -> None:
+    deleting.recorded()
+    deleting.saved(recording_urls={"wav": deleting.links.put("/a.wav", wav(lasts))}, **stated)
+    assert deleting.work() == []
+    assert len(deleting.notes()) == 1
+    assert RECORDING in deleting.links.records
+    assert (deleting.notes()[0]["remarks"] == ["it holds no sound"]) is (lasts == 0.0)
+
+
+def test_a_deletion_that_telnyx_refuses_is_none(deleting: Stack) -> None:
+    deleting.links.refuse_deleting = True
+    deleting.recorded()
+    deleting.saved(recording_urls={"wav": deleting.links.put("/a.wav", wav())})
+    assert deleting.work() == []
+    assert deleting.notes("RECORDING_DELETED") == []
+    assert deleting.notes("RECORDING_FAULT")[0]["error"] == "TelnyxRefused"
+
+
+def test_nothing_is_deleted_at_telnyx_that_is_not_known_by_its_id(deleting: Stack) -> None:
+    deleting.recorded()
+    deleting.saved(recording_id=None, recording_urls={"wav": deleting.links.put("/a.wav", wav())})
+    assert deleting.work() == []
+    assert all(method == "GET" for method, _ in deleting.links.told)
+
+
+def test_what_is_copied_again_is_noted_again(deleting: Stack) -> None:
+    stack, key = deleting, f"{FOLDER}/{RECORDING}.wav"
+    link = stack.links.put("/a.wav", wav())
+    stack.saved(recording_urls={"wav": link})
+    stack.links.api_status = 500
+    (message,) = stack.waiting()
+    assert stack.run(message)["batchItemFailures"]
+    stack.s3.delete_object(Bucket=stack.bucket, Key=key)
+    stack.links.files["/a.wav"] = wav()[:-2] + b"\1\1"
+    stack.links.api_status = 200
+    for _ in range(2):
+        assert stack.run(message) == {"batchItemFailures": []}
+        assert stack.notes()[0]["sha256"] == hashlib.sha256(stack.links.files["/a.wav"]).hexdigest()
+
+
 @pytest.mark.parametrize("urls", [{"wav": "short"}, {"wav": "s3://theirs/a"}])
 def test_telnyxs_copy_is_left_alone_when_ours_is_remarkable_or_elsewhere(deleting: Stack, urls: dict[str, str]) -> None:
     deleting.recorded()
@@ -311,7 +461,7 @@ def test_telnyxs_copy_is_left_alone_when_ours_is_remarkable_or_elsewhere(deletin
     assert RECORDING in deleting.links.records
 
 
-@pytest.mark.parametrize("what", ["gone", "overwritten"])
+@pytest.mark.parametrize("what", ["gone", "overwritten", "overwritten with as many bytes"])
 def test_telnyxs_copy_is_not_deleted_while_ours_is_not_what_was_noted(deleting: Stack, what: str) -> None:
     stack, key = deleting, f"{FOLDER}/{RECORDING}.wav"
     link = stack.links.put("/a.wav", wav())
@@ -323,7 +473,7 @@ def test_telnyxs_copy_is_not_deleted_while_ours_is_not_what_was_noted(deleting: 
     if what == "gone":
         stack.s3.delete_object(Bucket=stack.bucket, Key=key)
     else:
-        stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"junk")
+        stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"x" * (len(wav()) if "many" in what else 4))
     stack.links.api_status = 200
     stays = stack.run(message)["batchItemFailures"]
     if what == "gone":

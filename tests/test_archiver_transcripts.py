@@ -85,7 +85,7 @@ def test_a_transcript_that_the_event_does_not_carry_is_asked_for(stack: Stack) -
                 "created_at": f"2026-11-21T09:0{number}:00Z",
             }
         )
-    transcribed(stack, transcription_text=None)
+    transcribed(stack, recording_transcription_id=None, transcription_text=None)
     assert stack.work() == []
     (note,) = stack.notes("RECORDING_TEXT")
     assert note["recording_transcription_id"] == "t-new"
@@ -104,6 +104,48 @@ def test_a_transcript_that_comes_while_telnyx_is_down_waits_and_then_lies_beside
     assert stack.work() == []
     assert stack.run(message) == {"batchItemFailures": []}
     assert len({key.rpartition(".")[0] for key in stack.objects()}) == 1
+
+
+def test_the_text_of_another_transcription_is_not_taken_for_this_one(stack: Stack) -> None:
+    for id_, recording in (("t-1", RECORDING), ("t-2", "another"), ("t-3", RECORDING)):
+        text = "" if id_ == "t-3" else "another text"
+        stack.links.transcriptions.append({"id": id_, "recording_id": recording, "transcription_text": text})
+    for id_ in ("t-2", "t-3"):
+        transcribed(stack, recording_transcription_id=id_, transcription_text=None)
+        assert len(stack.work()) == 1
+    assert stack.notes("RECORDING_TEXT") == []
+    assert stack.notes("RECORDING_FAULT")[0]["error"] == "NoTranscript"
+
+
+def test_a_transcript_waits_while_telnyx_will_not_say_where_it_belongs(stack: Stack) -> None:
+    began = "2026-11-20T23:59:58.000000Z"
+    stack.recorded(recording_started_at=began)
+    stack.links.api_keys = {"another"}
+    transcribed(stack)
+    (message,) = stack.waiting()
+    assert stack.run(message)["batchItemFailures"]
+    stack.links.api_keys = set()
+    assert stack.run(message) == {"batchItemFailures": []}
+    assert {key.rpartition(".")[0] for key in stack.objects()} == {f"recordings/2026/11/20/{SESSION}/{LEG}/{RECORDING}"}
+
+
+def test_a_transcript_whose_event_names_only_the_control_id_lies_beside_its_recording_all_the_same(
+    stack: Stack,
+) -> None:
+    stack.recorded()
+    transcribed(stack, call_leg_id=None, call_session_id=None)
+    assert stack.work() == []
+    assert {key.rpartition(".")[0] for key in stack.objects()} == {f"recordings/2026/11/21/{SESSION}/{LEG}/{RECORDING}"}
+
+
+def test_a_transcript_lies_beside_its_own_recording_and_no_other_of_the_call(stack: Stack) -> None:
+    stack.saved(recording_id="first", recording_urls={"wav": stack.links.put("/a.wav", wav())})
+    transcribed(stack)
+    assert stack.work() == []
+    assert {key.rpartition("/")[2] for key in stack.objects() if ".wav" not in key} == {
+        f"{RECORDING}.txt",
+        f"{RECORDING}.json",
+    }
 
 
 def test_a_transcript_that_nobody_has_stays_in_the_queue(stack: Stack) -> None:

@@ -30,23 +30,30 @@ from hookline.download import (
     TooLarge,
     fetch,
 )
-from hookline.errors import HooklineError, StorageUnavailable, TelnyxRefused
+from hookline.errors import ApiKeyUnreadable, HooklineError, StorageUnavailable, TelnyxRefused
+from hookline.events import seconds_between
 from hookline.journal import Journal
 from hookline.recordings import Bucket, Stored
-from hookline.telnyx_recordings import Resources, TelnyxRecordings
-from hookline.texts import Texts
+from hookline.telnyx import Verdict
+from hookline.telnyx_recordings import Links, Resources, TelnyxRecordings
+from hookline.texts import NoTranscript, Texts
 from hookline.wanted import CONTENT_TYPES, TRANSCRIBED, Wanted
 
-TRIES = 5
-"""For one file within one invocation; the queue comes back later with the same message."""
+TRIES = 6
+"""In a row without a byte more of one file, within one invocation; the queue comes back later with the same message."""
+
+_PAUSES = 0.5, 8.0
+"""Seconds before the second try, twice as long before each further one, and at most."""
 
 LARGE_DIFFERENCE_SECONDS = 2.0
 LARGE_DIFFERENCE = 0.02
 """A file and its times differ by a fraction of a second; more than both of these, and somebody should listen to it."""
 
-LINK_RESERVE_SECONDS = 15.0
-"""What is left of the function's time when a download is given up, to take back what was uploaded."""
+LINK_RESERVE_SECONDS = 60.0
+"""What is left of the function's time when a download is given up, to take back what was uploaded, S3 being slow."""
 
+_PAUSING = {"record_pause": True, "record_resume": False}
+_DONE = (Verdict.TOLD.value, Verdict.DONE.value)
 _AZURE = re.compile(r"[a-z0-9-]+\.blob\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)")
 
 
@@ -103,15 +110,13 @@ class Archive:
         Raises a HooklineError when the message is worth another delivery; what was kept by then stays kept.
         """
         if wanted.event_type == TRANSCRIBED:
-            return self._texts.keep(wanted)
+            try:
+                return self._texts.keep(wanted)
+            except (NoTranscript, TelnyxRefused, ApiKeyUnreadable) as error:
+                self._fault(wanted, f"{wanted.name}.txt", error)
+                raise
         noted = {note["name"]: note for note in self._journal.notes(wanted.identity, "RECORDING")}
-        links, why = (wanted.links, "") if wanted.links else self._fresh_links(wanted)
-        if not links and any(name.startswith(f"{wanted.name}.") for name in noted):
-            return []
-        if not links:
-            none = NoLink(f"the event gives none, and {why}")
-            self._fault(wanted, wanted.name, none)
-            raise none
+        links = wanted.links or self._links_for(wanted, noted)
         kept, failed = [], None
         for number, (format_, link) in enumerate(sorted(links.items())):
             name = f"{wanted.name}.{format_}"
@@ -121,15 +126,16 @@ class Archive:
                 if name in noted and not self._lost(noted[name]):
                     continue
                 facts = _elsewhere(wanted, link) or self._copied(wanted, name, format_, link, share)
-            except _FAILURES as error:
-                self._fault(wanted, name, error)
+            except (*_FAILURES, StorageUnavailable) as error:
+                if not isinstance(error, StorageUnavailable):  # that is no fault of the recording
+                    self._fault(wanted, name, error)
                 failed = failed or error
                 continue
             if facts is None:
                 noted[name] = next(n for n in self._journal.notes(wanted.identity, "RECORDING") if n["name"] == name)
                 continue
-            noted[name] = facts
-            if self._journal.note(wanted.identity, "RECORDING", name, facts, at=time.time()):
+            was_lost, noted[name] = name in noted, facts
+            if self._journal.note(wanted.identity, "RECORDING", name, facts, at=time.time(), once=not was_lost):
                 kept.append(facts.get("key", name))
                 self._count_kept(facts)
         if failed:
@@ -137,6 +143,20 @@ class Archive:
         if self._delete_at_telnyx:
             self._delete(wanted, [noted.get(f"{wanted.name}.{format_}", {}) for format_ in links])
         return kept
+
+    def _links_for(self, wanted: Wanted, noted: Mapping[str, Any]) -> Mapping[str, str]:
+        """The links of a recording that was announced without any. Raises NoLink.
+
+        Where Telnyx does not have it any more, what is noted of it is looked after, without a link.
+        """
+        fresh = self._fresh_links(wanted)
+        names = [name.rpartition(".") for name in noted if fresh.gone]
+        links = fresh.by_format or {format_: "" for name, _, format_ in names if name == wanted.name}
+        if not links:
+            none = NoLink(f"the event gives none, and {fresh.why}")
+            self._fault(wanted, wanted.name, none)
+            raise none
+        return links
 
     def _copied(self, wanted: Wanted, name: str, format_: str, link: str, until: float) -> dict[str, Any] | None:
         """The facts about a file once it lies in the bucket; None when another copy has noted them meanwhile."""
@@ -167,9 +187,9 @@ class Archive:
         total: int | None = None
         with self._bucket.deposit(key, metadata=wanted.metadata, tags=_tags(wanted, format_)) as deposit:
             deposit.content_type = CONTENT_TYPES[format_]
-            number, why = 0, ""
+            tries, without_progress, furthest, fresh = 0, 0, 0, Links({})
             while True:
-                number += 1
+                tries += 1
                 try:
                     with fetch(link, self._guard, until=until, start=deposit.size, etag=etag, total=total) as answer:
                         if answer.start != deposit.size:
@@ -181,19 +201,27 @@ class Archive:
                             deposit.content_type = CONTENT_TYPES[meter.format or format_]
                             deposit.write(data)
                     audio = meter.finish()
-                    return _Copy(deposit.finish(), audio, number, total is not None)
+                    return _Copy(deposit.finish(), audio, tries, total is not None)
                 except (ChangedMeanwhile, NotARecording) as error:
                     failure: HooklineError = error
                     meter, etag, total = Meter(), None, None  # without an etag everything is asked for again
                 except (LinkDead, DownloadBroken, LinkForbidden) as error:
                     failure = error
-                if number == TRIES:
-                    raise LinkDead(f"{failure}, and {why}") if why and isinstance(failure, LinkDead) else failure
-                self._sleep(max(0.0, min(0.25 * 2 ** (number - 1), until - time.monotonic())))
-                fresh, why = self._fresh_links(wanted)
-                if isinstance(failure, LinkForbidden) and fresh.get(format_) in (None, link):
-                    raise failure
-                link = fresh.get(format_, link)
+                without_progress = 0 if deposit.size > furthest else without_progress + 1
+                furthest = max(furthest, deposit.size)
+                if isinstance(failure, (LinkDead, LinkForbidden)) or without_progress > 1:
+                    fresh = self._fresh_links(wanted)
+                    another = fresh.by_format.get(format_) or wanted.public_links.get(format_)
+                    if isinstance(failure, LinkForbidden) and another in (None, link):
+                        raise failure
+                    if isinstance(failure, LinkDead) and another is None and not fresh.later:
+                        raise LinkDead(f"{failure}, and {fresh.why}")
+                    link = another or link
+                if without_progress == TRIES:
+                    raise LinkDead(f"{failure}, and {fresh.why}") if isinstance(failure, LinkDead) else failure
+                first, longest = _PAUSES
+                pause = min(first * 2 ** max(0, without_progress - 1), longest, until - time.monotonic())
+                self._sleep(max(0.0, pause))
 
     def _check(self, key: str, stored: Stored) -> None:
         """What S3 now says of the object must be what we know of it."""
@@ -223,10 +251,9 @@ class Archive:
     def _facts(
         self, wanted: Wanted, key: str, stored: Stored, audio: Audio, *, length: str, tries: int
     ) -> dict[str, Any]:
-        stated = wanted.stated_seconds
-        channels = wanted.channels or ("dual" if audio.channels == 2 else "single")
-        paused = _shorter(audio, stated) and self._paused(wanted)
-        remarks = list(_remarks(key, audio, None if paused else stated, channels))
+        stated, channels = wanted.stated_seconds, wanted.channels or ("dual" if audio.channels == 2 else "single")
+        paused = self._paused_seconds(wanted) if _shorter(audio, stated) else 0.0
+        remarks = list(_remarks(key, audio, None if stated is None else stated - paused, channels))
         return {
             "bucket": self._bucket.name,
             "key": key,
@@ -239,7 +266,7 @@ class Archive:
             "sample_rate": audio.sample_rate,
             "duration_seconds": round(audio.duration_seconds, 3),
             "stated_seconds": None if stated is None else round(stated, 3),
-            "paused": paused,
+            "paused_seconds": round(paused, 3),
             "started_at": wanted.started_at,
             "ended_at": wanted.ended_at,
             "recording_id": wanted.recording_id,
@@ -249,15 +276,31 @@ class Archive:
             "remarks": remarks,
         }
 
-    def _paused(self, wanted: Wanted) -> bool:
-        """Whether we have paused a recording of this call: then it is shorter than its times say, and rightly so."""
+    def _paused_seconds(self, wanted: Wanted) -> float:
+        """How long of its time the recording was paused, by what the journal says that Telnyx was told."""
+        began, ended = wanted.started_at, wanted.ended_at
         record = self._journal.read(wanted.identity.any_id)
-        told = [one for entry in record.entries for one in entry.told] if record else []
-        return any(one["action"] == "record_pause" for one in told)
+        if record is None or began is None or ended is None:
+            return 0.0
+        later = {note["name"]: note for note in record.notes.get("LATER", [])}
+        turns = []
+        for entry in record.entries:
+            for one in entry.told:
+                late = later.get(one["command_id"])
+                at, result = (late["noted_at"], late["result"]) if late else (entry.received_at, one["result"])
+                if one["action"] in _PAUSING and result in _DONE and began <= at < ended:
+                    turns.append((at, _PAUSING[one["action"]]))
+        seconds, since = 0.0, None
+        for at, pausing in [*sorted(turns), (ended, False)]:
+            if pausing:
+                since = since or at
+            elif since:
+                seconds, since = seconds + seconds_between(since, at), None
+        return seconds
 
     def _delete(self, wanted: Wanted, notes: Iterable[Mapping[str, Any]]) -> None:
         """Have Telnyx delete its copy, if ours is beyond doubt. What has been deleted already is deleted."""
-        if wanted.recording_id is None or not all("key" in note and not note["remarks"] for note in notes):
+        if wanted.recording_id is None or not all(map(_beyond_doubt, notes)):
             return
         try:
             self._telnyx.delete(wanted.recording_id)
@@ -268,11 +311,11 @@ class Archive:
         if self._journal.note(wanted.identity, "RECORDING_DELETED", wanted.name, facts, at=time.time()):
             self._count("RecordingDeletedAtTelnyx")
 
-    def _fresh_links(self, wanted: Wanted) -> tuple[dict[str, str], str]:
-        links, why = self._telnyx.links(wanted)
-        if links:
+    def _fresh_links(self, wanted: Wanted) -> Links:
+        links = self._telnyx.links(wanted)
+        if links.by_format:
             self._count("RecordingLinkRenewed")
-        return links, why
+        return links
 
     def _fault(self, wanted: Wanted, name: str, error: HooklineError) -> None:
         facts = {"reason": str(error), "error": type(error).__name__, "event_id": wanted.event_id}
@@ -287,6 +330,14 @@ class Archive:
             self._count("RecordingRemarkable")
 
 
+def _beyond_doubt(note: Mapping[str, Any]) -> bool:
+    """Whether a file is in our bucket and as long as Telnyx says: then the only other copy may be deleted."""
+    if "key" not in note or note["remarks"] or note["stated_seconds"] is None:
+        return False
+    off: float = note["duration_seconds"] - (note["stated_seconds"] - note["paused_seconds"])
+    return abs(off) <= LARGE_DIFFERENCE_SECONDS
+
+
 def _bearable(stated: float) -> float:
     return max(LARGE_DIFFERENCE_SECONDS, LARGE_DIFFERENCE * stated)
 
@@ -299,6 +350,8 @@ def _remarks(key: str, audio: Audio, stated: float | None, channels: str) -> Ite
     """What a person should know of a file that is whole and a recording nevertheless."""
     if audio.format != key.rpartition(".")[2]:
         yield f"it is {audio.format} under the name of another format"
+    if not audio.duration_seconds:
+        yield "it holds no sound"
     if stated is not None:
         difference = audio.duration_seconds - stated
         if abs(difference) > _bearable(stated):

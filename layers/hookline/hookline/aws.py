@@ -11,23 +11,28 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from hookline.errors import Unavailable
 
-_THROTTLED = frozenset(
+_PASSING = frozenset(
     {
+        "BadDigest",
         "LimitExceededException",
+        "OperationAborted",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestTimeout",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "XAmzContentChecksumMismatch",
     }
 )
 
 
 @contextmanager
 def translated(unavailable: type[Unavailable], service: str) -> Iterator[None]:
-    """Raise `unavailable` for an error that another try may not meet again: the network, throttling, any 5xx.
+    """Raise `unavailable` for an error that another try may not meet again: the network, throttling, bytes that were
+    damaged on the way, any 5xx.
 
     What will not pass by itself, a wrong name or a missing permission, goes through as boto3 raised it.
     """
@@ -38,6 +43,6 @@ def translated(unavailable: type[Unavailable], service: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLED or status >= 500:
+        if code in _PASSING or status >= 500:
             raise unavailable(f"{service} answered {code or status}") from error
         raise

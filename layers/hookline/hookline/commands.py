@@ -648,7 +648,14 @@ def dial(
 
 # Not Telnyx's
 
-_KEPT = ("recording_id", "channels", "recording_started_at", "recording_ended_at", "connection_id")
+_KEPT = (
+    "recording_id",
+    "recording_transcription_id",
+    "channels",
+    "recording_started_at",
+    "recording_ended_at",
+    "connection_id",
+)
 
 
 def archive(recording: Mapping[str, object]) -> Command:

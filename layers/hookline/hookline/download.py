@@ -44,6 +44,7 @@ _HOST = re.compile(
 )
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_AS_IT_IS = ("", "identity", "aws-chunked")  # the last is how S3 was given it, not how it gives it
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _INSIDE = [ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.88.99.0/24")]
@@ -154,7 +155,7 @@ class Download:
         self.start, self.total = _extent(response)
         if self.total is not None and self.total > guard.largest_bytes:
             raise TooLarge(f"{self.total} bytes are announced, {guard.largest_bytes} are allowed")
-        if response.getheader("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        if response.getheader("Content-Encoding", "identity").strip().lower() not in _AS_IT_IS:
             raise DownloadBroken("the server encodes what it was asked to send as it is")
 
     def __iter__(self) -> Iterator[bytes]:

@@ -20,9 +20,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from hookline.aws import translated
-from hookline.errors import TelnyxUnavailable
+from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.journal import Journal
 from hookline.large import LargeBodies
 from hookline.queues import Queues
@@ -197,14 +198,21 @@ class Environment:
         return int(value)
 
     def _read_api_key(self, new: bool) -> str:
-        """The API key, read at most every five minutes; new: read it now, the one we have was refused."""
+        """The API key, read at most every five minutes; new: read it now, the one we have was refused.
+
+        Raises TelnyxUnavailable when Secrets Manager is out of reach, else ApiKeyUnreadable.
+        """
         if key := self.settings.get("TELNYX_API_KEY"):
             return key
         if new or self._api_key is None or time.monotonic() - self._api_key_read_at > _KEY_KEPT_SECONDS:
             client: Any = boto3.client("secretsmanager", config=_FAST)
-            with translated(TelnyxUnavailable, "Secrets Manager"):
-                answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])
-            self._api_key, self._api_key_read_at = answer["SecretString"].strip(), time.monotonic()
+            try:
+                with translated(TelnyxUnavailable, "Secrets Manager"):
+                    answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])
+                key = answer["SecretString"].strip().encode("ascii").decode()
+            except (ClientError, KeyError, UnicodeEncodeError) as error:
+                raise ApiKeyUnreadable(f"the API key cannot be read: {type(error).__name__}") from error
+            self._api_key, self._api_key_read_at = key, time.monotonic()
         return self._api_key
 
 

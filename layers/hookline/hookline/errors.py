@@ -8,6 +8,7 @@
     + QueueUnavailable           SQS did not take a message
     + StorageUnavailable         S3 did not take an object
     + TelnyxUnavailable          Telnyx cannot now, or its API key cannot be read; a command then goes to the queue
+  - ApiKeyUnreadable      500  the secret with Telnyx's API key is not there, not ours to read, or holds no key
   - TelnyxRefused         ...  Telnyx will not: anything else that is no success
 
 A missing setting or a bug is none of these: it raises as itself, the function fails loudly, API Gateway answers 500
@@ -45,6 +46,10 @@ class StorageUnavailable(Unavailable):
 
 class TelnyxUnavailable(Unavailable):
     """Telnyx's API timed out, answered 408, 429, 5xx or a code that means later, or its key could not be read."""
+
+
+class ApiKeyUnreadable(HooklineError):
+    """The secret with Telnyx's API key is not there, not ours to read, or holds no key: a setting is wrong."""
 
 
 class TelnyxRefused(HooklineError):

@@ -4,12 +4,12 @@ Source: developers.telnyx.com, the API's recordings and recording_transcriptions
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
-from hookline.errors import TelnyxRefused, TelnyxUnavailable
+from hookline.errors import ApiKeyUnreadable, TelnyxRefused, TelnyxUnavailable
 from hookline.events import fixed_width, identifier, seconds_between
-from hookline.wanted import CONTENT_TYPES, Wanted
+from hookline.wanted import Wanted, usable_links
 
 SAME_START_SECONDS = 2.0
 """A recording without an id is found again by its leg and the moment it began."""
@@ -25,6 +25,17 @@ class Resources(Protocol):
         """Delete one resource."""
 
 
+class Links(NamedTuple):
+    """What Telnyx gives, by format; else why there is none. gone: it has no such recording; later: it may give some
+    another time.
+    """
+
+    by_format: Mapping[str, str]
+    why: str = ""
+    gone: bool = False
+    later: bool = False
+
+
 class TelnyxRecordings:
     """Telnyx's side of recordings."""
 
@@ -32,19 +43,17 @@ class TelnyxRecordings:
         """Nothing is sent yet."""
         self._telnyx = telnyx
 
-    def links(self, wanted: Wanted) -> tuple[dict[str, str], str]:
-        """The links that Telnyx gives now, by format; where there is none, why."""
+    def links(self, wanted: Wanted) -> Links:
+        """The links that Telnyx gives now. Raises nothing: whoever has a link that works goes on with that."""
         try:
-            links = self.record(wanted).get("download_urls")
-        except (TelnyxRefused, TelnyxUnavailable) as error:
-            return {}, f"Telnyx gives no fresh link: {error}"
-        found = links if isinstance(links, dict) else {}
-        usable = {
-            name: link for name, link in found.items() if name in CONTENT_TYPES and isinstance(link, str) and link
-        }
-        if not usable:
-            return {}, "Telnyx gives no fresh link"
-        return usable, ""
+            links = usable_links(self.record(wanted).get("download_urls"))
+        except TelnyxRefused as error:
+            return Links({}, f"Telnyx gives no fresh link: {error}", gone=error.status == 404)
+        except ApiKeyUnreadable as error:
+            return Links({}, f"Telnyx was not asked for a fresh link: {error}")
+        except TelnyxUnavailable as error:
+            return Links({}, f"Telnyx gives no fresh link: {error}", later=True)
+        return Links(links) if links else Links({}, "Telnyx gives no fresh link")
 
     def record(self, wanted: Wanted) -> Mapping[str, Any]:
         """Telnyx's record of the recording; empty when there is none that is certainly this one.
@@ -70,7 +79,7 @@ class TelnyxRecordings:
         return likest if likest and likeness(likest)[0] >= -SAME_START_SECONDS else {}
 
     def text(self, wanted: Wanted) -> tuple[str, str | None] | None:
-        """The newest text of the recording and its id; None when Telnyx has none.
+        """The text that is wanted and its id, or, where the event names none, the newest; None when Telnyx has none.
 
         Raises TelnyxUnavailable and TelnyxRefused.
         """
@@ -81,6 +90,7 @@ class TelnyxRecordings:
             record
             for record in _records(data)
             if record.get("recording_id") == wanted.recording_id
+            and wanted.transcription_id in (None, record.get("id"))
             and isinstance(record.get("transcription_text"), str)
             and record["transcription_text"]
         ]

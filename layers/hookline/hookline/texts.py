@@ -125,9 +125,10 @@ class Texts:
         """
         for note in self._journal.notes(wanted.identity, "RECORDING"):
             if wanted.recording_id and note.get("recording_id") == wanted.recording_id:
-                return note["key"].rpartition(".")[0] if "key" in note else wanted.begun(note["started_at"]).stem
+                return note["key"].rpartition(".")[0] if "key" in note else wanted.placed(note).stem
         try:
-            record = self._telnyx.record(wanted)
-        except TelnyxRefused:
-            record = {}
-        return wanted.begun(record.get("recording_started_at")).stem
+            return wanted.placed(self._telnyx.record(wanted)).stem
+        except TelnyxRefused as refusal:
+            if refusal.status != 404:
+                raise
+            return wanted.placed({}).stem

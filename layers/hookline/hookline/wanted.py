@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from hookline.errors import Unreadable
@@ -25,7 +26,8 @@ CONTENT_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 class Wanted:
     """What a message of the recording queue asks for.
 
-    started_at, ended_at: UTC, fixed width, None when the event does not say. links: by format.
+    started_at, ended_at: UTC, fixed width, None when the event does not say. links: by format; public_links: those that
+    need no signature and do not expire, where the customer's account gives such.
     """
 
     event_id: str
@@ -37,7 +39,9 @@ class Wanted:
     started_at: str | None = None
     ended_at: str | None = None
     connection_id: str | None = None
+    transcription_id: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    public_links: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, message: str) -> "Wanted":
@@ -45,7 +49,7 @@ class Wanted:
         try:
             given = json.loads(message)
             recording = given["recording"]
-            links = {**(recording.get("public_recording_urls") or {}), **(recording.get("recording_urls") or {})}
+            public = usable_links(recording.get("public_recording_urls"))
             return cls(
                 event_id=given["event_id"],
                 event_type=given["event_type"],
@@ -56,7 +60,9 @@ class Wanted:
                 started_at=known_moment(recording.get("recording_started_at")),
                 ended_at=known_moment(recording.get("recording_ended_at")),
                 connection_id=identifier(recording.get("connection_id")),
-                links={name: link for name, link in links.items() if name in CONTENT_TYPES and isinstance(link, str)},
+                transcription_id=identifier(recording.get("recording_transcription_id")),
+                links=public | usable_links(recording.get("recording_urls")),
+                public_links=public,
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise Unreadable("no message of the recording queue") from error
@@ -76,9 +82,15 @@ class Wanted:
             name=self.name,
         )
 
-    def begun(self, moment: object) -> "Wanted":
-        """The same recording, now that somebody says when it began."""
-        return replace(self, started_at=known_moment(moment))
+    def placed(self, record: Mapping[str, Any]) -> "Wanted":
+        """The same recording, where Telnyx's record of it, or our note, says what the event does not."""
+        own = self.identity
+        identity = own._replace(
+            call_leg_id=own.call_leg_id or identifier(record.get("call_leg_id")),
+            call_session_id=own.call_session_id or identifier(record.get("call_session_id")),
+        )
+        moment = record.get("recording_started_at") or record.get("started_at")
+        return replace(self, identity=identity, started_at=known_moment(moment))
 
     @property
     def stated_seconds(self) -> float | None:
@@ -101,6 +113,12 @@ class Wanted:
             "recording-ended-at": self.ended_at,
             "channels": self.channels,
         }
+
+
+def usable_links(links: object) -> dict[str, str]:
+    """Of what should be links by format those that are; Telnyx leaves out, or sets to null, what it does not have."""
+    given = links.items() if isinstance(links, dict) else ()
+    return {name: link for name, link in given if name in CONTENT_TYPES and isinstance(link, str) and link}
 
 
 def event_of(entry: Entry, bucket: Bucket) -> Event | None:
