@@ -301,6 +301,16 @@ def test_a_dead_link_and_why_there_is_no_other_are_told_together(stack: Stack) -
     assert "the event gives none, and Telnyx gives no fresh link: HTTP 401, code 10009" in reasons
 
 
+def test_links_that_are_dead_as_often_as_they_are_given_come_to_an_end(stack: Stack) -> None:
+    dead = stack.links.put("/dead.wav", wav(), *[status(403)] * 50)
+    stack.recorded(download_urls={"wav": dead})
+    stack.saved(recording_urls={"wav": dead})
+    with pytest.raises(HooklineError):
+        stack.archive().keep(stack.wanted(), until=until())
+    assert len(stack.links.asked) == TRIES
+    assert stack.notes("RECORDING_FAULT")[0]["reason"] == "HTTP 403"
+
+
 def test_an_api_key_that_was_replaced_is_read_again(stack: Stack) -> None:
     stack.recorded(download_urls={"wav": stack.links.put("/fresh.wav", wav())})
 

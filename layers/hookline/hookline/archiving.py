@@ -215,10 +215,10 @@ class Archive:
                     if isinstance(failure, LinkForbidden) and another in (None, link):
                         raise failure
                     if isinstance(failure, LinkDead) and another is None and not fresh.later:
-                        raise LinkDead(f"{failure}, and {fresh.why}")
+                        raise _explained(failure, fresh.why)
                     link = another or link
                 if without_progress == TRIES:
-                    raise LinkDead(f"{failure}, and {fresh.why}") if isinstance(failure, LinkDead) else failure
+                    raise _explained(failure, fresh.why)
                 first, longest = _PAUSES
                 pause = min(first * 2 ** max(0, without_progress - 1), longest, until - time.monotonic())
                 self._sleep(max(0.0, pause))
@@ -328,6 +328,11 @@ class Archive:
             self._count("RecordingDurationDiffers")
         elif facts["remarks"]:
             self._count("RecordingRemarkable")
+
+
+def _explained(failure: HooklineError, why: str) -> HooklineError:
+    """The failure, and why there was no other link than a dead one."""
+    return LinkDead(f"{failure}, and {why}") if why and isinstance(failure, LinkDead) else failure
 
 
 def _beyond_doubt(note: Mapping[str, Any]) -> bool:
