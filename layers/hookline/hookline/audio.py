@@ -3,22 +3,31 @@
 Values only; the standard library is all it needs, and a few hundred bytes of memory whatever the length of the file.
 
 Sources: RIFF/WAVE as Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" has it, RF64 as EBU
-Tech 3306 has it; MPEG audio frames as ISO/IEC 11172-3 and 13818-3 have them, ID3 as id3.org has it, the Xing and Info
-frame as LAME writes it.
+Tech 3306 has it; MPEG audio frames as ISO/IEC 11172-3 and 13818-3 have them, ID3 as id3.org has it, APE tags as
+wiki.hydrogenaud.io ("APEv2 specification") has them, the Xing and Info frame as LAME writes it, the VBRI frame as
+Fraunhofer's encoder does. Free format MP3, whose headers do not say how long a frame is, is not recognised.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 
 from hookline.errors import HooklineError
 
-LARGEST_WAV_HEADER_BYTES = 1 << 20
+LARGEST_WAV_HEADER_BYTES = 16 << 20
 LARGEST_MP3_SEARCH_BYTES = 8_192
+LARGEST_MP3_PADDING_BYTES = 1 << 20
+"""So many zeros may stand before the first frame; they are passed over, not kept."""
+
 FRAMES_IN_A_ROW = 3
 """So many frame headers that follow one another are an MP3 and no accident."""
 
-_UNKNOWN_SIZE = 0x7FFF_F000
-"""Who writes a WAV to a pipe cannot know its length; ffmpeg then writes 0xFFFFFFFF, SoX 0x7FFFF024, others 0."""
+_UNKNOWN_SIZES = {0, 0x7FFF_F000, 0x7FFF_F024, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF}
+"""Who writes a WAV to a pipe cannot know its length, and announces: 0 (GStreamer); 0x7FFFF000 (SoX's MS_UNSPEC, and
+0x7FFFF024 for the whole file); 0x7FFFFFFF (Oboe); 0x80000000 (arecord); 0xFFFFFFFF (ffmpeg); 0 or all ones in ds64."""
+
+_PADDED_OR_NOT = (b"fmt ", b"data", b"fact", b"LIST")
+"""A byte that its size does not count follows a chunk of odd size; where some forget it, one of these comes at once."""
 
 
 class NotARecording(HooklineError):
@@ -30,7 +39,8 @@ class Audio:
     """What a whole file says of itself.
 
     format: "wav" or "mp3". missing_bytes: what a WAV header, or the frames of an MP3's Info frame, announce beyond the
-    end of the file. unreadable_bytes: what lies between MP3 frames and is no frame.
+    end of the file, and the rest of an MP3's last frame or tag. unreadable_bytes: what lies between or after MP3 frames
+    and is neither frame nor tag; zeros before the first frame and after the last are padding and do not count.
     """
 
     format: str
@@ -94,7 +104,8 @@ class _Wav:
         self._channels = 0
         self._sample_rate = 0
         self._announced = 0
-        self._long_announced: int | None = None
+        self._long_announced = 0
+        self._odd = False
         self._sound = 0
 
     def feed(self, data: bytes) -> None:
@@ -108,11 +119,8 @@ class _Wav:
     def finish(self) -> Audio:
         if not self.certain:
             raise NotARecording("a WAV header that ends before its data chunk")
-        announced, sound = self._announced, self._sound
-        if self._long_announced is not None:
-            announced = self._long_announced
-        elif announced == 0 or announced >= _UNKNOWN_SIZE:
-            announced = sound
+        sound = self._sound
+        announced = sound if self._announced in _UNKNOWN_SIZES else self._announced
         return Audio(
             "wav",
             min(announced, sound) / self._bytes_per_second,
@@ -125,16 +133,19 @@ class _Wav:
         """Take one chunk off the header; False when more bytes are needed."""
         header = self._header
         if self._skip:
+            if self._seen + self._skip > LARGEST_WAV_HEADER_BYTES:
+                raise NotARecording("a WAV without sound in its first 16 MiB")
             taken = min(self._skip, len(header))
             del header[:taken]
             self._skip -= taken
             self._seen += taken
-            if self._seen > LARGEST_WAV_HEADER_BYTES:
-                raise NotARecording("a WAV without sound in its first MiB")
             if self._skip:
                 return False
         if len(header) < 8:
             return False
+        if self._odd:
+            self._odd, self._skip = False, 0 if header[:4] in _PADDED_OR_NOT else 1
+            return True
         kind, size = bytes(header[:4]), int.from_bytes(header[4:8], "little")
         if kind == b"data":
             self._sound_begins(size)
@@ -149,7 +160,7 @@ class _Wav:
                 self._format(bytes(header[8:24]))
             else:
                 self._long_announced = int.from_bytes(header[16:24], "little")
-        self._skip = 8 + size + (size & 1)
+        self._skip, self._odd = 8 + size, size % 2 == 1
         return True
 
     def _format(self, chunk: bytes) -> None:
@@ -160,7 +171,7 @@ class _Wav:
         if not (self._bytes_per_second and self._channels and self._sample_rate):
             raise NotARecording("a WAV whose sound comes without its format")
         self.certain = True
-        self._announced = announced
+        self._announced = self._long_announced if announced == 0xFFFF_FFFF else announced
         self._sound = len(self._header) - 8
         self._header = bytearray()
 
@@ -190,6 +201,7 @@ def _frames() -> dict[int, tuple[int, int, int]]:
 
 _FRAMES = _frames()
 _WORD = struct.Struct(">I")
+_ZEROS = re.compile(rb"\x00+")
 
 
 class _Mp3:
@@ -200,11 +212,12 @@ class _Mp3:
     def __init__(self) -> None:
         self.certain = False
         self._head = bytearray()
-        self._tag = 0
         self._rest = b""
         self._skip = 0
         self._frames = 0
         self._seconds = 0.0
+        self._padding = 0
+        self._lost = False
         self._unreadable = 0
         self._channels = 0
         self._sample_rate = 0
@@ -222,7 +235,7 @@ class _Mp3:
         if not self.certain:
             self._begin(ended=True)
         if not self.certain:
-            raise NotARecording("an ID3 tag and no sound")
+            raise NotARecording("tags or zeros, and no sound")
         missing_frames = self._announced_frames - self._frames
         mean = self._frame_bytes // max(1, self._frames)
         return Audio(
@@ -230,25 +243,30 @@ class _Mp3:
             self._seconds,
             self._channels,
             self._sample_rate,
-            # What of the last frame is still to be passed over is missing. One frame more or less is a matter of taste
-            # among those who write Info frames.
+            # What is still to be passed over is missing. One frame more or less is a matter of taste among those who
+            # write Info frames.
             missing_bytes=self._skip + (missing_frames * mean if missing_frames > 1 else 0),
-            unreadable_bytes=self._unreadable + len(self._rest),
+            unreadable_bytes=self._unreadable + len(self._rest if self._lost else self._rest.lstrip(b"\x00")),
         )
 
     def _begin(self, *, ended: bool) -> None:
         """Find the first of several frames in a row. Raises NotARecording when there is none where one should be."""
         head = self._head
         while True:
-            passed = min(self._tag, len(head))
+            passed = min(self._skip, len(head))
             del head[:passed]
-            self._tag -= passed
-            if self._tag or (head[:3] == b"ID3"[: len(head)] and len(head) < 10):
+            self._skip -= passed
+            if self._skip:
                 return
-            if head[:3] != b"ID3":
+            silent = _tag_or_zeros(head, 0)
+            if silent is None:
+                return
+            if not silent:
                 break
-            # Four times seven bits (id3.org, "ID3v2 header"); a footer repeats the ten bytes of the header.
-            self._tag = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) + (10 if head[5] & 0x10 else 0)
+            self._skip = silent
+            self._padding += 0 if head[0] else silent
+            if self._padding > LARGEST_MP3_PADDING_BYTES:
+                raise NotARecording("zeros where a recording begins")
         start = head.find(b"\xff")
         while 0 <= start < LARGEST_MP3_SEARCH_BYTES:
             verdict = _row(head, start, ended=ended)
@@ -264,12 +282,11 @@ class _Mp3:
     def _found(self, start: int) -> None:
         head, self._head = bytes(self._head), bytearray()
         self.certain = True
-        self._unreadable = 0 if _blank(head[:start]) else start
+        self._padding, self._unreadable = 0, start
         word = _WORD.unpack_from(head, start)[0]
         length, _, self._sample_rate = _FRAMES[word & _FRAME_MASK]
-        mono = word >> 6 & 3 == 3
-        self._channels = 1 if mono else 2
-        self._announced_frames, informs = _info(head[start : start + length], version_1=word >> 19 & 3 == 3, mono=mono)
+        self._channels = 1 if word >> 6 & 3 == 3 else 2
+        self._announced_frames, informs = _info(head[start : start + length], word)
         self._walk(head[start + length if informs else start :])
 
     def _walk(self, data: bytes) -> None:
@@ -278,14 +295,18 @@ class _Mp3:
         position, size = self._skip, len(data)
         frames, seconds, frame_bytes = self._frames, self._seconds, self._frame_bytes
         find, unpack, mask = _FRAMES.get, _WORD.unpack_from, _FRAME_MASK
+        between = self._lost or self._padding > 0
         while position + 4 <= size:
             frame = find(unpack(data, position)[0] & mask)
             if frame is None:
-                start = data.find(b"\xff", position + 1)
-                start = size - 3 if start < 0 or start > size - 4 else start
-                self._unreadable += start - position
-                position = start
+                start = self._between(data, position)
+                if start is None:
+                    break
+                position, between = start, True
                 continue
+            if between:
+                self._unreadable += self._padding
+                self._padding, self._lost, between = 0, False, False
             length, samples, rate = frame
             frames += 1
             seconds += samples / rate
@@ -296,6 +317,22 @@ class _Mp3:
             self._skip, self._rest = position - size, b""
         else:
             self._skip, self._rest = 0, data[position:]
+
+    def _between(self, data: bytes, position: int) -> int | None:
+        """Where to look on, position being no frame; None when that needs bytes that have not come yet."""
+        if not self._lost:
+            silent = _tag_or_zeros(data, position)
+            if silent is None:
+                return None
+            if silent:
+                self._padding += 0 if data[position] else silent
+                return position + silent
+            self._lost = True
+        # In the midst of whatever this is, a tag would be an accident: only a frame ends it.
+        found = data.find(b"\xff", position + 1, len(data) - 3)
+        start = len(data) - 3 if found < 0 else found
+        self._unreadable += start - position
+        return start
 
 
 def _row(head: bytearray, start: int, *, ended: bool) -> bool | None:
@@ -308,7 +345,7 @@ def _row(head: bytearray, start: int, *, ended: bool) -> bool | None:
         word = _WORD.unpack_from(head, start)[0]
         frame = _FRAMES.get(word & _FRAME_MASK)
         if frame is None:
-            return ended and number > 0 and head[start : start + 3] == b"TAG"
+            return ended and number > 0 and _tag_or_zeros(head[start:].lstrip(b"\x00"), 0) != 0
         kind = word & 0xFFFE0C00
         if first is None:
             first = kind
@@ -318,14 +355,32 @@ def _row(head: bytearray, start: int, *, ended: bool) -> bool | None:
     return True
 
 
-def _info(frame: bytes, *, version_1: bool, mono: bool) -> tuple[int, bool]:
-    """How many frames an Xing or Info frame announces (0: it does not say), and whether this is such a frame."""
+def _tag_or_zeros(data: bytes | bytearray, position: int) -> int | None:
+    """How many bytes of a tag, or zeros, begin at position; None when that needs bytes that have not come yet."""
+    if zeros := _ZEROS.match(data, position):
+        return zeros.end() - position
+    start = bytes(data[position : position + 24])
+    if start[:3] == b"TAG":
+        return 128  # id3.org, "ID3v1"
+    if start[:3] == b"ID3" and len(start) >= 10:
+        # Four times seven bits (id3.org, "ID3v2 header"); a footer repeats the ten bytes of the header.
+        return 10 + (start[6] << 21 | start[7] << 14 | start[8] << 7 | start[9]) + (10 if start[5] & 0x10 else 0)
+    if start[:8] == b"APETAGEX" and len(start) == 24:
+        # Bit 29: this is the header, and the size is that of all after it. Else it is a footer without a header.
+        size, _, flags = struct.unpack_from("<III", start, 12)
+        return 32 + (size if flags & 1 << 29 else 0)
+    return None if any(mark.startswith(start[: len(mark)]) for mark in (b"TAG", b"ID3", b"APETAGEX")) else 0
+
+
+def _info(frame: bytes, word: int) -> tuple[int, bool]:
+    """How many frames an Xing, Info or VBRI frame announces (0: it does not say), and whether this is such a frame."""
+    mono, version_1, protected = word >> 6 & 3 == 3, word >> 19 & 3 == 3, not word >> 16 & 1
     side = (17 if mono else 32) if version_1 else (9 if mono else 17)
-    tag = frame[4 + side : 4 + side + 12]
-    if tag[:4] not in (b"Xing", b"Info") or len(tag) < 12:
-        return 0, False
-    return (int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0), True
-
-
-def _blank(data: bytes | bytearray) -> bool:
-    return not data.strip(b"\x00")
+    # LAME does not move its tag for the two bytes of a CRC; others do.
+    for place in (4 + side, 6 + side) if protected else (4 + side,):
+        tag = frame[place : place + 12]
+        if tag[:4] in (b"Xing", b"Info") and len(tag) == 12:
+            return (int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0), True
+    tag = frame[36:54]
+    announces = tag[:4] == b"VBRI" and len(tag) == 18
+    return (int.from_bytes(tag[14:]) if announces else 0), announces
