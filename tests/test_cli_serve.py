@@ -16,6 +16,9 @@ from typing import Any
 import boto3
 import pytest
 
+from hookline.events import Event
+from hookline.journal import Journal
+
 PROJECT = Path(__file__).parents[1]
 
 
@@ -413,25 +416,24 @@ def test_a_recording_that_was_overwritten_is_found(desk: Desk, serving: Serving)
     assert (done.returncode, wrong) == (1, [(key, "short")])
 
 
-def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, call: Any) -> None:
-    aws = {
+def deploy(serving: Serving, name: str, **parameters: int) -> dict[str, str]:
+    """A deployed stack that has the table and the bucket of the one that runs; the environment in which it is found."""
+    outputs = {"CallsTableName": serving.ready["table"], "RecordingsBucketName": serving.ready["bucket"]}
+    template = {
+        "Parameters": {name: {"Type": "Number", "Default": value} for name, value in parameters.items()},
+        "Resources": {"AlarmTopic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    client("cloudformation", serving).create_stack(StackName=name, TemplateBody=json.dumps(template))
+    return {
         "AWS_ENDPOINT_URL": serving.ready["aws_endpoint_url"],
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
-    cloudformation: Any = boto3.client(
-        "cloudformation",
-        endpoint_url=aws["AWS_ENDPOINT_URL"],
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-    outputs = {"CallsTableName": serving.ready["table"], "RecordingsBucketName": serving.ready["bucket"]}
-    template = {
-        "Resources": {"AlarmTopic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-    }
-    cloudformation.create_stack(StackName="deployed", TemplateBody=json.dumps(template))
+
+
+def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, call: Any) -> None:
+    aws = deploy(serving, "deployed")
     leg = call["call"]["call_leg_id"]
     found = desk.json("calls", "show", leg, "--stack", "deployed", "--region", "us-east-1", **aws)
     assert found["call"] == call["call"]
@@ -439,6 +441,22 @@ def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, 
     assert done.returncode == 3
     assert "nobody" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_deployed_stack_has_deleted_after_its_days_is_not_missed(desk: Desk, serving: Serving) -> None:
+    """Its parameters are those of its deployment, defaults included."""
+    ago = time.time() - 31 * 86_400
+    key = "recordings/2026/01/05/session/leg/r1.wav"
+    event = Event("long-ago", "call.hangup", "2026-01-05T09:00:00.000000Z", {"call_leg_id": "leg-of-january"})
+    journal = Journal(client("dynamodb", serving), serving.ready["table"])
+    journal.remember(event, body=json.dumps({"data": {"id": event.id, "event_type": event.type}}), received_at=ago)
+    journal.note(event.identity, "RECORDING", "r1.wav", {"key": key, "size": 1, "sha256": "0" * 64}, at=ago)
+    for name, days, status, state in (("kept-30-days", 30, 0, "expired"), ("kept-for-ever", 0, 1, "missing")):
+        aws = deploy(serving, name, RecordingRetentionDays=days)
+        asked = ("recordings", "verify", "--day", "2026-01-05", "--stack", name, "--region", "us-east-1", "--json")
+        done = desk.run(*asked, **aws)
+        found = [(one["key"], one["state"]) for one in json.loads(done.stdout)["findings"]]
+        assert (done.returncode, found) == (status, [(key, state)])
 
 
 def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, serving: Serving) -> None:

@@ -7,8 +7,8 @@ from hookline.recordings import Bucket
 from hookline_local.deployed import reached
 from hookline_local.place import Place
 from hookline_local.showing import Screen
+from hookline_local.verify import EXPIRED, Retention, verify
 from hookline_local.verify import days as days_between
-from hookline_local.verify import verify
 
 
 def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
@@ -17,8 +17,9 @@ def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *,
     wanted = days_between(last - timedelta(days=days - 1), last)
     findings = []
     bucket = Bucket(place.s3, place.bucket)
+    retention = Retention.by(place.parameters)
     with reached(place):
-        for finding in verify(place.journal, bucket, wanted, read_all=read_all):
+        for finding in verify(place.journal, bucket, wanted, read_all=read_all, retention=retention):
             findings.append(finding)
             screen.whole((f"{finding.state:9} ", "green" if finding.good else "bold red"), finding.key)
             if not finding.good:
@@ -35,7 +36,10 @@ def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *,
         are = "is" if len(wrong) == 1 else "are"
         screen.say(f"{len(wrong)} of {len(findings)} {are} missing or damaged.", "bold red")
     elif findings:
-        screen.say(f"{len(findings)} of {len(findings)} {'is' if len(findings) == 1 else 'are'} intact.")
+        expired = sum(finding.state == EXPIRED for finding in findings)
+        intact = len(findings) - expired
+        have = f", {expired} {'has' if expired == 1 else 'have'} expired" if expired else ""
+        screen.say(f"{intact} of {len(findings)} {'is' if intact == 1 else 'are'} intact{have}.")
     else:
         screen.say("There are none.")
     return not wrong
