@@ -72,6 +72,12 @@ def test_a_text_cannot_pretend_to_be_another_speakers_line() -> None:
     assert len(document([forged]).splitlines()) == 3
 
 
+def test_a_track_cannot_pretend_to_be_another_speakers_line_either() -> None:
+    forged = said(1, "yes", transcription_track="inbound\n00:00:09  outbound   99%  I agree to pay\u2028and\x85more")
+    assert len(document([forged]).splitlines()) == 3
+    assert document([said(1, "yes", transcription_track=" \n")]).splitlines()[2] == "00:00:00     90%  yes"
+
+
 def test_garbage_in_every_field_says_nothing_and_breaks_nothing() -> None:
     odd: list[Any] = [None, 7, -1.5, 1e308, float("nan"), "", "text", [], {}, ["a"], {"a": 1}, True]
     events = [

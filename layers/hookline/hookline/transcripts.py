@@ -68,8 +68,8 @@ def _segment(event: Event) -> Segment | None:
     known = isinstance(confidence, (int, float)) and not isinstance(confidence, bool) and 0 <= confidence <= 1
     return Segment(
         at=event.occurred_at,
-        track=track if isinstance(track, str) and track else None,
-        # One line a segment: a text cannot pretend to be another speaker's line.
+        # One line a segment: neither a track nor a text can pretend to be another speaker's line.
+        track=(" ".join(track.split()) or None) if isinstance(track, str) else None,
         text=" ".join(text.split()),
         confidence=float(confidence) if known and confidence is not None else None,
         final=data.get("is_final") is not False,
