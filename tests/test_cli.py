@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import boto3
 import pytest
 from rich.console import Console
 
 from hookline.errors import SignatureRejected
 from hookline.events import Identity, read
 from hookline.journal import CallRecord, Entry
+from hookline.recordings import Bucket
 from hookline.signature import public_keys, verify
 from hookline_local.documents import call_document
 from hookline_local.showing import Screen, told_text
@@ -29,6 +31,7 @@ COMMANDS = [
     "invoke",
     "calls",
     "calls show",
+    "calls transcript",
     "recordings verify",
     "tail",
     "replay",
@@ -261,7 +264,8 @@ def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> No
         "RECORDING_TEXT": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
         "RECORDING_FAULT": [{"name": "r1.mp3", "reason": "once"}, {"name": "r2.mp3", "reason": "the link is dead"}],
     }
-    document = call_document(CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes))
+    record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
+    document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
     assert document["events"][0]["told"] == [{**told, "later": notes["LATER"][0]}]
     assert told_text(document["events"][0]["told"][0]) == "speak (queued 10011, then told)"
     kept, fault = document["recordings"]

@@ -144,8 +144,13 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
             screen.aside("waiting for what is still queued ...")
         asyncio.run(place.settle(within_seconds=ARCHIVED_WITHIN_SECONDS))
         record = place.journal.read(leg_id)
-        unfinished = list(_unfinished(record, place)) if record else ["the journal does not know the call"]
-    document = call_document(record) if record else {"call": None, "events": [], "transcript": [], "recordings": []}
+        bucket = Bucket(place.s3, place.bucket)
+        unfinished = list(_unfinished(record, bucket)) if record else ["the journal does not know the call"]
+        document = (
+            call_document(record, bucket)
+            if record
+            else {"call": None, "events": [], "transcript": [], "recordings": []}
+        )
     failed = session.get("scenario_failed")
     good = not (failed or watch.refused or unfinished)
     screen.document(
@@ -163,9 +168,9 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
     return good
 
 
-def _unfinished(record: CallRecord, place: Place) -> Iterator[str]:
+def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     """What was promised in this call and has not been done: a recording not kept, a queued command not told."""
-    for finding in of_call(record, Bucket(place.s3, place.bucket)):
+    for finding in of_call(record, bucket):
         if not finding.good:
             yield f"recording {finding.key}: {finding.detail}"
     later = {note.get("command_id") for note in record.notes.get("LATER", ())}

@@ -36,7 +36,7 @@ def calls(
     region: Region = None,
     json: Json = False,
 ) -> None:
-    """The calls of a day; `hookline calls show ID` tells all about one."""
+    """The calls of a day; `hookline calls show ID` tells all about one, `calls transcript ID` what was said in it."""
     if context.invoked_subcommand is not None:
         _nothing_before(context)
         return
@@ -63,6 +63,27 @@ def calls_show(
     from hookline_local.looking import show_call
 
     show_call(place_of(url, stack, profile, region), any_id, screen_for(json))
+
+
+@calls_app.command(
+    "transcript",
+    short_help="Write what was said in one call.",
+    epilog="Example: hookline calls transcript 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 > transcript.txt",
+)
+def calls_transcript(
+    any_id: Annotated[str, typer.Argument(metavar="ID", help="Call leg, session or control id.")],
+    url: Url = None,
+    stack: Stack = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """What was said in one call, as a document: when, who, how sure Telnyx is of it, the words. Exit 1 when a part of
+    it is gone.
+    """
+    from hookline_local.looking import show_transcript
+
+    end(good=show_transcript(place_of(url, stack, profile, region), any_id, screen_for(json)))
 
 
 @recordings_app.command(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hookline.recordings import Bucket
 from hookline_local.demo_checks import DUPLICATED, FORGED, LATE, Check, Evidence, checks
 from hookline_local.demo_ends import AudioFile, MediaSink
 from hookline_local.documents import call_document
@@ -195,7 +196,7 @@ async def _call(telnyx: Telnyx, stack: Stack, scenario: Scenario, watch: DemoWat
 def _look(evidence: Evidence, place: Place) -> dict[str, Any]:
     """Put into the evidence what the table, the bucket and the queues hold; the same as facts for a program."""
     record = place.journal.read(evidence.leg_id)
-    evidence.document = call_document(record) if record else None
+    evidence.document = call_document(record, Bucket(place.s3, place.bucket)) if record else None
     evidence.item_keys = place.item_keys()
     evidence.objects = place.objects()
     evidence.waiting = place.waiting()

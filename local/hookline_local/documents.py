@@ -10,8 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from hookline.call import Call
+from hookline.errors import Unreadable
+from hookline.events import Event
 from hookline.journal import CallRecord, Entry
+from hookline.recordings import Bucket
 from hookline.transcripts import segments
+from hookline.wanted import event_of
 
 CALL_KEYS = (
     "call_leg_id",
@@ -35,16 +39,36 @@ CALL_KEYS = (
 )
 
 
-def call_document(record: CallRecord) -> dict[str, Any]:
-    """Everything about one leg: its state, its events in order with what was told, what was said, what was kept."""
+def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
+    """Everything about one leg: its state, its events in order with what was told, what was said, what was kept.
+
+    bucket: where what was too large for the journal lies. Raises StorageUnavailable.
+    """
     later = {note["command_id"]: note for note in record.notes.get("LATER", []) if "command_id" in note}
-    spoken = [entry.event for entry in record.transcript if entry.event is not None]
     return {
         "call": call_facts(record.call, record),
         "events": [_event(entry, later) for entry in sorted(record.entries, key=lambda entry: entry.occurred_at)],
-        "transcript": [segment.as_fact() for segment in segments(spoken)],
+        "transcript": [segment.as_fact() for segment in segments(spoken(record, bucket)[0])],
         "recordings": list(_recordings(record.notes)),
     }
+
+
+def spoken(record: CallRecord, bucket: Bucket) -> tuple[list[Event], list[str]]:
+    """The events that hookline.transcripts folds; and where those lay that are gone or cannot be read any more.
+
+    Raises StorageUnavailable.
+    """
+    found, gone = [], []
+    for entry in record.transcript:
+        try:
+            event = event_of(entry, bucket)
+        except Unreadable:
+            event = None
+        if event is None:
+            gone.append(entry.kept_at or entry.event_id)
+        else:
+            found.append(event)
+    return found, gone
 
 
 def call_facts(call: Call, record: CallRecord | None = None) -> dict[str, Any]:
@@ -76,13 +100,20 @@ def _event(entry: Entry, later: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 
 
 def _recordings(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[dict[str, Any]]:
-    """Each recording that is kept, with its transcript when there is one; then what could not be kept."""
+    """Each recording that is kept, with its transcript; then all other transcripts; then what could not be kept."""
     kept = [dict(note) for note in notes.get("RECORDING", [])]
-    texts = {note.get("recording_id"): dict(note) for note in notes.get("RECORDING_TEXT", [])}
+    texts = [dict(note) for note in notes.get("RECORDING_TEXT", [])]
+    with_text = set()
     for recording in kept:
-        text = texts.pop(recording.get("recording_id"), None) if recording.get("recording_id") else None
-        yield {**recording, "transcript": text} if text else recording
-    for text in texts.values():
+        id_ = recording.get("recording_id")
+        mine = next((text for text in texts if text.get("recording_id") == id_), None)
+        if mine is None or id_ is None or id_ in with_text:
+            yield recording
+        else:
+            with_text.add(id_)
+            texts.remove(mine)
+            yield {**recording, "transcript": mine}
+    for text in texts:
         yield {"name": text["name"], "recording_id": text.get("recording_id"), "transcript": text}
     names = {recording["name"] for recording in kept}
     for fault in notes.get("RECORDING_FAULT", []):

@@ -1,16 +1,20 @@
-"""`hookline calls`, `calls show` and `tail`: what a stack holds, and what arrives in it."""
+"""`hookline calls`, `calls show`, `calls transcript` and `tail`: what a stack holds, and what arrives in it."""
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hookline.journal import CallRecord
+from hookline.recordings import Bucket
+from hookline.transcripts import document as readable
+from hookline.transcripts import segments
 from hookline_local.deployed import reached
-from hookline_local.documents import call_document, call_facts
+from hookline_local.documents import call_document, call_facts, spoken
 from hookline_local.place import Place
 from hookline_local.problems import Problem
-from hookline_local.showing import Screen, remark, told_text
+from hookline_local.showing import Screen, complain, remark, told_text
 
 FOLLOWED_AFTER_END = timedelta(minutes=5)
 """What comes after a hang-up, such as the recording, comes within this."""
@@ -68,9 +72,24 @@ def _row(call: Mapping[str, Any], *, wide: bool) -> list[str]:
 
 def show_call(place: Place, any_id: str, screen: Screen) -> None:
     """Everything about one call."""
-    document = call_document(read(place, any_id))
+    record = read(place, any_id)
+    with reached(place):
+        document = call_document(record, Bucket(place.s3, place.bucket))
     screen.document(document)
     screen.story(document)
+
+
+def show_transcript(place: Place, any_id: str, screen: Screen) -> bool:
+    """What was said in one call, as one readable document; whether it is whole."""
+    record = read(place, any_id)
+    with reached(place):
+        events, gone = spoken(record, Bucket(place.s3, place.bucket))
+    said = [segment.as_fact() for segment in segments(events)]
+    screen.document({"call_leg_id": record.identity.call_leg_id, "transcript": said, "gone": gone})
+    screen.whole(readable(events).rstrip("\n"))
+    for at in gone:
+        complain(f"a part of the transcript is gone: {at}")
+    return not gone
 
 
 def tail(place: Place, screen: Screen, *, every_seconds: float, since: datetime | None = None) -> None:
@@ -108,6 +127,7 @@ class Follow:
 
     def __init__(self, place: Place, since: datetime) -> None:
         self._journal = place.journal
+        self._bucket = Bucket(place.s3, place.bucket)
         self._since = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         self._seen: set[str] = set()
         self._over: set[str] = set()
@@ -134,25 +154,25 @@ class Follow:
                 self._over.add(any_id)
 
     def _new(self, record: CallRecord) -> list[dict[str, Any]]:
-        document = call_document(record)
+        # What is too large for the journal is not read from the bucket again with every look.
+        said = [one for one in record.transcript if one.received_at >= self._since and one.event_id not in self._seen]
+        document = call_document(replace(record, transcript=said), self._bucket)
         found = []
         for event in document["events"]:
             if event["received_at"] >= self._since and event["id"] not in self._seen:
                 self._seen.add(event["id"])
                 found.append(event)
-        received = {entry.event_id: entry.received_at for entry in record.transcript}
+        received = {entry.event_id: entry.received_at for entry in said}
         for segment in document["transcript"]:
-            if received[segment["event_id"]] >= self._since and segment["event_id"] not in self._seen:
-                self._seen.add(segment["event_id"])
-                said = f"{segment['track'] or ''}: {segment['text']}".lstrip(": ")
-                found.append(
-                    {
-                        "id": segment["event_id"],
-                        "event_type": "call.transcription",
-                        "occurred_at": segment["at"],
-                        "received_at": received[segment["event_id"]],
-                        "told": [],
-                        "text": said,
-                    }
-                )
+            self._seen.add(segment["event_id"])
+            found.append(
+                {
+                    "id": segment["event_id"],
+                    "event_type": "call.transcription",
+                    "occurred_at": segment["at"],
+                    "received_at": received[segment["event_id"]],
+                    "told": [],
+                    "text": f"{segment['track'] or ''}: {segment['text']}".lstrip(": "),
+                }
+            )
         return sorted(found, key=lambda event: (event["occurred_at"], event["id"]))

@@ -115,8 +115,7 @@ class Screen:
         self.heading("The call")
         self.facts((name, value) for name, value in document["call"].items() if value not in (None, "", []))
         self.heading("Transcript")
-        for segment in document["transcript"]:
-            self.fact(segment["track"] or "somebody", segment["text"])
+        self.said(document["call"].get("started_at"), document["transcript"])
         if not document["transcript"]:
             self.say("  Nothing was transcribed.", "dim")
         if not recordings:
@@ -140,6 +139,20 @@ class Screen:
             table.add_row(elapsed(first, event["occurred_at"]), happened, told)
         self.console.print(table)
 
+    def said(self, started_at: str | None, segments: Sequence[Mapping[str, Any]]) -> None:
+        """One row a segment: seconds since the first event, who, how sure Telnyx is of it, and what was said."""
+        table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+        table.add_column(justify="right", style="dim", no_wrap=True, width=9)
+        table.add_column(no_wrap=True, max_width=18)
+        table.add_column(justify="right", style="dim", no_wrap=True, width=4)
+        table.add_column(overflow="fold")
+        first = started_at or (segments[0]["at"] if segments else None)
+        for segment in segments:
+            sure = "" if segment["confidence"] is None else f"{round(segment['confidence'] * 100)}%"
+            who = Text(segment["track"] or "somebody")
+            table.add_row(elapsed(first, segment["at"]), who, sure, Text(segment["text"]))
+        self.console.print(table)
+
     def facts(self, pairs: Iterable[tuple[str, object]], *, width: int = 18) -> None:
         """Names and values, under one another. width: of the names, in columns."""
         for name, value in pairs:
@@ -154,13 +167,20 @@ class Screen:
         self.console.print(table)
 
     def recording(self, recording: Mapping[str, Any]) -> None:
-        """Where a recording lies and what it is; or why it is not there."""
-        if "key" not in recording:
-            self.fact("recording", str(recording.get("kept_elsewhere") or recording.get("fault") or recording["name"]))
-            return
+        """Where a recording and its transcript lie and what it is; or why it is not there."""
+        text = recording.get("transcript")
+        instead = recording.get("kept_elsewhere") or recording.get("fault")
+        if "key" in recording:
+            self._kept(recording)
+        elif instead or not text:
+            self.fact("recording", str(instead or recording["name"]))
+        if text:
+            self.whole(("  text    ", "dim"), text["key"])
+
+    def _kept(self, recording: Mapping[str, Any]) -> None:
         seconds = f", {recording['duration_seconds']:.1f} s" if recording.get("duration_seconds") is not None else ""
         kind = " ".join(str(recording[key]) for key in ("channels", "format") if recording.get(key))
-        self.whole(("  key     ", "dim"), " ", recording["key"])
+        self.whole(("  key     ", "dim"), recording["key"])
         self.facts(
             (
                 ("size", f"{recording['size']:,} bytes ({kind}{seconds})"),

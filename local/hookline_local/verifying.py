@@ -1,4 +1,4 @@
-"""`hookline recordings verify`: what verify finds, shown. Apart from looking, which needs nothing of the archiver's."""
+"""`hookline recordings verify`: what verify finds, shown."""
 
 from dataclasses import asdict
 from datetime import date, timedelta
