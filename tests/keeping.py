@@ -96,11 +96,18 @@ class Stack:
             sleep=sleep,
         )
 
-    def deliver(self, name: str, *, event_id: str | None = None, **payload: Any) -> dict[str, Any]:
+    def deliver(
+        self,
+        name: str,
+        *,
+        event_id: str | None = None,
+        occurred_at: str = "2026-11-21T09:02:03.000000Z",
+        **payload: Any,
+    ) -> dict[str, Any]:
         """Deliver a sample's event to the function of its type; None takes a key away."""
         data = sample_data(name)
         data["id"] = event_id or str(uuid4())
-        data["occurred_at"] = "2026-11-21T09:02:03.000000Z"
+        data["occurred_at"] = occurred_at
         data["payload"] |= {
             "call_leg_id": LEG,
             "call_session_id": SESSION,

@@ -8,9 +8,9 @@ import base64
 import hashlib
 import json
 import threading
-import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,6 @@ from hookline.download import DownloadBroken
 from hookline.environment import environment
 from hookline.errors import HooklineError
 from hookline.events import Identity
-from hookline.journal import moment
 from hookline.recordings import PART_BYTES
 from keeping import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
 from link_server import meanwhile, page
@@ -157,11 +156,15 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
     assert ("RecordingDurationDiffers" in capsys.readouterr().out) is differs
 
 
-def paused_call(stack: Stack, *, began: float, ended: float, seconds: float) -> dict[str, Any]:
-    """A pause now, and a recording that began and ended so many seconds from now; its note."""
-    stack.deliver("call.dtmf.received", digit="1")
-    at = {name: time.time() + away for name, away in (("started", began), ("ended", ended))}
-    moments: dict[str, Any] = {f"recording_{name}_at": moment(second) for name, second in at.items()}
+def paused_call(stack: Stack, *, began: float, ended: float, seconds: float, keys: str = "1") -> dict[str, Any]:
+    """Keys, 10 s apart, and a recording that began and ended so many seconds from the first of them; its note."""
+    for number, key in enumerate(keys):
+        stack.deliver("call.dtmf.received", occurred_at=f"2026-11-21T10:00:{number * 10:02}.000000Z", digit=key)
+    first = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    moments: dict[str, Any] = {
+        "recording_started_at": (first + timedelta(seconds=began)).isoformat(),
+        "recording_ended_at": (first + timedelta(seconds=ended)).isoformat(),
+    }
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))}, **moments)
     assert stack.work() == []
     (note,) = stack.notes()
@@ -171,10 +174,15 @@ def paused_call(stack: Stack, *, began: float, ended: float, seconds: float) -> 
 def test_a_recording_that_was_paused_is_rightly_shorter(deleting: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     deleting.recorded()
     note = paused_call(deleting, began=-20, ended=40, seconds=20.0)
-    assert abs(note["paused_seconds"] - 40) < 2
-    assert note["remarks"] == []
+    assert (note["paused_seconds"], note["remarks"]) == (40.0, [])
     assert "RecordingDurationDiffers" not in capsys.readouterr().out
     assert deleting.links.records == {}
+
+
+@pytest.mark.parametrize("keys, paused", [("12", 10.0), ("1122", 20.0), ("1212", 20.0), ("2", 0.0), ("121", 30.0)])
+def test_what_was_resumed_is_recorded_again(stack: Stack, keys: str, paused: float) -> None:
+    note = paused_call(stack, began=-20, ended=40, seconds=60.0 - paused - 5, keys=keys)
+    assert (note["paused_seconds"], note["remarks"]) == (paused, ["it lasts 5.0 s shorter than Telnyx says"])
 
 
 @pytest.mark.parametrize("began, ended", [(-100, -40), (5, 65)])

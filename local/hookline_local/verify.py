@@ -126,11 +126,12 @@ def of_call(
     read_all: bool = False,
     retention: Retention = FOR_EVER,
     seen: set[str] | None = None,
+    remarks: bool = True,
 ) -> Iterator[Finding]:
     """A finding for every recording and transcript of one call, kept or announced. As verify raises.
 
     seen: the keys that need no second finding; those that are found are added. A call is read under each of its ids,
-    and what names only its session belongs to every leg.
+    and what names only its session belongs to every leg. remarks: whether what Telnyx has sent cut is short.
     """
     seen = set() if seen is None else seen
     leg = record.identity.call_leg_id
@@ -146,7 +147,10 @@ def of_call(
         if "kept_elsewhere" in note:
             yield Finding(ELSEWHERE, key, leg)
             continue
-        yield _of_object(note, leg, bucket, read_all=read_all, retention=retention)
+        finding = _of_object(note, leg, bucket, read_all=read_all, retention=retention)
+        # The archiver remarked on it: it is kept as it came, but something of the call is not in it.
+        cut = [one for one in note.get("remarks", []) if "shorter" in one or "announces" in one] if remarks else []
+        yield Finding(SHORT, key, leg, "; ".join(cut)) if cut and finding.state == WHOLE else finding
         if "json_key" in note and bucket.look(note["json_key"]) is None:
             yield _gone(note, note["json_key"], leg, retention)
 
@@ -229,11 +233,7 @@ def _of_object(
         for data in bucket.read(key):
             sha256.update(data)
         same = sha256.hexdigest() == note["sha256"]
-    if not same:
-        return Finding(DIFFERENT, key, leg, "its bytes are not those that were kept")
-    # Telnyx sent it so, and the archiver remarked on it: it is kept as it came, but something of the call is not in it.
-    cut = [remark for remark in note.get("remarks", []) if "shorter" in remark or "announces" in remark]
-    return Finding(SHORT, key, leg, "; ".join(cut)) if cut else Finding(WHOLE, key, leg)
+    return Finding(WHOLE, key, leg) if same else Finding(DIFFERENT, key, leg, "its bytes are not those that were kept")
 
 
 def _same_checksum(note: Mapping[str, Any], found: Found) -> bool | None:

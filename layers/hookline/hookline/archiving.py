@@ -277,26 +277,30 @@ class Archive:
         }
 
     def _paused_seconds(self, wanted: Wanted) -> float:
-        """How long of its time the recording was paused, by what the journal says that Telnyx was told."""
-        began, ended = wanted.started_at, wanted.ended_at
+        """How long of its time the recording was paused, by what the journal says that Telnyx was told.
+
+        By Telnyx's clock, as the recording's own times are: a pause begins with the event that it answers.
+        """
+        began, stated = wanted.started_at, wanted.stated_seconds
         record = self._journal.read(wanted.identity.any_id)
-        if record is None or began is None or ended is None:
+        if record is None or began is None or stated is None:
             return 0.0
         later = {note["name"]: note for note in record.notes.get("LATER", [])}
         turns = []
         for entry in record.entries:
             for one in entry.told:
                 late = later.get(one["command_id"])
-                at, result = (late["noted_at"], late["result"]) if late else (entry.received_at, one["result"])
-                if one["action"] in _PAUSING and result in _DONE and began <= at < ended:
+                waited = seconds_between(entry.received_at, late["noted_at"]) if late else 0.0
+                at = seconds_between(began, entry.occurred_at) + waited
+                if one["action"] in _PAUSING and (late or one)["result"] in _DONE and 0.0 <= at < stated:
                     turns.append((at, _PAUSING[one["action"]]))
-        seconds, since = 0.0, None
-        for at, pausing in [*sorted(turns), (ended, False)]:
+        paused, since = 0.0, None
+        for at, pausing in [*sorted(turns), (stated, False)]:
             if pausing:
-                since = since or at
-            elif since:
-                seconds, since = seconds + seconds_between(since, at), None
-        return seconds
+                since = at if since is None else since
+            elif since is not None:
+                paused, since = paused + at - since, None
+        return paused
 
     def _delete(self, wanted: Wanted, notes: Iterable[Mapping[str, Any]]) -> None:
         """Have Telnyx delete its copy, if ours is beyond doubt. What has been deleted already is deleted."""
