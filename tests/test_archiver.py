@@ -105,7 +105,15 @@ def test_both_formats_are_kept_when_both_links_are_given(stack: Stack) -> None:
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
 
 
-def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(stack: Stack) -> None:
+def test_a_recording_with_public_links_alone_is_kept(stack: Stack) -> None:
+    stack.saved(recording_urls=None, public_recording_urls={"wav": stack.links.put("/a.wav", wav())})
+    assert stack.work() == []
+    assert list(stack.objects().values()) == [wav()]
+
+
+def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.saved(channels="dual", recording_urls={"wav": stack.links.put("/a.wav", wav(channels=2))})
     stack.saved(
         channels="dual", recording_id="mono", recording_urls={"wav": stack.links.put("/b.wav", wav(channels=1))}
@@ -116,6 +124,7 @@ def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(st
     assert (false["channels"], false["remarks"]) == ("dual", ["it has one channel and should have two"])
     tags = stack.s3.get_object_tagging(Bucket=stack.bucket, Key=true["key"])["TagSet"]
     assert {"Key": "channels", "Value": "dual"} in tags
+    assert capsys.readouterr().out.count('"RecordingRemarkable":') == 1
 
 
 @pytest.mark.parametrize(
@@ -355,6 +364,21 @@ def test_an_s3_that_will_not_take_one_format_takes_the_other(stack: Stack, code:
     stack.saved(recording_urls={"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav())})
     assert len(stack.work()) == 1
     assert [note["format"] for note in stack.notes()] == ["wav"]
+
+
+def test_an_upload_that_somebody_else_has_ended_is_looked_for_again(stack: Stack) -> None:
+    ended = iter([ClientError({"Error": {"Code": "NoSuchUpload"}}, "CompleteMultipartUpload")])
+
+    def end(**_: object) -> None:
+        for error in ended:
+            raise error
+
+    environment().s3.meta.events.register("before-call.s3.CompleteMultipartUpload", end)
+    stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": stack.links.put("/a.wav", LARGE)})
+    (message,) = stack.waiting()
+    assert stack.run(message)["batchItemFailures"]
+    assert stack.run(message) == {"batchItemFailures": []}
+    assert list(stack.objects().values()) == [LARGE]
 
 
 def test_what_s3_checks_is_our_sum_and_not_one_that_was_made_on_the_way(stack: Stack) -> None:
