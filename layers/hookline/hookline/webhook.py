@@ -130,8 +130,9 @@ def _answer(
         journal_seconds = time.perf_counter() - asked
         if history.seen:
             return _respond(env, event, told, proven, repeated=True)
-        call = Call.of([*history.events, event])
-        commands = decide(event, call)
+        if history.events:
+            call = Call.of([*history.events, event])
+            commands = decide(event, call)
         if base_url := _base_url(env, request):
             commands = [with_routing(command, base_url) for command in commands]
         seconds = _seconds_left(proven, context, journal_seconds)
