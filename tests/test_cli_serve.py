@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -212,7 +213,11 @@ def test_a_call_s_whole_transcript_is_one_readable_document(desk: Desk, spoken: 
 
 def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serving: Serving, spoken: str) -> None:
     s3, bucket = client("s3", serving), serving.ready["bucket"]
-    (key,) = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket, Prefix="oversize/")["Contents"]]
+    (key,) = [
+        urlsplit(item["kept_at"]["S"]).path.removeprefix("/")
+        for item in client("dynamodb", serving).scan(TableName=serving.ready["table"])["Items"]
+        if item["pk"]["S"] == f"LEG#{spoken}" and "kept_at" in item
+    ]
     content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         for broken in (b"junk", None):
@@ -269,7 +274,7 @@ def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) 
 def test_keys_and_words_from_a_pipe_are_pressed_and_said(desk: Desk, serving: Serving) -> None:
     done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nsay Hello you\n#\n")
     document = json.loads(done.stdout)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (document["scenario_failed"], document["refused"], document["unfinished"])
     digits = [e["payload"]["digit"] for e in document["events"] if e["event_type"] == "call.dtmf.received"]
     assert digits == ["1", "2", "#"]
     assert document["call"]["from"] == "+12025550177"
@@ -458,9 +463,16 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
         event = json.loads(tail.stdout.readline())
         desk.json("trigger", "call.speak.ended", *settings)
         late = json.loads(tail.stdout.readline())
+        long = ("--set", f"data.payload.transcription_data.transcript={'long ' * 14_000}")  # too long for the journal
+        desk.json("trigger", "call.transcription", "--set", f"call_leg_id={leg}", *long)
+        said = json.loads(tail.stdout.readline())
+        desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--set", "data.id=the-end")
+        end = json.loads(tail.stdout.readline())
         tail.send_signal(signal.SIGINT)
     assert (event["call_leg_id"], event["event_type"]) == (leg, "call.hangup")
     assert (late["call_leg_id"], late["event_type"]) == (yesterday["call_leg_id"], "call.speak.ended")
+    assert (said["call_leg_id"], said["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
+    assert end["id"] == "the-end"  # and what was said is not said again
     assert tail.returncode == 130
 
 
