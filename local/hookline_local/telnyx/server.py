@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -79,6 +80,9 @@ class _Server(uvicorn.Server):
                 await asyncio.wait(late)
         for connection in list(self.server_state.connections):  # of those who were kept hanging
             connection.transport.abort()
+        if sys.version_info >= (3, 13):  # and of those who were let in a moment ago, whom uvicorn does not know yet
+            for server in self.servers:
+                server.abort_clients()
         await asyncio.sleep(0)
 
 
