@@ -204,6 +204,7 @@ class Archive:
                     return _Copy(deposit.finish(), audio, tries, total is not None)
                 except (ChangedMeanwhile, NotARecording) as error:
                     failure: HooklineError = error
+                    furthest = max(furthest, deposit.size)  # what has to be begun anew is no progress
                     meter, etag, total = Meter(), None, None  # without an etag everything is asked for again
                 except (LinkDead, DownloadBroken, LinkForbidden) as error:
                     failure = error
