@@ -42,10 +42,10 @@ test: .venv/installed .venv-sam/installed lint  ## lint, then run all tests, off
 	.venv/bin/python -m pytest -n 3 --dist loadfile
 
 soak: .venv/installed  ## 10,000 webhooks, shuffled, doubled and hit by faults (a quarter of an hour)
-	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/test_soak.py -s | grep " deliveries of "
+	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
 
 measure: .venv/installed  ## memory and pace of the archiver, up to 500 MB (half a minute)
-	.venv/bin/python tests/measure_archiver.py
+	.venv/bin/python tests/recordings/measure_archiver.py
 
 local: .venv/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve
@@ -61,7 +61,7 @@ format: .venv/installed  ## let ruff put the code in order
 	.venv/bin/ruff format
 
 events: .venv/installed  ## make the sample requests in events/ again from their bodies
-	.venv/bin/python -m hookline_local.sample_events
+	.venv/bin/python -m hookline_local.samples.generate
 
 build: .venv/installed .venv-sam/installed  ## sam build, without Docker, into .aws-sam/build
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
@@ -101,7 +101,7 @@ clean:  ## remove what make made: environments, builds, caches
 	@site="$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
 	printf '../../../../%s\n' layers/hookline local > "$$site/hookline.pth"
 	@printf '%s\n' '#!/bin/sh' "'''exec' \"\$$(dirname \"\$$(readlink -f \"\$$0\")\")/python\" \"\$$0\" \"\$$@\"" "'''" \
-		'import sys' 'from hookline_local.cli import main' 'sys.exit(main())' > $(HOOKLINE)
+		'import sys' 'from hookline_local.cli.app import main' 'sys.exit(main())' > $(HOOKLINE)
 	@chmod +x $(HOOKLINE)
 	@touch $@
 

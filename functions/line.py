@@ -22,7 +22,7 @@ from hookline import (
     streaming_start,
     transcription_start,
 )
-from hookline.parameters import Engine
+from hookline.command_schema import Engine
 
 Step = Literal["answer", "greeting", "music", "listening", "goodbye", "calling"]
 """answer: asked to answer. greeting, music: that is being heard. listening: nothing of ours is. goodbye: the last

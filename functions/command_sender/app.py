@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from hookline import Context
+from hookline.dispatch import EXPIRED, Told, say
 from hookline.environment import environment
 from hookline.errors import HooklineError, Unavailable, Unreadable
 from hookline.queues import Postponed
-from hookline.telling import EXPIRED, Told, say
 from hookline.telnyx import Verdict
 
 PATIENCE_SECONDS = 3.0

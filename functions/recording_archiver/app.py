@@ -9,12 +9,12 @@ from time import monotonic
 from typing import Any
 
 from hookline import Context
-from hookline.archiving import LINK_RESERVE_SECONDS, Archive
-from hookline.download import Guard
 from hookline.environment import Environment, environment
 from hookline.errors import HooklineError
-from hookline.recordings import Bucket
-from hookline.wanted import Wanted
+from hookline.recordings.archiver import LINK_RESERVE_SECONDS, Archive
+from hookline.recordings.download import Guard
+from hookline.recordings.job import Wanted
+from hookline.recordings.storage import Bucket
 
 DEFAULT_HOSTS = ".amazonaws.com,.telnyx.com"
 DEFAULT_LARGEST_BYTES = 2 << 30

@@ -2,7 +2,7 @@
 
 import sys
 
-from hookline_local.cli import main
+from hookline_local.cli.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -27,13 +27,13 @@ from hookline.events import Event, read
 from hookline.journal import CallRecord
 from hookline.telnyx import OPTIONAL_ROUTING
 from hookline.webhook import KEYED
-from hookline_local.deployed import PROJECT
-from hookline_local.place import Place
-from hookline_local.problems import TYPED_WRONG, Problem
-from hookline_local.resources import ParameterRefused, load_template
-from hookline_local.running import HIDDEN
-from hookline_local.showing import Screen, elapsed, remark
+from hookline_local.cli.screen import Screen, elapsed, remark
+from hookline_local.emulator.template import ParameterRefused, load_template
+from hookline_local.errors import TYPED_WRONG, Problem
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.stacks.deployed import PROJECT
+from hookline_local.stacks.resources import Place
+from hookline_local.stacks.running import HIDDEN
 
 Decide = Callable[[Event, Call], Sequence[Command]]
 Told = list[dict[str, Any]]

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from hookline_local.problems import TYPED_WRONG, Problem
+from hookline_local.errors import TYPED_WRONG, Problem
 
 
 def checked_url(url: str, like: str) -> str:

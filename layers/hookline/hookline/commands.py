@@ -14,7 +14,7 @@ are the parameters, with these four rules:
 
 A mistake raises ValueError naming the action and the parameter; a parameter that must be there and is not even
 mentioned is Python's own TypeError. Text the caller wrote is never in the message. Ranges, lengths and closed lists
-stand in hookline.parameters. Source: the OpenAPI description of the Voice API (as of Telnyx's Python SDK 4.189.0)
+stand in hookline.command_schema. Source: the OpenAPI description of the Voice API (as of Telnyx's Python SDK 4.189.0)
 and developers.telnyx.com, "Call commands".
 """
 
@@ -26,8 +26,8 @@ from hashlib import sha1
 from typing import Literal
 from urllib.parse import quote
 
-from hookline import parameters as p
-from hookline.parameters import SECRET_PARAMS
+from hookline import command_schema as p
+from hookline.command_schema import SECRET_PARAMS
 
 _COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 """The namespace of our command ids: change it and a redelivered event acts twice."""

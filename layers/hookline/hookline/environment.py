@@ -22,10 +22,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from hookline.aws import translated
+from hookline.aws_errors import translated
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.journal import Journal
-from hookline.large import LargeBodies
+from hookline.oversize import LargeBodies
 from hookline.queues import Queues
 from hookline.signature import public_keys
 from hookline.telnyx import BASE_URL, Telnyx

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hookline.aws import translated
+from hookline.aws_errors import translated
 from hookline.call import Call
 from hookline.errors import JournalUnavailable
 from hookline.events import Event, Identity, read

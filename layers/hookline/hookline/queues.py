@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hookline.aws import translated
+from hookline.aws_errors import translated
 from hookline.commands import Command
 from hookline.errors import QueueUnavailable, Unreadable
 from hookline.events import Event, Identity

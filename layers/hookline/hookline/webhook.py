@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from hookline.call import Call
 from hookline.commands import Command
+from hookline.dispatch import QUEUED, Told, tell
 from hookline.environment import Environment, environment
 from hookline.errors import SignatureRejected, Unavailable, Unreadable
 from hookline.events import Event, read
@@ -22,7 +23,6 @@ from hookline.journal import LARGEST_BODY_BYTES, moment
 from hookline.queues import LARGEST_QUARANTINED_BYTES
 from hookline.routing import with_routing
 from hookline.signature import verify
-from hookline.telling import QUEUED, Told, tell
 
 DEADLINE_SECONDS = 2.0
 """Telnyx gives a webhook so long to be answered (developers.telnyx.com, webhook fundamentals)."""

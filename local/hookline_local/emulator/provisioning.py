@@ -1,0 +1,127 @@
+"""What a template keeps, created at any AWS endpoint. Owns the calls that make the table, bucket, queues and secret.
+
+create_resources(template)                       # moto in this process, or whatever boto3 is configured for
+create_resources(template, endpoint_url=url)     # moto's server, or another AWS
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from hookline_local.emulator.moto_server import local_session
+from hookline_local.emulator.template import QUEUE_PROPERTIES, NotUnderstood, Template, as_text
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+
+def create_resources(template: Template, *, endpoint_url: str | None = None) -> None:
+    """Create the table, the bucket, the queues and the secret that a template describes, and remember what they are.
+
+    endpoint_url: of a local AWS, None for boto3's own choice. What exists already under the same name is used as it
+    is: calling twice is calling once.
+    """
+    session = local_session(template.region) if endpoint_url else boto3.Session(region_name=template.region)
+    dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
+    for name in template.resources("AWS::DynamoDB::Table"):
+        _create_table(template, name, dynamodb)
+    s3 = session.client("s3", endpoint_url=endpoint_url)
+    for name in template.resources("AWS::S3::Bucket"):
+        _create_bucket(template, name, s3)
+    sqs = session.client("sqs", endpoint_url=endpoint_url)
+    queues = template.resources("AWS::SQS::Queue")
+    for name in sorted(queues, key=lambda queue: "RedrivePolicy" in template.properties_as_written(queue)):
+        _create_queue(template, name, sqs)
+    secrets = session.client("secretsmanager", endpoint_url=endpoint_url)
+    for name in template.resources("AWS::SecretsManager::Secret"):
+        _create_secret(template, name, secrets)
+
+
+def _create_table(template: Template, logical_id: str, dynamodb: "DynamoDBClient") -> None:
+    said = template.properties(logical_id)
+    name = template.physical_name(logical_id)
+    same = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    arguments: dict[str, Any] = {key: said[key] for key in same if key in said}
+    if "SSESpecification" in said:
+        arguments["SSESpecification"] = {"Enabled": said["SSESpecification"]["SSEEnabled"]}
+    try:
+        created = dynamodb.create_table(TableName=name, **arguments)["TableDescription"]
+        dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        if "TimeToLiveSpecification" in said:
+            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=said["TimeToLiveSpecification"])
+        if "PointInTimeRecoverySpecification" in said:
+            dynamodb.update_continuous_backups(
+                TableName=name, PointInTimeRecoverySpecification=said["PointInTimeRecoverySpecification"]
+            )
+    except ClientError as error:
+        _unless(error, "ResourceInUseException")
+        created = dynamodb.describe_table(TableName=name)["Table"]
+    template.remember(logical_id, name, Arn=created["TableArn"])
+
+
+def _create_bucket(template: Template, logical_id: str, s3: "S3Client") -> None:
+    said = template.properties(logical_id)
+    name = template.physical_name(logical_id)
+    arguments: dict[str, Any] = {}
+    if template.region != "us-east-1":
+        arguments["CreateBucketConfiguration"] = {"LocationConstraint": template.region}
+    try:
+        s3.create_bucket(Bucket=name, **arguments)
+    except ClientError as error:
+        _unless(error, "BucketAlreadyOwnedByYou")
+    if "VersioningConfiguration" in said:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=said["VersioningConfiguration"])
+    if "OwnershipControls" in said:
+        s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=said["OwnershipControls"])
+    if "PublicAccessBlockConfiguration" in said:
+        block = {key: as_text(value) == "true" for key, value in said["PublicAccessBlockConfiguration"].items()}
+        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)  # type: ignore[arg-type]
+    if "BucketEncryption" in said:
+        rules: Any = [
+            {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
+            for rule in said["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        ]
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
+    template.remember(logical_id, name)
+
+
+def _create_queue(template: Template, logical_id: str, sqs: "SQSClient") -> None:
+    said = template.properties(logical_id)
+    name = template.physical_name(logical_id)
+    attributes: Any = {
+        key: json.dumps(value) if isinstance(value, dict) else as_text(value)
+        for key, value in said.items()
+        if key in QUEUE_PROPERTIES
+    }
+    if attributes.get("FifoQueue") == "false":
+        del attributes["FifoQueue"]  # SQS refuses to be told that a standard queue is not FIFO
+    try:
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    except ClientError as error:
+        _unless(error, "QueueNameExists", "QueueAlreadyExists")
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    template.remember(logical_id, url, Arn=arn)
+
+
+def _create_secret(template: Template, logical_id: str, secrets: "SecretsManagerClient") -> None:
+    name = template.physical_name(logical_id)
+    value = template.properties(logical_id).get("SecretString")
+    if value is None:
+        raise NotUnderstood(f"the secret {logical_id} has no SecretString")
+    try:
+        arn = secrets.create_secret(Name=name, SecretString=value)["ARN"]
+    except ClientError as error:
+        _unless(error, "ResourceExistsException")
+        arn = secrets.put_secret_value(SecretId=name, SecretString=value)["ARN"]
+    template.remember(logical_id, arn, Arn=arn, Id=arn)
+
+
+def _unless(error: ClientError, *codes: str) -> None:
+    if error.response["Error"]["Code"].split(".")[-1] not in codes:
+        raise error

@@ -1,0 +1,500 @@
+"""The whole stack on a laptop: template, moto, functions, gateway, queues. Owns their order of starting and stopping.
+
+    async with Stack("template.yaml", telnyx_base_url="http://127.0.0.1:9999/v2") as stack:
+        print(stack.webhook_url)                   # paste it wherever webhooks come from
+        result = await stack.invoke("CallHangupFunction", event)
+        print(result.payload, result.milliseconds)
+
+    with RunningStack("template.yaml") as stack:   # the same from code that is not asynchronous
+        result = stack.invoke("CallHangupFunction", event)
+
+`stack.url` serves the HTTP API and Lambda's Invoke (`aws lambda invoke --endpoint-url`). `stack.unsupported` says, in
+sentences, what the template asks for and what does not happen here: show it at start. In source mode (built=False) a
+layer is its source directory, and a layer that is a list of requirements is made of links to the packages installed
+where the stack runs: the same names as in Lambda, not necessarily the same builds. built=True takes what `sam build`
+has made.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from botocore.config import Config
+
+from hookline_local.emulator import packages
+from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
+from hookline_local.emulator.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
+from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
+from hookline_local.emulator.moto_server import MotoServer, local_session
+from hookline_local.emulator.provisioning import create_resources
+from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
+from hookline_local.emulator.template import EventSource, Layer, Template, load_template
+from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.stacks.running import lives
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+Result = TypeVar("Result")
+
+API_KEY = "KEY_of_the_local_stack"
+# Our own moto says when a message has been sent; any other endpoint has to be asked.
+_OWN_INTERVAL_SECONDS = 1.0
+_FOREIGN_INTERVAL_SECONDS = 0.2
+
+_SCRATCH = "hookline-stack-"
+"""What the name of a stack's folder for as long as it runs begins with; its process id comes next."""
+
+_FUNCTION_PROPERTIES_WITHOUT_EFFECT = {
+    "AutoPublishAlias": "there are no versions and aliases",
+    "DeadLetterQueue": "what fails asynchronously is dropped after the third time",
+    "EphemeralStorage": "the temporary directory is the machine's own",
+    "EventInvokeConfig": "asynchronous invocations are tried three times, without destinations",
+    "FileSystemConfigs": "no file system is mounted",
+    "ImageUri": "container images are not run",
+    "ProvisionedConcurrencyConfig": "the first invocation is always cold",
+    "SnapStart": "nothing is restored from snapshots",
+    "VpcConfig": "there is no VPC",
+}
+_API_PROPERTIES_WITHOUT_EFFECT = {
+    "AccessLogSettings": "there is no access log",
+    "Auth": "nobody is asked for authorization",
+    "CorsConfiguration": "no CORS headers are added",
+    "DefaultRouteSettings": "nothing is throttled",
+    "DefinitionBody": "only the routes of `Events` exist",
+    "DefinitionUri": "only the routes of `Events` exist",
+    "Domain": "there is no custom domain",
+    "RouteSettings": "nothing is throttled",
+}
+
+
+class Stack:
+    """Everything in the template that runs on a laptop, running between `start` and `stop`.
+
+    template_path: template.yaml. built: run what `sam build` has put beside it under .aws-sam/build instead.
+    parameters: of the template; TelnyxPublicKeys and TelnyxApiKey are filled in when the template has them, and our own
+    address stands for a WebhookBaseUrl that is not given.
+    environment: variables for every function; they win over everything else. port: of the gateway, 0 picks one.
+    aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
+    telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
+    development key.
+    The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
+    request; they may be changed at any time. The last 10,000 lines are kept in `logs` besides.
+    """
+
+    def __init__(
+        self,
+        template_path: str | Path,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        port: int = 0,
+        aws_endpoint: str | None = None,
+        aws_port: int = 0,
+        telnyx_base_url: str | None = None,
+        api_key: str = API_KEY,
+        public_key: str | None = None,
+        built: bool = False,
+        process_limit: int = 32,
+    ) -> None:
+        path = Path(template_path).resolve()
+        self.template_path = path.parent / ".aws-sam" / "build" / "template.yaml" if built else path
+        self.url = ""
+        self.aws_endpoint = aws_endpoint or ""
+        self.logs: deque[LogLine] = deque(maxlen=10_000)
+        self.unsupported: list[str] = []
+        self.on_log: Callable[[LogLine], None] = lambda line: None
+        self.on_exchange: Callable[[Exchange], None] = lambda exchange: None
+        self._parameters = dict(parameters or {})
+        self._environment = dict(environment or {})
+        self._port = port
+        self._aws_port = aws_port
+        self._own_aws = aws_endpoint is None
+        self._telnyx_base_url = telnyx_base_url
+        self._api_key = api_key
+        self._public_key = public_key or DEVELOPMENT_PUBLIC_KEY
+        self._built = built
+        self._process_limit = process_limit
+        self._template: Template | None = None
+        self._runtime: LambdaRuntime | None = None
+        self._closing = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def template(self) -> Template:
+        if self._template is None:
+            raise RuntimeError("the stack has not been started")
+        return self._template
+
+    @property
+    def runtime(self) -> LambdaRuntime:
+        if self._runtime is None:
+            raise RuntimeError("the stack has not been started")
+        return self._runtime
+
+    @property
+    def webhook_url(self) -> str:
+        """What would be pasted into the Telnyx portal."""
+        return f"{self.url}/webhooks"
+
+    async def start(self) -> None:
+        """Start everything, or leave nothing running and raise why not."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything; no process is left. May be called again."""
+        await self._closing.aclose()
+
+    async def invoke(self, function_id: str, event: Any) -> InvokeResult:
+        """Run one function with one event (any JSON value, or bytes that are JSON).
+
+        Raises UnknownFunctionError and ThrottledError; an error of the function itself stands in the result.
+        """
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return await self.runtime.invoke(function_id, payload)
+
+    def set_environment(self, **variables: str) -> None:
+        """Change variables of every function. Their processes are replaced when they are next used."""
+        self.runtime.set(**variables)
+
+    async def _start(self) -> None:
+        _sweep()
+        scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
+        self._closing.callback(shutil.rmtree, scratch, ignore_errors=True)
+        server = LoopbackServer(self._port)
+        self._closing.push_async_callback(server.stop)
+        self.url = server.url
+        pollers: list[QueuePoller] = []
+
+        def wake() -> None:
+            for poller in pollers:
+                poller.wake()
+
+        if self._own_aws:
+            moto = MotoServer(self._aws_port, on_message=wake)
+            self._closing.push_async_callback(moto.stop)
+            starting = asyncio.create_task(moto.start())
+            try:
+                template = await asyncio.to_thread(self._load)
+            finally:
+                # Also when the template is no good: moto must be up before it can be stopped.
+                self.aws_endpoint = await starting
+        else:
+            template = await asyncio.to_thread(self._load)
+        await asyncio.to_thread(create_resources, template, endpoint_url=self.aws_endpoint)
+
+        self._template = template
+        functions = await asyncio.to_thread(self._functions, template, scratch)
+        home = scratch / "home"
+        home.mkdir()
+        self._runtime = LambdaRuntime(
+            functions,
+            own_packages=packages.link(packages.OF_LAMBDA, scratch / "lambda"),
+            home=home,
+            region=template.region,
+            settings={"AWS_ENDPOINT_URL": self.aws_endpoint, **self._environment},
+            on_log=self._log,
+            process_limit=self._process_limit,
+        )
+        self._closing.push_async_callback(self._runtime.stop)
+        await server.start(self._application(template, self._runtime))
+        # The server is stopped before the functions are, so that nobody is answered 500 because of it.
+        self._closing.push_async_callback(server.stop)
+
+        sources, schedules = self._sources(template)
+        self.unsupported = [*template.unsupported, *self._shortcomings(template, functions)]
+        interval = _OWN_INTERVAL_SECONDS if self._own_aws else _FOREIGN_INTERVAL_SECONDS
+        if sources:
+            sqs = self._sqs(template.region)
+            invoke = self._runtime.invoke
+            pollers += [QueuePoller(source, invoke=invoke, sqs=sqs, interval_seconds=interval) for source in sources]
+        for work in [poller.run() for poller in pollers] + [
+            run_schedule(schedule, submit=self._runtime.submit) for schedule in schedules
+        ]:
+            self._closing.push_async_callback(_cancel, asyncio.create_task(work))
+
+    def _load(self) -> Template:
+        ours = {"TelnyxPublicKeys": self._public_key, "TelnyxApiKey": self._api_key}
+        return load_template(self.template_path, self._parameters, filled_in=ours)
+
+    def _log(self, line: LogLine) -> None:
+        self.logs.append(line)
+        self.on_log(line)
+
+    def _application(self, template: Template, runtime: LambdaRuntime) -> Callable[..., Coroutine[Any, Any, None]]:
+        async def invoke(function_id: str, payload: bytes, trace_id: str) -> InvokeResult:
+            return await runtime.invoke(function_id, payload, trace_id=trace_id)
+
+        http_api = HttpApi(
+            template.routes(),
+            invoke,
+            account=template.account,
+            on_exchange=lambda exchange: self.on_exchange(exchange),
+        )
+        lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await (lambda_api if scope["path"].startswith(PREFIX) else http_api)(scope, receive, send)
+
+        return application
+
+    def _functions(self, template: Template, scratch: Path) -> list[Function]:
+        linked: dict[Path, Path] = {}
+        found = []
+        for name, said in template.functions().items():
+            # Lambda unpacks one layer over the other: of two files with the same name the last layer's is there.
+            paths = [self._python_path(layer, scratch, linked) for layer in reversed(said.layers)]
+            environment = template.environment_of(name)
+            if self._telnyx_base_url and "TELNYX_API_BASE_URL" in environment:
+                environment["TELNYX_API_BASE_URL"] = self._telnyx_base_url
+            if environment.get("WEBHOOK_BASE_URL") == "":  # else they would say https:// to our own domain
+                environment["WEBHOOK_BASE_URL"] = self.url
+            physical = f"{template.stack_name}-{name}"
+            code = said.code.resolve()
+            watched = [code, *(path for path in paths if path not in linked.values())]
+            whole = [root for root in watched if self._built and root.is_relative_to(self.template_path.parent)]
+            found.append(
+                Function(
+                    id=name,
+                    name=physical,
+                    arn=f"arn:aws:lambda:{template.region}:{template.account}:function:{physical}",
+                    handler=said.handler,
+                    artefact=code,
+                    python_paths=tuple(paths),
+                    watched=tuple(root for root in watched if root not in whole),
+                    watched_whole=tuple(whole),
+                    environment=environment,
+                    runtime=said.runtime,
+                    timeout_seconds=said.timeout,
+                    memory_megabytes=said.memory,
+                    reserved_concurrency=said.reserved_concurrency,
+                    sealed=self._built,
+                )
+            )
+        return found
+
+    def _python_path(self, layer: Layer, scratch: Path, linked: dict[Path, Path]) -> Path:
+        requirements = _requirements_of(layer)
+        if requirements is None:
+            return layer.python_path.resolve()
+        if requirements not in linked:
+            wanted = packages.named_in(requirements)
+            absent = packages.missing(wanted)
+            present = [name for name in wanted if name not in absent]
+            linked[requirements] = packages.link(present, scratch / "layers" / layer.id)
+        return linked[requirements]
+
+    def _sqs(self, region: str) -> "SQSClient":
+        patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+        return local_session(region).client("sqs", endpoint_url=self.aws_endpoint, config=patience)
+
+    def _sources(self, template: Template) -> tuple[list[QueueSource], list[ScheduleSource]]:
+        queues: list[QueueSource] = []
+        schedules: list[ScheduleSource] = []
+        for function_id in template.functions():
+            for source in template.event_sources(function_id):
+                if source.type == "SQS" and source.enabled and source.queue and source.arn:
+                    queues.append(
+                        QueueSource(
+                            function_id=function_id,
+                            queue_url=template.physical_id(source.queue),
+                            queue_arn=source.arn,
+                            region=template.region,
+                            batch_size=source.batch_size,
+                            window_seconds=source.window_seconds,
+                            maximum_concurrency=source.maximum_concurrency,
+                            reports_batch_item_failures=source.reports_batch_item_failures,
+                        )
+                    )
+                elif (seconds := _schedule_seconds(source)) is not None:
+                    schedules.append(
+                        ScheduleSource(
+                            function_id=function_id,
+                            name=source.name,
+                            every_seconds=seconds,
+                            region=template.region,
+                            account=template.account,
+                            payload=source.properties.get("Input"),
+                            scheduler=source.type == "ScheduleV2",
+                        )
+                    )
+        return queues, schedules
+
+    def _shortcomings(self, template: Template, functions: list[Function]) -> Iterator[str]:
+        """What the template asks for and what this stack does not do, beyond what the template's reader has named."""
+        yield "Permissions are not enforced: a function may do here what its policies forbid on AWS."
+        wanted = {function.runtime for function in functions} - {
+            f"python{platform.python_version().rpartition('.')[0]}"
+        }
+        if wanted:
+            names = ", ".join(sorted(wanted))
+            yield f"The functions ask for {names} and run on Python {platform.python_version()}, which runs the stack."
+        for function_id, said in template.functions().items():
+            properties = template.properties_as_written(function_id)
+            if not said.code.is_dir():
+                yield f"{function_id}: its code is not there: {said.code}."
+            for key, instead in _FUNCTION_PROPERTIES_WITHOUT_EFFECT.items():
+                if key in properties:
+                    yield f"{function_id}: its {key} has no effect here: {instead}."
+            for layer in said.layers:
+                requirements = _requirements_of(layer)
+                for name in packages.missing(packages.named_in(requirements)) if requirements else []:
+                    yield f"{layer.id}: {name} is not installed where the stack runs."
+            for source in template.event_sources(function_id):
+                yield from _shortcomings_of(function_id, source)
+        for api in template.resources("AWS::Serverless::HttpApi"):
+            properties = template.properties_as_written(api)
+            for key, instead in _API_PROPERTIES_WITHOUT_EFFECT.items():
+                if key in properties:
+                    yield f"{api}: its {key} has no effect here: {instead}."
+
+
+def _sweep() -> None:
+    """Remove what stacks of this user have left behind that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
+        pid = path.name.removeprefix(_SCRATCH).partition("-")[0]
+        with contextlib.suppress(FileNotFoundError):  # another stack, which starts too, was quicker
+            if pid.isdecimal() and path.lstat().st_uid == os.getuid() and not lives(int(pid)):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _requirements_of(layer: Layer) -> Path | None:
+    """The list of packages that an unbuilt layer is made of, if it is that kind of layer."""
+    if (layer.path / "python").is_dir():
+        return None
+    for name in ("requirements.in", "requirements.txt"):
+        if (layer.path / name).is_file():
+            return layer.path / name
+    return None
+
+
+def _schedule_seconds(source: EventSource) -> int | None:
+    if source.type not in ("Schedule", "ScheduleV2") or source.properties.get("State") == "DISABLED":
+        return None
+    expression = source.properties.get("ScheduleExpression") or source.properties.get("Schedule") or ""
+    return rate_seconds(str(expression))
+
+
+def _shortcomings_of(function_id: str, source: EventSource) -> Iterator[str]:
+    where = f"{function_id}: event {source.name}"
+    if source.type == "SQS":
+        if source.queue is None:
+            yield f"{where} reads a queue that is not of this template; nobody reads it here."
+        for key in ("FilterCriteria", "ProvisionedPollerConfig", "KmsKeyArn"):
+            if key in source.properties:
+                yield f"{where}: its {key} has no effect here."
+    elif source.type in ("Schedule", "ScheduleV2"):
+        if _schedule_seconds(source) is None and source.properties.get("State") != "DISABLED":
+            yield f"{where}: only rate() schedules run here; it never does."
+    else:
+        yield f"{where}: sources of the type {source.type} are not emulated; it never happens."
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+class RunningStack:
+    """A Stack in a thread of its own, for code that is not asynchronous. Takes the arguments of Stack.
+
+    Its on_log and on_exchange are called in that thread.
+    """
+
+    def __init__(self, template_path: str | Path, **options: Any) -> None:
+        self._stack = Stack(template_path, **options)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hookline-stack", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        self._thread.start()
+        try:
+            self._do(self._stack.start())
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self._do(self._stack.stop())
+            self._do(self._loop.shutdown_default_executor())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def invoke(self, function_id: str, event: Any) -> InvokeResult:
+        """As Stack.invoke."""
+        return self._do(self._stack.invoke(function_id, event))
+
+    def set_environment(self, **variables: str) -> None:
+        """As Stack.set_environment."""
+
+        async def change() -> None:
+            self._stack.set_environment(**variables)
+
+        self._do(change())
+
+    @property
+    def stack(self) -> Stack:
+        """The stack itself; what it does belongs to the other thread, what it is may be read from anywhere."""
+        return self._stack
+
+    @property
+    def url(self) -> str:
+        return self._stack.url
+
+    @property
+    def webhook_url(self) -> str:
+        return self._stack.webhook_url
+
+    @property
+    def aws_endpoint(self) -> str:
+        return self._stack.aws_endpoint
+
+    @property
+    def unsupported(self) -> list[str]:
+        return self._stack.unsupported
+
+    @property
+    def logs(self) -> deque[LogLine]:
+        return self._stack.logs
+
+    @property
+    def template(self) -> Template:
+        return self._stack.template
+
+    def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
+        future: concurrent.futures.Future[Result] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result()

@@ -1,0 +1,130 @@
+"""Where a stack keeps things: the table, the bucket and the queues, of a local stack or of one that is deployed.
+
+Owns the clients of those who look from outside: `calls`, `tail`, `replay`, the demo. Nothing here changes anything.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from hookline.journal import Journal
+from hookline_local.emulator.moto_server import local_session
+from hookline_local.emulator.template import REGION, Template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+WORKED_OFF = ("CommandQueue", "RecordingQueue")
+"""The queues that functions read, by their names in the template."""
+
+_CHUNK_BYTES = 1 << 20
+_PATIENCE = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
+
+
+@dataclass(frozen=True)
+class Place:
+    """One stack, seen from outside.
+
+    name: as a person says it. queues: URLs by output name or logical id. parameters: of the stack, the secret ones
+    masked unless `of_template` made it. endpoint_url: of a local AWS, None for the real one; then profile and region
+    are boto3's.
+    """
+
+    name: str
+    table: str
+    bucket: str
+    queues: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+    @classmethod
+    def of_template(cls, template: Template, endpoint_url: str) -> "Place":
+        """The local stack of a template whose resources have been created at this endpoint."""
+        return cls(
+            name=f"the local stack at {endpoint_url}",
+            table=template.physical_id("CallsTable"),
+            bucket=template.physical_id("RecordingsBucket"),
+            queues={queue: template.physical_id(queue) for queue in template.resources("AWS::SQS::Queue")},
+            parameters=dict(template.parameters),
+            endpoint_url=endpoint_url,
+            region=template.region,
+        )
+
+    def session(self) -> boto3.Session:
+        """Made-up credentials for a local AWS, the person's own for the real one."""
+        if self.endpoint_url is None:
+            return boto3.Session(profile_name=self.profile, region_name=self.region)
+        return local_session(self.region or REGION)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        return self.session().client("dynamodb", endpoint_url=self.endpoint_url, config=_PATIENCE)
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        return self.session().client("s3", endpoint_url=self.endpoint_url, config=_PATIENCE)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self.session().client("sqs", endpoint_url=self.endpoint_url, config=_PATIENCE)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.dynamodb, self.table)
+
+    def item_keys(self) -> list[tuple[str, str]]:
+        """(partition, sort key) of every item in the table, in order. For small tables."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        return sorted((item["pk"]["S"], item["sk"]["S"]) for page in pages for item in page["Items"])
+
+    def objects(self) -> list[dict[str, Any]]:
+        """{key, size, sha256} of every object in the bucket, the checksum of its bytes. For small buckets."""
+        return [{"key": key, "size": size, "sha256": self.sha256(key)} for key, size in self._keys()]
+
+    def _keys(self) -> Iterator[tuple[str, int]]:
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
+            for found in page.get("Contents", []):
+                yield found["Key"], found["Size"]
+
+    def sha256(self, key: str) -> str:
+        """Of an object's bytes, read from end to end."""
+        digest = hashlib.sha256()
+        for chunk in self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(_CHUNK_BYTES):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def waiting(self) -> dict[str, int]:
+        """How many messages each queue holds, those under way included."""
+        return {name: self._messages(url) for name, url in self.queues.items()}
+
+    def under_way(self) -> int:
+        """How many messages wait for a function of the stack's. Those in quarantine or a dead-letter queue stay."""
+        return sum(self._messages(url) for name, url in self.queues.items() if name in WORKED_OFF)
+
+    async def settle(self, *, within_seconds: float) -> None:
+        """Until nothing is under way, or the time is up."""
+        ends = time.monotonic() + within_seconds
+        while await asyncio.to_thread(self.under_way) and time.monotonic() < ends:
+            await asyncio.sleep(0.1)
+
+    def _messages(self, url: str) -> int:
+        found = self.sqs.get_queue_attributes(
+            QueueUrl=url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        )
+        return sum(map(int, found["Attributes"].values()))

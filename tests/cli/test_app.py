@@ -1,0 +1,371 @@
+"""The command without a stack: what it says of itself, what it refuses, and what it does alone."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+from rich.console import Console
+
+from hookline.call_report import call_document
+from hookline.errors import SignatureRejected
+from hookline.events import Identity, read
+from hookline.journal import CallRecord, Entry
+from hookline.recordings.storage import Bucket
+from hookline.signature import public_keys, verify
+from hookline_local.cli.screen import Screen, told_text
+from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+
+PROJECT = Path(__file__).parents[2]
+COMMANDS = [
+    "serve",
+    "demo",
+    "call",
+    "trigger",
+    "invoke",
+    "calls",
+    "calls show",
+    "calls transcript",
+    "recordings verify",
+    "tail",
+    "replay",
+    "sign",
+    "keys new",
+]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Nothing of whoever runs the tests; no stack runs in this temporary directory."""
+    path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": path}
+
+
+class Hookline:
+    """The command in a process of its own."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+
+    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hookline_local", *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def hookline(environment: dict[str, str]) -> Hookline:
+    return Hookline(environment)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(command: str, hookline: Hookline) -> None:
+    done = hookline(*command.split(), "--help")
+    assert done.returncode == 0
+    assert f"Example: hookline {command}" in done.stdout or f"hookline {command} --json" in done.stdout
+
+
+def test_every_command_is_listed(hookline: Hookline) -> None:
+    listed = hookline("--help").stdout
+    assert all(f"  {command.split()[0]} " in listed for command in COMMANDS)
+
+
+def test_help_is_there_at_once(hookline: Hookline) -> None:
+    """The bar is 0.3 s; a busy machine may take longer than that for any Python, so it is measured against one."""
+
+    def seconds(*command: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *command], env=hookline.environment, capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    bare = min(seconds("-c", "import rich.console, typer") for _ in range(3))
+    assert min(seconds("-m", "hookline_local", "--help") for _ in range(3)) < bare + 0.15
+
+
+@pytest.mark.parametrize(
+    "arguments, status, said, advice",
+    [
+        (["calls"], 3, "no stack is running", "hookline serve"),
+        (["call"], 3, "no stack is running", "hookline serve"),
+        (["tail"], 3, "no stack is running", "hookline serve"),
+        (["trigger", "call.answered"], 3, "no stack is running", "hookline serve"),
+        (["trigger", "call.answered", "--url", "http://127.0.0.1:9"], 3, "nobody answers", "hookline serve"),
+        (["trigger", "call.answered", "--url", "elsewhere"], 2, "elsewhere is no URL", "--url http"),
+        (["trigger", "call.anserwed"], 2, "no sample event call.anserwed", "Did you mean call.answered"),
+        (["trigger", "call.answered", "--set", "digit"], 2, "there is no =", "--set path=value"),
+        (["trigger", "call.answered", "--set", "from.x=1"], 2, "leads through something", "--set digit=#"),
+        (["trigger", "call.answered", "--key", "x"], 2, "no private key", "hookline keys new"),
+        (["call", "no-such-scenario"], 2, "no scenario no-such-scenario", "hello"),
+        (["call", "--keys", "1z"], 2, "z is no key", "0-9"),
+        (["calls", "--day", "yesterday"], 2, "is no day", "2026-11-21"),
+        (["calls", "--profile", "x"], 2, "go with --stack", "--stack NAME"),
+        (["calls", "--url", "http://127.0.0.1:9"], 3, "no stack is running at", "hookline serve"),
+        (["serve", "--parameter", "LineGreeting"], 2, "there is no =", "Name=Value"),
+        (["serve", "--parameter", "NoSuch=1"], 2, "NoSuch is no parameter", "--parameter"),
+        (["serve", "--parameter", "LineGreting=Hi"], 2, "LineGreting is no parameter", "Did you mean LineGreeting"),
+        (["serve", "--parameter", "LineRecord=perhaps"], 2, "not one of on, off", "--parameter"),
+        (["demo", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
+        (["serve", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
+        (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
+        (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere is no URL", "--aws-endpoint http"),
+        (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
+        (["serve", "--aws-endpoint", "http://127.0.0.1:9", "--aws-port", "1"], 2, "--aws-port has no effect", "Leave"),
+        (["serve", "--parameter", "TelnyxApiBaseUrl=https://x.test"], 2, "serve decides", "TELNYX_API_BASE_URL="),
+        (["sign", "/no/such.json"], 2, "cannot be read", ""),
+        (["sign", "events/bodies/call.hangup.json", "--timestamp", "abc"], 2, "--timestamp", "--help"),
+        (["serve", "--port", "100000"], 2, "--port", "--help"),
+        (["no-such-command"], 2, "no-such-command", "--help"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_answered_with_what_to_do_next(
+    arguments: list[str], status: int, said: str, advice: str, hookline: Hookline
+) -> None:
+    done = hookline(*arguments)
+    complaint = " ".join(done.stderr.split())
+    assert done.returncode == status
+    assert said in complaint
+    assert advice in complaint
+    assert "Traceback" not in done.stdout + complaint
+
+
+def test_a_taken_port_is_named_with_its_option(hookline: Hookline) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for option in ("--port", "--telnyx-port"):
+            done = hookline("serve", option, port)
+            assert done.returncode == 3
+            assert f"port {port} cannot be used" in done.stderr
+            assert option in done.stderr
+
+
+def test_what_is_signed_with_a_new_key_is_proven_by_it_alone(hookline: Hookline, tmp_path: Path) -> None:
+    pair = json.loads(hookline("keys", "new", "--json").stdout)
+    body = b'{"data": {"id": "1"}}\n'
+    (tmp_path / "body.json").write_bytes(body)
+    headers = json.loads(hookline("sign", str(tmp_path / "body.json"), "--key", pair["private_key"], "--json").stdout)
+    assert len(base64.b64decode(pair["public_key"])) == 32
+    prove(body, headers, pair["public_key"])
+    with pytest.raises(SignatureRejected):
+        prove(body, headers, DEVELOPMENT_PUBLIC_KEY)
+
+
+def prove(body: bytes, headers: dict[str, str], key: str) -> None:
+    verify(
+        body,
+        signature=headers["telnyx-signature-ed25519"],
+        timestamp=headers["telnyx-timestamp"],
+        keys=public_keys(key, development=True)[0][:1],
+        now=time.time(),
+    )
+
+
+def test_two_key_pairs_are_two(hookline: Hookline) -> None:
+    assert hookline("keys", "new", "--json").stdout != hookline("keys", "new", "--json").stdout
+
+
+def test_a_signed_request_is_one_that_a_function_takes(hookline: Hookline, tmp_path: Path) -> None:
+    body = PROJECT / "events" / "bodies" / "call.hangup.json"
+    request = tmp_path / "request.json"
+    request.write_text(hookline("sign", str(body), "--request").stdout)
+    done = hookline("invoke", str(request), "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["function"], document["told"]) == (0, "CallHangupFunction", [])
+    assert document["response"]["statusCode"] == 200
+
+
+def test_invoke_shows_what_the_function_tells_telnyx(hookline: Hookline) -> None:
+    done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["function"]) == (0, "CallDtmfReceivedFunction")
+    assert [one["path"].rpartition("/")[2] for one in document["told"]] == ["record_resume", "transcription_start"]
+
+
+def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(hookline: Hookline) -> None:
+    hookline.environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "nobody"}
+    done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["told"]) == 2
+
+
+def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
+    done = hookline(
+        "invoke", "call.answered", "--function", "webhook_router", "--parameter", "LineGreeting=Good morning."
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WebhookRouterFunction returned" in done.stdout
+    assert "Good morning." in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--telnyx-port=1", "--speed=2", "--seed=3"])
+def test_what_is_said_of_a_stand_in_that_is_not_started_is_refused(option: str, hookline: Hookline) -> None:
+    hookline.environment["TELNYX_API_BASE_URL"] = "http://127.0.0.1:9/v2"
+    done = hookline("serve", option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option.partition('=')[0]} has no effect" in done.stderr
+
+
+def test_webhooks_are_asked_for_where_the_parameter_says(hookline: Hookline) -> None:
+    base = "https://voice.example.com"
+    (told,) = json.loads(
+        hookline("invoke", "call.initiated", "--parameter", f"WebhookBaseUrl={base}", "--json").stdout
+    )["told"]
+    assert told["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
+
+
+def test_the_samples_that_trigger_lists_are_the_files(hookline: Hookline) -> None:
+    listed = hookline("trigger", "--list").stdout.split()
+    assert "call.answered" in listed
+    assert all((PROJECT / "events" / f"{name}.json").is_file() for name in listed)
+
+
+@pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"]], ids=lambda command: command[0])
+def test_a_build_for_another_machine_is_refused_at_once(command: list[str], hookline: Hookline, tmp_path: Path) -> None:
+    built = tmp_path / ".aws-sam" / "build"
+    python = built / "layers" / "dependencies" / "python"
+    python.mkdir(parents=True)
+    template = str(shutil.copy(PROJECT / "template.yaml", tmp_path))
+    shutil.copy(template, built)
+    (python / "_sodium.so").write_bytes(b"\x7fELF".ljust(18, b"\0") + b"\xf3\0")  # RISC-V
+    done = hookline(*command, "--built", "--template", template)
+    assert done.returncode == 3
+    assert "is for processor 0xf3" in done.stderr
+    assert "LAYER_ARCH=native make build" in done.stderr
+
+
+def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> None:
+    body = {"data": {"id": "e1", "event_type": "call.answered", "occurred_at": "2026-11-21T10:00:00.000000Z"}}
+    told = {"action": "speak", "command_id": "c1", "params": {}, "result": "queued", "code": "10011"}
+    entry = Entry(
+        event=read(json.dumps(body).encode()),
+        event_id="e1",
+        event_type="call.answered",
+        occurred_at="2026-11-21T10:00:00.000000Z",
+        received_at="2026-11-21T10:00:00.100000Z",
+        told=[told],
+    )
+    notes = {
+        "LATER": [{"name": "c1", "command_id": "c1", "result": "told"}],
+        "RECORDING": [{"name": "r1.mp3", "recording_id": "r1", "key": "k"}],
+        "RECORDING_TEXT": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
+        "RECORDING_FAULT": [{"name": "r1.mp3", "reason": "once"}, {"name": "r2.mp3", "reason": "the link is dead"}],
+    }
+    record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
+    document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
+    assert document["events"][0]["told"] == [{**told, "later": notes["LATER"][0]}]
+    assert told_text(document["events"][0]["told"][0]) == "speak (queued 10011, then told)"
+    kept, fault = document["recordings"]
+    assert (kept["key"], kept["transcript"]["key"]) == ("k", "k.txt")
+    assert (fault["name"], fault["fault"]) == ("r2.mp3", "the link is dead")
+    assert (document["call"]["call_leg_id"], document["call"]["status"]) == ("leg", "answered")
+
+
+def test_colours_are_for_terminals_and_not_with_no_color(hookline: Hookline) -> None:
+    hookline.environment["FORCE_COLOR"] = "1"
+    coloured = hookline("calls").stderr
+    hookline.environment["NO_COLOR"] = "1"
+    plain = hookline("calls").stderr
+    assert "\x1b[1;31m" in coloured
+    assert "\x1b[1;31m" not in plain
+    assert "\x1b[31m" not in plain
+
+
+@pytest.mark.parametrize("group", ["keys", "recordings"])
+def test_a_group_explains_itself_with_an_example(group: str, hookline: Hookline) -> None:
+    assert f"Example: hookline {group} " in hookline(group, "--help").stdout
+
+
+def test_serve_s_help_tells_how_to_make_the_stand_in_misbehave(hookline: Hookline) -> None:
+    said = " ".join(hookline("serve", "--help").stdout.split())
+    assert "/_standin/misbehave" in said
+    assert "curl" in said
+
+
+@pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"], ["demo"]], ids=lambda command: command[0])
+def test_a_template_that_is_not_understood_is_no_trace_back(
+    command: list[str], hookline: Hookline, tmp_path: Path
+) -> None:
+    text = (PROJECT / "template.yaml").read_text()
+    assert text.count("Queue: !GetAtt CommandQueue.Arn") == 1
+    template = tmp_path / "template.yaml"
+    template.write_text(text.replace("Queue: !GetAtt CommandQueue.Arn", "Queue: !GetAtt CommandQueue.NoSuch"))
+    done = hookline(*command, "--template", str(template))
+    assert done.returncode == 3
+    assert "GetAtt CommandQueue.NoSuch" in done.stderr
+    assert "template" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_of_the_environment_is_blamed_on_the_environment(hookline: Hookline) -> None:
+    hookline.environment["TELNYX_PUBLIC_KEY"] = "nonsense"
+    done = hookline("serve")
+    assert done.returncode == 2
+    assert "Set TELNYX_PUBLIC_KEY to" in done.stderr
+
+
+def test_what_is_no_template_at_all_is_no_trace_back(hookline: Hookline, tmp_path: Path) -> None:
+    done = hookline("serve", "--template", str(tmp_path))
+    assert done.returncode == 3
+    assert "Is a directory" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert "port" not in done.stderr
+
+
+def test_a_build_is_looked_into_also_when_its_template_is_not_ours(hookline: Hookline, tmp_path: Path) -> None:
+    built = tmp_path / ".aws-sam" / "build"
+    built.mkdir(parents=True)
+    (built / "template.yaml").write_text("Resources: {Inbox: {Type: AWS::SQS::Queue}}")
+    done = hookline("invoke", "call.answered", "--built", "--template", str(tmp_path / "template.yaml"))
+    assert done.returncode == 2
+    assert "no route of the template takes POST" in done.stderr
+
+
+def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
+    for arguments in (["trigger", "--list"], ["trigger", "--list", "--json"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "hookline_local", *arguments]
+        done = subprocess.run(
+            command, env=hookline.environment, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_field_that_the_sample_does_not_have_is_said_to_be_new(hookline: Hookline) -> None:
+    done = hookline("invoke", "call.dtmf.received", "--set", "foo.bar=1", "--set", "digit=2", "--json")
+    assert done.returncode == 0
+    assert done.stderr == "hookline: the sample has no foo.bar; added\n"
+
+
+def test_lines_in_a_file_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """`hookline tail > file`, `serve --logs | grep`: nobody reads them at the width of a terminal."""
+    text = "x" * 200
+    for terminal, cut in ((False, False), (True, True)):
+        screen = Screen(console=Console(width=80, highlight=False, force_terminal=terminal, color_system=None))
+        screen.line(text)
+        assert (text not in capsys.readouterr().out) == cut
+        screen.log(text)
+        assert text in capsys.readouterr().out
+
+
+def test_a_key_of_s3_can_be_copied_from_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    key = f"recordings/2026/11/21/{'5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68' * 2}/dual.mp3"
+    screen = Screen(console=Console(width=80, highlight=False))
+    screen.recording({"key": key, "size": 1, "sha256": "0" * 64})
+    screen.whole(("whole ", "green"), key)
+    assert capsys.readouterr().out.count(key) == 2

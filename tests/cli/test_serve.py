@@ -1,0 +1,629 @@
+"""`hookline serve`, and the commands that talk to a stack that runs: one stack for all tests here, as at a desk."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from hookline.events import Event, Identity
+from hookline.journal import Journal
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Desk:
+    """A machine on which somebody works: its environment, and the stacks that run there."""
+
+    def __init__(self, home: Path) -> None:
+        path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": path}
+        self.home = home
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hookline_local", *arguments],
+            env={**self.environment, **environment},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *arguments: str, **more: str) -> Any:
+        done = self.run(*arguments, "--json", **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def serve(self, *arguments: str, **environment: str) -> "Serving":
+        return Serving(self, arguments, environment)
+
+
+class Serving:
+    """`hookline serve --json`, from its one line to its end."""
+
+    def __init__(self, desk: Desk, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hookline_local", "serve", "--json", *arguments],
+            env={**desk.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self.ready: dict[str, Any] = json.loads(line) if line else {}
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        self._process.send_signal(number)
+        try:
+            stdout, stderr = self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
+            self._process.wait()
+        return self._process.returncode, stdout, stderr
+
+    def __enter__(self) -> "Serving":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.stop()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def children(self) -> list[str]:
+        listed = subprocess.run(["/bin/ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        return [line for line in listed.splitlines() if re.search(rf"child\.py {self._process.pid} ", line)]
+
+
+def client(service: Any, serving: Serving) -> Any:
+    """Of the AWS of a stack that runs."""
+    return boto3.client(
+        service,
+        endpoint_url=serving.ready["aws_endpoint_url"],
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="module")
+def serving(desk: Desk) -> Iterator[Serving]:
+    with desk.serve("--speed", "20") as serving:
+        yield serving
+        assert serving.stop()[:2] == (0, "")
+
+
+@pytest.fixture(scope="module")
+def call(desk: Desk, serving: Serving) -> Any:
+    """One call that is over, as `hookline call --json` gave it."""
+    return desk.json("call", "hello")
+
+
+def test_one_line_says_all_urls_and_every_one_answers(serving: Serving) -> None:
+    import httpx
+
+    ready = serving.ready
+    assert ready["ready"] is True
+    assert ready["seed"] == 0
+    assert httpx.get(ready["webhook_url"]).status_code == 404  # API Gateway's answer for a method without a route
+    assert httpx.get(f"{ready['telnyx_url']}/_standin").status_code == 200
+    assert httpx.get(f"{ready['telnyx_api_base_url']}/calls/x").status_code in (401, 404, 422)
+    assert httpx.get(f"{ready['aws_endpoint_url']}/moto-api/").status_code == 200
+    assert "CallAnsweredFunction" in ready["functions"]
+    assert any("not enforced" in sentence for sentence in ready["unsupported"])
+
+
+def test_a_call_goes_from_ring_to_kept_recording(call: Any) -> None:
+    assert call["ok"] is True
+    assert call["call"]["status"] == "ended"
+    types = [event["event_type"] for event in call["events"]]
+    assert types[0] == "call.initiated"
+    assert {"call.answered", "call.dtmf.received", "call.hangup", "call.recording.saved"} <= set(types)
+    assert len(call["recordings"]) == 1
+    assert len(call["recordings"][0]["sha256"]) == 64
+
+
+def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> None:
+    wanted = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
+    for kind in ("call_leg_id", "call_session_id", "call_control_id"):
+        assert desk.json("calls", "show", call["call"][kind]) == wanted
+
+
+def test_an_unknown_id_is_said_to_be_unknown(desk: Desk, serving: Serving) -> None:
+    done = desk.run("calls", "show", "nobody")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "knows no call nobody" in done.stderr
+    assert "hookline calls --day" in done.stderr
+
+
+def test_the_calls_of_today_are_listed(desk: Desk, call: Any) -> None:
+    listed = desk.json("calls", "--day", call["call"]["started_at"][:10])
+    assert call["call"]["call_leg_id"] in [one["call_leg_id"] for one in listed["calls"]]
+    assert desk.json("calls", "--day", "2001-01-01")["calls"] == []
+
+
+def test_the_journal_of_the_stack_that_runs_is_read_past_proxy_and_profile(desk: Desk, call: Any) -> None:
+    listed = desk.json("calls", HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="nobody")["calls"]
+    assert call["call"]["call_leg_id"] in [one["call_leg_id"] for one in listed]
+
+
+def test_a_call_is_shown_within_80_columns(desk: Desk, call: Any) -> None:
+    shown = desk.run("calls", "show", call["call"]["call_leg_id"], COLUMNS="80").stdout
+    listed = desk.run("calls", COLUMNS="80").stdout
+    key = call["recordings"][0]["key"]
+    assert key in shown  # whole, to be copied, however long it is
+    assert max(len(line) for line in (shown + listed).splitlines() if key not in line) <= 80
+    assert call["call"]["call_leg_id"] in listed
+    assert "call.recording.saved" in shown
+
+
+SPOKEN = "5d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
+
+
+@pytest.fixture(scope="module")
+def spoken(desk: Desk, serving: Serving) -> str:
+    """A call in which two things were said, the second of them too long for an item of the journal; its leg."""
+    for second, track, confidence, text in (
+        ("03.2", "inbound", "0.87", "Hello, who is this?"),
+        ("08.9", "outbound", "null", "long " * 14_000),
+    ):
+        said = {"transcript": text, "confidence": confidence, "transcription_track": track, "is_final": "true"}
+        settings = {f"data.payload.transcription_data.{name}": value for name, value in said.items()}
+        settings["data.occurred_at"] = f"2026-11-20T09:00:{second}00000Z"
+        settings["call_leg_id"] = SPOKEN
+        arguments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+        desk.json("trigger", "call.transcription", *arguments)
+    return SPOKEN
+
+
+def test_a_call_s_whole_transcript_is_one_readable_document(desk: Desk, spoken: str) -> None:
+    done = desk.run("calls", "transcript", spoken, COLUMNS="80")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "Transcript from 2026-11-20 09:00:03 UTC\n"
+        "\n"
+        "00:00:00  inbound    87%  Hello, who is this?\n"
+        f"00:00:05  outbound        {('long ' * 14_000).strip()}\n"
+    )
+    as_json = desk.json("calls", "transcript", spoken)
+    shown = desk.json("calls", "show", spoken)
+    assert as_json == {"call_leg_id": spoken, "transcript": shown["transcript"], "gone": []}
+    assert [segment["confidence"] for segment in as_json["transcript"]] == [0.87, None]
+
+
+def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serving: Serving, spoken: str) -> None:
+    s3, bucket = client("s3", serving), serving.ready["bucket"]
+    (key,) = [
+        urlsplit(item["kept_at"]["S"]).path.removeprefix("/")
+        for item in client("dynamodb", serving).scan(TableName=serving.ready["table"])["Items"]
+        if item["pk"]["S"] == f"LEG#{spoken}" and "kept_at" in item
+    ]
+    content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        for broken in (b"junk", None):
+            if broken is None:
+                s3.delete_object(Bucket=bucket, Key=key)
+            else:
+                s3.put_object(Bucket=bucket, Key=key, Body=broken)
+            done = desk.run("calls", "transcript", spoken)
+            assert done.returncode == 1
+            assert f"s3://{bucket}/{key}" in "".join(done.stderr.split())
+            assert done.stdout.endswith("00:00:00  inbound   87%  Hello, who is this?\n")
+            gone = desk.run("calls", "transcript", spoken, "--json")
+            assert json.loads(gone.stdout)["gone"] == [f"s3://{bucket}/{key}"]
+            assert len(desk.json("calls", "show", spoken)["transcript"]) == 1
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def test_who_said_what_and_when_is_shown_with_a_call(desk: Desk, spoken: str) -> None:
+    shown = desk.run("calls", "show", spoken, COLUMNS="80").stdout
+    lines = shown.partition("\nTranscript\n")[2].splitlines()
+    assert lines[0].split() == ["0.0", "s", "inbound", "87%", "Hello,", "who", "is", "this?"]
+    assert lines[1].split()[:4] == ["5.7", "s", "outbound", "long"]
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_a_call_in_which_nothing_was_said_has_an_empty_transcript(desk: Desk, serving: Serving) -> None:
+    leg = "6d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
+    desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
+    done = desk.run("calls", "transcript", leg)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing was transcribed.\n", "")
+    unknown = desk.run("calls", "transcript", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (3, "")
+    assert "knows no call nobody" in unknown.stderr
+
+
+def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) -> None:
+    leg = Identity("9d1d1c1e-0000-11f1-9d3e-02420a0d7c68", None, None, "")
+    journal = Journal(client("dynamodb", serving), serving.ready["table"])
+    sound = {"recording_id": "r1", "key": "r1.mp3", "size": 1, "sha256": "0" * 64}
+    journal.note(leg, "RECORDING", "r1.mp3", sound, at=0)
+    journal.note(leg, "RECORDING", "r1.wav", sound | {"key": "r1.wav"}, at=0)
+    keys = ["recordings/1.txt", "recordings/2.txt", "recordings/3.txt", "recordings/4.txt"]
+    for number, (recording, key) in enumerate(zip(["r1", "r1", None, None], keys, strict=True)):
+        journal.note(leg, "RECORDING_TEXT", f"{recording}.t{number}", {"recording_id": recording, "key": key}, at=0)
+    recordings = desk.json("calls", "show", str(leg.call_leg_id))["recordings"]
+    assert [one["key"] for one in recordings if "key" in one] == ["r1.mp3", "r1.wav"]
+    texts = [one["transcript"]["key"] for one in recordings if "transcript" in one]
+    assert sorted(texts) == keys
+    shown = desk.run("calls", "show", str(leg.call_leg_id)).stdout
+    assert all(shown.count(key) == 1 for key in keys)
+
+
+def test_keys_and_words_from_a_pipe_are_pressed_and_said(desk: Desk, serving: Serving) -> None:
+    done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nsay Hello you\n#\n")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, (document["scenario_failed"], document["refused"], document["unfinished"])
+    digits = [e["payload"]["digit"] for e in document["events"] if e["event_type"] == "call.dtmf.received"]
+    assert digits == ["1", "2", "#"]
+    assert document["call"]["from"] == "+12025550177"
+    assert document["call"]["status"] == "ended"
+
+
+@pytest.mark.parametrize("arguments, stdin", [((), "1"), (("--keys", "1"), "")], ids=["a pipe", "--keys"])
+def test_when_there_are_no_more_keys_the_caller_hangs_up(
+    arguments: tuple[str, ...], stdin: str, desk: Desk, serving: Serving
+) -> None:
+    done = desk.run("call", *arguments, "--json", stdin=stdin)
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    types = [event["event_type"] for event in document["events"]]
+    assert types.count("call.dtmf.received") == 1
+    assert types.index("call.dtmf.received") < types.index("call.hangup")
+    assert document["call"]["status"] == "ended"
+
+
+def test_hanging_up_after_the_call_s_end_is_no_failure(desk: Desk, serving: Serving) -> None:
+    document = desk.json("call", "--keys", "2#")
+    assert (document["ok"], document["scenario_failed"]) == (True, None)
+
+
+def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> None:
+    import httpx
+
+    calls = f"{serving.ready['telnyx_url']}/_standin/calls"
+    before = len(httpx.get(calls).json())
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "call", "--json"],
+        env=desk.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as ringing:
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends:
+            sessions = httpx.get(calls).json()[before:]
+            if sessions and sessions[0]["legs"][0]["state"] == "answered":
+                break
+            time.sleep(0.05)
+        time.sleep(0.3)
+        ringing.terminate()
+        stdout, _ = ringing.communicate(timeout=30)
+    assert json.loads(stdout)["call"]["status"] == "ended"
+    assert httpx.get(calls).json()[before]["legs"][0]["state"] == "ended"
+
+
+def test_a_stormy_call_ends_well_and_the_next_one_has_fair_weather(desk: Desk, serving: Serving) -> None:
+    import httpx
+
+    before = httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json()
+    document = desk.json("call", "storm")
+    assert document["call"]["status"] == "ended"
+    assert httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json() == before
+
+
+def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_letters(
+    desk: Desk, serving: Serving
+) -> None:
+    import httpx
+
+    standin = f"{serving.ready['telnyx_url']}/_standin"
+    sqs = client("sqs", serving)
+    dead = serving.ready["queues"]["RecordingDeadLetterQueue"]
+    sqs.send_message(QueueUrl=dead, MessageBody="{}")
+    before = len(httpx.get(f"{standin}/deliveries").json())
+    assert httpx.post(f"{standin}/misbehave", json={"drop": 1}).is_success  # the next one, and no other
+    began = time.monotonic()
+    for _ in range(2):
+        desk.json("call", "impatient")
+    assert time.monotonic() - began < 15  # as long as a single one would wait for its recording
+    attempts = [one for delivery in httpx.get(f"{standin}/deliveries").json()[before:] for one in delivery["attempts"]]
+    assert [one["http"]["response"]["body"] for one in attempts].count("lost on the way") == 1
+    httpx.post(f"{standin}/misbehave", json={"drop": 0})
+    sqs.purge_queue(QueueUrl=dead)
+
+
+def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_at_the_end(
+    desk: Desk, serving: Serving
+) -> None:
+    """It need not wait a quarter of a minute for a recording that cannot come; and it is slow to see what happens."""
+    import httpx
+
+    misbehave = f"{serving.ready['telnyx_url']}/_standin/misbehave"
+    impatient = (
+        "import sys, time; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "see = calling._CallWatch.see; "
+        "slow = lambda what: type(what).__name__ == 'Sending' and what.event_type == 'call.hangup'; "
+        "calling._CallWatch.see = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
+        "sys.argv = ['hookline', 'call', 'hello', '--json']; sys.exit(cli.main())"
+    )
+    httpx.post(misbehave, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
+    done = subprocess.run([sys.executable, "-c", impatient], env=desk.environment, stdout=subprocess.PIPE, check=False)
+    httpx.post(misbehave, json={"cut_downloads": 0})
+    client("sqs", serving).purge_queue(QueueUrl=serving.ready["queues"]["RecordingQueue"])
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["ok"], document["recordings"]) == (1, False, [])
+    assert "it was announced and has not been kept" in document["unfinished"][0]
+    assert document["refused"] == ["call.hangup 401"]
+
+
+def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: Desk, serving: Serving) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "call", "--json"],
+        env=desk.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as ringing:
+        assert ringing.stdin is not None
+        assert ringing.stdout is not None
+        ringing.stdin.write(b"say caf\xe9\n#\n")
+        ringing.stdin.flush()
+        document = json.loads(ringing.stdout.read())
+        assert ringing.wait(20) == 0  # with its standard input still open
+    assert document["call"]["status"] == "ended"
+
+
+def test_whoever_types_nonsense_hangs_up(desk: Desk, serving: Serving) -> None:
+    import httpx
+
+    done = desk.run("call", stdin="wait inf\n")
+    assert done.returncode == 2
+    assert "expected seconds, as in `wait 2`" in done.stderr
+    calls = httpx.get(f"{serving.ready['telnyx_url']}/_standin/calls").json()
+    assert {leg["state"] for session in calls for leg in session["legs"]} == {"ended"}
+
+
+def test_serve_ends_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+    """And a line without a greeting takes keys all the same."""
+    alone = Desk(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "serve", "--speed", "20", "--logs", "--parameter", "LineGreeting="],
+        env=alone.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as serve:
+        assert serve.stdout is not None
+        assert serve.stderr is not None
+        shown = b"".join(iter(serve.stdout.readline, b"\n"))
+        shown += b"".join(serve.stdout.readline() for _ in range(8))
+        assert b"webhooks" in shown
+        assert b"things are not emulated here; hookline serve --json lists them." in shown
+        document = alone.json("call", "--keys", "1")
+        assert "call.speak.started" not in [event["event_type"] for event in document["events"]]
+        serve.stdout.close()
+        alone.run("trigger", "call.hangup")
+        assert serve.wait(20) == 141
+        assert serve.stderr.read() == b""
+
+
+def test_a_triggered_event_is_journalled_once_however_often_it_comes(desk: Desk, serving: Serving) -> None:
+    leg = "7c1d1c1e-0000-11f1-9d3e-02420a0d7c68"
+    done = desk.run("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--duplicate", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("--> call.hangup") == 3
+    assert done.stdout.count("<-- 200") == 3
+    assert done.stdout.count("journalled before") == 2
+    events = desk.json("calls", "show", leg)["events"]
+    assert [event["event_type"] for event in events] == ["call.hangup"]
+
+
+def test_an_event_signed_with_a_stranger_s_key_is_refused(desk: Desk, serving: Serving) -> None:
+    pair = desk.json("keys", "new")
+    done = desk.run("trigger", "call.hangup", "--key", pair["private_key"])
+    assert done.returncode == 1
+    assert "<-- 401" in done.stdout
+
+
+def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
+    yesterday = {"call_leg_id": "8d1d1c1e-0001-11f1-9d3e-02420a0d7c68", "call_control_id": "y", "call_session_id": "y"}
+    settings = [part for name, value in yesterday.items() for part in ("--set", f"{name}={value}")]
+    began = datetime.now(UTC) - timedelta(days=1)
+    desk.json("trigger", "call.initiated", *settings, "--set", f"data.occurred_at={began:%Y-%m-%dT%H:%M:%S.000000Z}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "hookline_local", "tail", "--json", "--every", "0.2"],
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as tail:
+        assert tail.stdout is not None
+        time.sleep(1.5)  # it shows what arrives after it has begun
+        leg = "8d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
+        desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
+        event = json.loads(tail.stdout.readline())
+        desk.json("trigger", "call.speak.ended", *settings)
+        late = json.loads(tail.stdout.readline())
+        long = ("--set", f"data.payload.transcription_data.transcript={'long ' * 14_000}")  # too long for the journal
+        desk.json("trigger", "call.transcription", "--set", f"call_leg_id={leg}", *long)
+        said = json.loads(tail.stdout.readline())
+        desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--set", "data.id=the-end")
+        end = json.loads(tail.stdout.readline())
+        tail.send_signal(signal.SIGINT)
+    assert (event["call_leg_id"], event["event_type"]) == (leg, "call.hangup")
+    assert (late["call_leg_id"], late["event_type"]) == (yesterday["call_leg_id"], "call.speak.ended")
+    assert (said["call_leg_id"], said["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
+    assert end["id"] == "the-end"  # and what was said is not said again
+    assert tail.returncode == 130
+
+
+def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
+    done = desk.run("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"same for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
+    (saved,) = tmp_path.glob("*.json")
+    assert call["call"]["from"] not in saved.read_text()
+
+
+def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: Serving) -> None:
+    """The journal is changed: then as now, what was told is what stands there."""
+    call = desk.json("call", "impatient")
+    dynamodb = client("dynamodb", serving)
+    answered = next(event for event in call["events"] if event["event_type"] == "call.answered")
+    key = {
+        "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
+        "sk": {"S": f"EVENT#{answered['occurred_at']}#{answered['id']}"},
+    }
+    told = [one for one in answered["told"] if one["action"] != "speak"]
+    dynamodb.update_item(
+        TableName=serving.ready["table"],
+        Key=key,
+        UpdateExpression="SET told = :t",
+        ExpressionAttributeValues={":t": {"S": json.dumps(told)}},
+    )
+    done = desk.run("replay", call["call"]["call_leg_id"], "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["same"]) == (1, False)
+    (difference,) = document["differences"]
+    assert sorted(one["action"] for one in difference["then"]) == ["record_start", "transcription_start"]
+    assert sorted(one["action"] for one in difference["now"]) == ["record_start", "speak", "transcription_start"]
+
+
+def test_a_recording_that_was_overwritten_is_found(desk: Desk, serving: Serving) -> None:
+    key = desk.json("call", "hello")["recordings"][0]["key"]
+
+    def found(*arguments: str) -> tuple[int, str]:
+        done = desk.run("recordings", "verify", *arguments, "--json")
+        (state,) = [one["state"] for one in json.loads(done.stdout)["findings"] if one["key"] == key]
+        return done.returncode, state
+
+    assert found("--read-all")[1] == "whole"  # another call of the day may have lost its recording
+    client("s3", serving).put_object(Bucket=serving.ready["bucket"], Key=key, Body=b"something else")
+    assert found() == (1, "short")
+
+
+def deploy(serving: Serving, name: str, **parameters: int) -> dict[str, str]:
+    """A deployed stack that has the table and the bucket of the one that runs; the environment in which it is found."""
+    outputs = {"CallsTableName": serving.ready["table"], "RecordingsBucketName": serving.ready["bucket"]}
+    template = {
+        "Parameters": {name: {"Type": "Number", "Default": value} for name, value in parameters.items()},
+        "Resources": {"AlarmTopic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    client("cloudformation", serving).create_stack(StackName=name, TemplateBody=json.dumps(template))
+    return {
+        "AWS_ENDPOINT_URL": serving.ready["aws_endpoint_url"],
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
+def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, call: Any) -> None:
+    aws = deploy(serving, "deployed")
+    leg = call["call"]["call_leg_id"]
+    found = desk.json("calls", "show", leg, "--stack", "deployed", "--region", "us-east-1", **aws)
+    assert found["call"] == call["call"]
+    done = desk.run("calls", "--stack", "nobody", "--region", "us-east-1", **aws)
+    assert done.returncode == 3
+    assert "nobody" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_deployed_stack_has_deleted_after_its_days_is_not_missed(desk: Desk, serving: Serving) -> None:
+    """Its parameters are those of its deployment, defaults included."""
+    ago = time.time() - 31 * 86_400
+    key = "recordings/2026/01/05/session/leg/r1.wav"
+    event = Event("long-ago", "call.hangup", "2026-01-05T09:00:00.000000Z", {"call_leg_id": "leg-of-january"})
+    journal = Journal(client("dynamodb", serving), serving.ready["table"])
+    journal.remember(event, body=json.dumps({"data": {"id": event.id, "event_type": event.type}}), received_at=ago)
+    journal.note(event.identity, "RECORDING", "r1.wav", {"key": key, "size": 1, "sha256": "0" * 64}, at=ago)
+    for name, days, status, state in (("kept-30-days", 30, 0, "expired"), ("kept-for-ever", 0, 1, "missing")):
+        aws = deploy(serving, name, RecordingRetentionDays=days)
+        asked = ("recordings", "verify", "--day", "2026-01-05", "--stack", name, "--region", "us-east-1", "--json")
+        done = desk.run(*asked, **aws)
+        found = [(one["key"], one["state"]) for one in json.loads(done.stdout)["findings"]]
+        assert (done.returncode, found) == (status, [(key, state)])
+
+
+def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, serving: Serving) -> None:
+    """Another key, another Telnyx, another AWS: those of the environment; its proxy and profile are not for these."""
+    pair = desk.json("keys", "new")
+    url = "http://127.0.0.1:9/v2"  # nobody is there, and nobody is told anything
+    with desk.serve(
+        TELNYX_PUBLIC_KEY=f"{pair['public_key']}",
+        TELNYX_API_BASE_URL=url,
+        AWS_ENDPOINT_URL=serving.ready["aws_endpoint_url"],
+        HTTP_PROXY="http://127.0.0.1:9",
+        AWS_PROFILE="nobody",
+    ) as other:
+        assert other.ready["telnyx_api_base_url"] == url
+        assert other.ready["telnyx_url"] is None
+        assert other.ready["aws_endpoint_url"] == serving.ready["aws_endpoint_url"]
+        signed = ("--url", other.ready["url"], "--key", pair["private_key"])
+        done = desk.run("trigger", "call.hangup", *signed)
+        assert done.returncode == 0, done.stdout + done.stderr
+        refused = desk.run("call", "hello", "--url", other.ready["url"])
+        assert refused.returncode == 3
+        assert "uses another Telnyx" in refused.stderr
+        assert other.children()
+        status, stdout, _ = other.stop(signal.SIGINT)
+        assert (status, stdout, other.children()) == (0, "", [])
+    announced = [json.loads(path.read_text())["pid"] for path in desk.home.glob("hookline-*/*.json")]
+    assert announced == [serving.ready["pid"]]
+
+
+def test_a_function_that_crashes_says_so_where_serve_runs(tmp_path: Path) -> None:
+    """Also without --logs: otherwise there is a 500 and no word about it."""
+    functions = tmp_path / "functions"
+    shutil.copytree(PROJECT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "template.yaml", tmp_path)
+    (tmp_path / "layers").symlink_to(PROJECT / "layers")
+    (functions / "call_hangup" / "app.py").write_text("import os\n\nos._exit(3)\n")
+    alone = Desk(tmp_path)
+    command = [sys.executable, "-m", "hookline_local", "serve", "--template", str(tmp_path / "template.yaml")]
+    with subprocess.Popen(command, env=alone.environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("In another terminal"):
+            assert process.poll() is None
+        assert alone.run("trigger", "call.hangup").returncode == 1
+        process.terminate()
+        said = process.stdout.read()
+    assert "<-- 500" in said
+    assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in said
+    assert "REPORT" not in said
+
+
+def test_a_stack_that_was_killed_is_no_longer_found_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
+    alone = Desk(tmp_path)
+    with alone.serve() as killed:
+        killed.stop(signal.SIGKILL)
+        ends = time.monotonic() + 10
+        while killed.children() and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert killed.children() == []
+    (left,) = tmp_path.glob("hookline-stack-*")
+    assert (left / "home").is_dir()
+    alone.run("invoke", "call.hangup")
+    assert list(tmp_path.glob("hookline-stack-*")) == []
+    done = alone.run("calls")
+    assert done.returncode == 3
+    assert "no stack is running" in done.stderr

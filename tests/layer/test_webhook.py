@@ -1,0 +1,684 @@
+"""The way of a webhook: read, decide, tell, remember, answer; through the door that Lambda uses."""
+
+import base64
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore.client
+import httpx
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from hookline import hangup, playback_start, receive, speak
+from hookline.environment import environment
+from hookline.routing import ROUTED_EVENTS
+from tests.support.world import (
+    Clock,
+    World,
+    deliver,
+    function_of,
+    handler,
+    ok,
+    refused,
+    request_of,
+    sample,
+    sample_data,
+    start_cold,
+)
+
+OPENING = ["speak", "record_start", "transcription_start"]
+
+
+@pytest.fixture
+def dynamodb_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The name of every DynamoDB request from here on, as boto3 sends it."""
+    calls: list[str] = []
+    send = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def note(self: Any, operation: str, arguments: Any) -> Any:
+        if self.meta.service_model.service_name == "dynamodb" and operation != "Scan":
+            calls.append(operation)
+        return send(self, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", note)
+    return calls
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, service: str, error: Exception) -> None:
+    """From here on every request to an AWS service raises this."""
+    send = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def refuse(self: Any, operation: str, arguments: Any) -> Any:
+        if self.meta.service_model.service_name == service:
+            raise error
+        return send(self, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", refuse)
+
+
+def client_error(code: str, status: int) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "PutItem")
+
+
+# Deciding and remembering
+
+
+@pytest.mark.parametrize("event_type", ROUTED_EVENTS)
+def test_every_event_is_journalled_once_however_often_it_is_delivered(world: World, event_type: str) -> None:
+    first = deliver(event_type)
+    said = len(world.said)
+    for _ in range(3):
+        again = deliver(event_type)
+        assert (again["status"], again["told"], again["repeated"]) == (200, [], True)
+    assert first["status"] == 200
+    assert len(world.said) == said
+    assert [item["event_type"] for item in world.items] == [event_type]
+
+
+@pytest.mark.parametrize("event_type", ROUTED_EVENTS)
+def test_the_router_decides_as_the_event_s_own_function(world: World, event_type: str) -> None:
+    own = deliver(event_type)
+    told = list(world.said)
+    world.dynamodb.delete_item(TableName=world.settings["TABLE_NAME"], Key=world.keys()[0])
+    world.said.clear()
+    assert deliver(event_type, function="webhook_router") == own
+    assert [said["body"] for said in world.said] == [said["body"] for said in told]
+
+
+def test_an_event_without_a_command_costs_one_request_to_dynamodb(world: World, dynamodb_calls: list[str]) -> None:
+    for event_type in ("call.hangup", "call.speak.started", "streaming.started", "call.transcription"):
+        dynamodb_calls.clear()
+        assert deliver(event_type)["told"] == []
+        assert dynamodb_calls == ["PutItem"], event_type
+
+
+def test_an_event_with_commands_costs_two(world: World, dynamodb_calls: list[str]) -> None:
+    assert len(deliver("call.answered")["told"]) == 3
+    assert dynamodb_calls == ["Query", "PutItem"]
+
+
+def test_an_interim_transcript_is_answered_and_dropped_unless_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, dynamodb_calls: list[str]
+) -> None:
+    assert deliver("call.transcription.interim", function="call_transcription")["status"] == 200
+    assert dynamodb_calls == []
+    monkeypatch.setenv("KEEP_INTERIM_TRANSCRIPTS", "on")
+    start_cold()
+    deliver("call.transcription.interim", function="call_transcription")
+    assert [item["sk"].partition("#")[0] for item in world.items] == ["TRANSCRIPT"]
+
+
+@pytest.mark.parametrize("function", [function_of(event_type) for event_type in ROUTED_EVENTS])
+def test_a_genuine_event_on_the_wrong_route_is_journalled_and_commands_nothing(world: World, function: str) -> None:
+    other = "call.initiated" if function != "call_initiated" else "call.answered"
+    assert deliver(other, function=function) | {"event": ""} == {"status": 200, "event": "", "told": []}
+    assert [item["event_type"] for item in world.items] == [other]
+    assert world.said == []
+
+
+def test_an_event_type_that_nobody_has_heard_of_is_journalled(world: World) -> None:
+    assert deliver("call.unheard.of", function="webhook_router")["status"] == 200
+    assert deliver("call.unheard.of.alone", function="webhook_router")["status"] == 200
+    assert sorted(item["pk"].partition("#")[0] for item in world.items) == ["EVENT", "SESSION"]
+    assert world.said == []
+
+
+def test_the_journal_keeps_the_event_as_it_was_received(world: World) -> None:
+    request = request_of(sample_data("call.hangup"))
+    handler("call_hangup")(request, Clock())
+    (item,) = world.items
+    assert item["body"] == request["body"]
+    assert item["received_at"].startswith(time.strftime("%Y-%m-%dT", time.gmtime()))
+    assert item["day"] == "2026-09-01"
+    assert "expires_at" not in item or int(item["expires_at"]) > time.time()
+
+
+def test_what_was_told_is_journalled_with_the_event(world: World) -> None:
+    deliver("call.answered")
+    (item,) = world.items
+    told = json.loads(item["told"])
+    assert [(one["action"], one["result"], one["status"]) for one in told] == [(name, "told", 200) for name in OPENING]
+    assert [one["command_id"] for one in told] == [said["body"]["command_id"] for said in world.said]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "given_", "kept"),
+    [
+        ("call.dtmf.received", "digit", "7", "x"),
+        ("call.dtmf.received", "digit", "1", "1"),
+        ("call.dtmf.received", "digit", 7, "x"),
+        ("call.gather.ended", "digits", "4111111111111111", "x" * 16),
+        ("call.gather.ended", "digits", "", ""),
+        ("call.gather.ended", "digits", None, None),
+    ],
+)
+def test_keyed_digits_are_blanked_unless_the_line_acts_on_them(
+    world: World, name: str, key: str, given_: object, kept: object
+) -> None:
+    payload: dict[str, Any] = {key: given_}
+    deliver(name, **payload)
+    assert json.loads(world.items[0]["body"])["data"]["payload"][key] == kept
+
+
+def test_gathered_digits_are_blanked_whatever_is_decided_on_them(world: World) -> None:
+    data = sample_data("call.gather.ended")
+    data["payload"]["digits"] = "4111111111111111"
+    decide = {"call.gather.ended": lambda event, call: [speak(payload="Thank you", voice="female")]}
+    assert receive(request_of(data, age=10.0), Clock(), decide)["statusCode"] == 200
+    assert world.actions == ["speak"]
+    assert "4111" not in json.dumps(world.items)
+
+
+def test_a_parameter_keeps_the_digits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEEP_DIGITS", "on")
+    start_cold()
+    deliver("call.gather.ended", digits="4711")
+    assert json.loads(world.items[0]["body"])["data"]["payload"]["digits"] == "4711"
+
+
+def test_nothing_personal_is_ever_logged(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for event_type in ROUTED_EVENTS:
+        deliver(event_type, digit="7", digits="4711")
+    deliver("call.transcription", transcription_data={"transcript": "my secret", "is_final": True})
+    world.replies = lambda request: refused(422, "10015")
+    deliver("call.initiated", call_leg_id="another")
+    logged = capsys.readouterr().out
+    for secret in (
+        "+1202555",
+        "4711",
+        '"7"',
+        "my secret",
+        "KEY-of-a-test",
+        "eyJ",
+        "Hello",
+        "telnyx-signature",
+        "amazonaws",
+    ):
+        assert secret not in logged, secret
+    assert len(logged.splitlines()) >= len(ROUTED_EVENTS)
+
+
+def test_items_expire_when_a_retention_is_set(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETENTION_DAYS", "30")
+    start_cold()
+    deliver("call.hangup")
+    assert abs(int(world.items[0]["expires_at"]) - time.time() - 30 * 86_400) < 60
+
+
+def test_what_was_said_may_be_answered_and_is_answered_once(world: World) -> None:
+    request = request_of(sample_data("call.transcription"), age=10.0)
+    decide = {"call.transcription": lambda event, call: [speak(payload="I heard you", voice="female")]}
+    told = [json.loads(receive(request, Clock(), decide)["body"])["told"] for _ in range(2)]
+    assert told == [["speak: told"], []]
+    assert world.actions == ["speak"]
+    (item,) = world.items
+    record = world.journal.read(item["call_leg_id"])
+    assert record
+    assert [entry.told[0]["action"] for entry in record.entries] == ["speak"]
+    assert [entry.event_type for entry in record.transcript] == ["call.transcription"]
+
+
+def test_a_body_too_large_for_an_item_lies_in_s3_and_the_item_points_there(world: World) -> None:
+    text = "word " * 100_000
+    answer = deliver("call.transcription", transcription_data={"transcript": text, "is_final": True})
+    assert answer["status"] == 200
+    (item,) = world.items
+    bucket, _, key = item["kept_at"].removeprefix("s3://").partition("/")
+    kept = json.loads(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert kept["data"]["payload"]["transcription_data"]["transcript"] == text
+
+
+# Quarantine
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("v1-body", "webhook_api_version to 2"),
+        ("portal-debugger", "portal's debugger"),
+        ("json-but-no-event", "without a data object"),
+        ("json-but-no-object", "no object"),
+        ("not-json", "not JSON"),
+        ("event-without-type", "data.event_type"),
+        ("texml-callback", "TeXML"),
+        ("call-events-entry", "without a data object"),
+    ],
+)
+def test_a_signed_body_that_cannot_be_read_is_kept_named_and_answered(
+    world: World, capsys: pytest.CaptureFixture[str], name: str, cause: str
+) -> None:
+    request = sample(f"quarantine/{name}")
+    for function in ("webhook_router", "call_hangup", "call_initiated"):
+        capsys.readouterr()
+        answer = handler(function)(request, Clock())
+        assert answer["statusCode"] == 200
+        assert cause in json.loads(capsys.readouterr().out.splitlines()[0])["reason"]
+    kept = world.messages("QUARANTINE")
+    assert len(kept) == 3
+    raw = base64.b64decode(kept[0]["body"])
+    assert raw.decode() == request["body"] or base64.b64encode(raw).decode() == request["body"]
+    assert kept[0]["headers"]["telnyx-timestamp"] == request["headers"]["telnyx-timestamp"]
+    assert cause in kept[0]["reason"]
+    assert world.items == []
+
+
+def test_a_huge_unreadable_body_is_kept_in_s3_and_the_message_points_there(world: World) -> None:
+    body = b"x" * 1_000_000
+    assert handler("webhook_router")(request_of(body), Clock())["statusCode"] == 200
+    (message,) = world.messages("QUARANTINE")
+    bucket, _, key = message["kept_at"].removeprefix("s3://").partition("/")
+    assert world.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body
+
+
+@pytest.mark.parametrize("value", [None, "", 0, -1, 1.5, True, [], {}, "x" * 2000, [[]], {"a": {"b": 1}}, "\ud800"])
+def test_any_type_in_any_field_that_is_read_is_answered_200(world: World, value: object) -> None:
+    fields = (
+        "call_control_id call_leg_id call_session_id connection_id client_state direction state from to digit digits "
+        "status result reason stream_params transcription_data recording_urls public_recording_urls recording_id "
+        "channels format recording_started_at recording_ended_at transcription_text recording_transcription_id"
+    ).split()
+    for event_type in ROUTED_EVENTS:
+        data = sample_data(event_type)
+        kept = {key: data["payload"].get(key) for key in ("call_leg_id", "call_control_id", "client_state")}
+        wrong = dict.fromkeys(fields, value)
+        for number, payload in enumerate((wrong, {**wrong, **kept}, value)):
+            request = request_of({**data, "id": f"{event_type}-{number}", "payload": payload})
+            assert handler(function_of(event_type))(request, Clock())["statusCode"] == 200, (event_type, payload)
+
+
+# Telling
+
+
+def test_commands_go_to_the_call_with_its_id_percent_encoded(world: World) -> None:
+    deliver("call.initiated", call_control_id="v3:a_b-c/d?e=")
+    assert world.said[0]["path"] == "/v2/calls/v3%3Aa_b-c%2Fd%3Fe%3D/actions/answer"
+    assert world.said[0]["method"] == "POST"
+    assert world.said[0]["authorization"] == "Bearer KEY-of-a-test"
+
+
+def test_a_redelivery_after_a_crash_repeats_the_same_ids(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as crash:
+        breaking_put = environment().journal
+        crash.setattr(breaking_put._client, "put_item", _raise(client_error("InternalServerError", 500)))  # noqa: SLF001
+        assert deliver("call.answered")["status"] == 503
+    first = [said["body"]["command_id"] for said in world.said]
+    assert len(first) == 3
+    assert deliver("call.answered")["status"] == 200
+    assert [said["body"]["command_id"] for said in world.said[3:]] == first
+    assert len(set(first)) == 3
+
+
+def _raise(error: Exception) -> Callable[..., Any]:
+    def fail(**_: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("code", ["90018", "90031", "90048", "90054"])
+def test_a_command_with_nothing_left_to_do_counts_as_done(world: World, code: str) -> None:
+    world.replies = lambda request: refused(422, code)
+    assert deliver("call.initiated")["told"] == ["answer: done"]
+    assert world.messages("COMMAND") == []
+
+
+def test_once_the_call_has_ended_nothing_more_is_said_to_it(world: World) -> None:
+    world.replies = lambda request: refused(422, "90018")
+    assert deliver("call.answered")["told"] == [f"{name}: done" for name in OPENING]
+    assert world.actions == ["speak"]
+
+
+@pytest.mark.parametrize("code", ["90034", "90020"])
+def test_a_command_that_comes_too_early_waits_in_the_queue_and_so_do_all_behind_it(world: World, code: str) -> None:
+    world.replies = lambda request: refused(422, code)
+    answer = deliver("call.answered")
+    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
+    assert world.actions == ["speak"]
+    queued = world.messages("COMMAND")
+    assert [message["command"]["action"] for message in queued] == OPENING
+    told = json.loads(world.items[0]["told"])
+    assert [message["command_id"] for message in queued] == [one["command_id"] for one in told]
+    assert {message["command"]["call_control_id"] for message in queued} == {
+        sample_data("call.answered")["payload"]["call_control_id"]
+    }
+    assert all(0 < message["expires_at"] - time.time() <= 55 for message in queued), "Telnyx remembers an id for 60 s"
+
+
+def test_a_refused_command_is_journalled_and_the_next_one_is_said(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.replies = lambda request: refused(422, "10032") if request.url.path.endswith("record_start") else ok()
+    answer = deliver("call.answered")
+    assert answer["told"] == ["speak: told", "record_start: refused", "transcription_start: told"]
+    assert json.loads(world.items[0]["told"])[1]["code"] == "10032"
+    assert '"CommandRefused":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_a_passing_fault_is_tried_again_with_the_identical_command(world: World, status: int) -> None:
+    answers = iter([refused(status), refused(status), ok()])
+    world.replies = lambda request: next(answers)
+    assert deliver("call.initiated")["told"] == ["answer: told"]
+    assert len({json.dumps(said["body"]) for said in world.said}) == 1
+    assert len(world.said) == 3
+
+
+def test_a_connection_that_breaks_is_tried_again(world: World) -> None:
+    broken = iter([httpx.ConnectError("no"), httpx.ReadError("no"), httpx.RemoteProtocolError("no")])
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        if error := next(broken, None):
+            raise error
+        return ok()
+
+    world.replies = reply
+    assert deliver("call.initiated")["told"] == ["answer: told"]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"), [("x-ratelimit-reset", "30"), ("x-ratelimit-reset", "{epoch}"), ("retry-after", "30")]
+)
+def test_a_rate_limit_that_outlasts_the_deadline_goes_to_the_queue_at_once(
+    world: World, header: str, value: str
+) -> None:
+    reset = value.format(epoch=int(time.time()) + 30)
+    world.replies = lambda request: refused(429, "10011", **{header: reset})
+    began = time.perf_counter()
+    assert deliver("call.initiated")["told"] == ["answer: queued"]
+    assert time.perf_counter() - began < 2.0
+    assert len(world.said) == 1
+
+
+def test_a_key_that_was_replaced_is_read_again(world: World) -> None:
+    deliver("call.initiated")
+    secret = world.settings["TELNYX_API_KEY_SECRET_ARN"]
+    world.secrets.put_secret_value(SecretId=secret, SecretString="KEY-of-tomorrow")
+    world.replies = lambda request: (
+        ok() if request.headers["authorization"] == "Bearer KEY-of-tomorrow" else refused(401, "10009")
+    )
+    assert deliver("call.answered")["told"] == [f"{name}: told" for name in OPENING]
+
+
+@pytest.mark.parametrize("pointer", ["/webhook_urls", "/webhook_retries_policies/call.answered"])
+def test_an_answer_refused_for_its_routing_is_said_again_without_it(world: World, pointer: str) -> None:
+    world.replies = lambda request: refused(422, "90057", pointer) if b"webhook_urls" in request.content else ok()
+    assert deliver("call.initiated")["told"] == ["answer: told"]
+    first, second = (said["body"] for said in world.said)
+    assert "webhook_urls" not in second
+    assert "webhook_retries_policies" not in second
+    assert second["client_state"] == first["client_state"]
+    assert second["command_id"] != first["command_id"]
+
+
+@pytest.mark.parametrize("code", ["90057", "10015", None])
+def test_an_answer_refused_without_a_reason_is_said_again_without_its_routing(world: World, code: str | None) -> None:
+    world.replies = lambda request: refused(422, code) if b"webhook_urls" in request.content else ok()
+    assert deliver("call.initiated")["told"] == ["answer: told"]
+    assert len(world.said) == 2
+
+
+def test_an_answer_refused_for_something_else_is_said_once(world: World) -> None:
+    world.replies = lambda request: refused(422, "10032", "/client_state")
+    assert deliver("call.initiated")["told"] == ["answer: refused"]
+    assert len(world.said) == 1
+
+
+def test_the_routes_are_below_the_domain_that_the_request_came_in_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = sample_data("call.initiated")
+    handler("webhook_router")(request_of(data, domain_name="abc.execute-api.eu-central-1.amazonaws.com"), Clock())
+    base = "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks"
+    assert world.said[0]["body"]["webhook_urls"] == {name: [f"{base}/{name}"] for name in ROUTED_EVENTS}
+    policies = world.said[0]["body"]["webhook_retries_policies"]
+    assert policies["call.answered"]["retries_ms"][0] < 1000
+    assert all(len(policy["retries_ms"]) <= 5 and sum(policy["retries_ms"]) <= 60_000 for policy in policies.values())
+
+    monkeypatch.setenv("WEBHOOK_BASE_URL", "https://calls.example.com/v1/")
+    start_cold(world)
+    deliver("call.initiated", call_leg_id="another")
+    assert world.said[1]["body"]["webhook_urls"]["call.hangup"] == ["https://calls.example.com/v1/webhooks/call.hangup"]
+
+    monkeypatch.setenv("PER_EVENT_ROUTING", "off")
+    start_cold(world)
+    deliver("call.initiated", call_leg_id="a third")
+    assert "webhook_urls" not in world.said[2]["body"]
+
+
+def test_a_command_for_a_call_without_a_control_id_uses_the_one_known_from_before(world: World) -> None:
+    deliver("call.initiated")
+    leg = sample_data("call.initiated")["payload"]
+    state = sample_data("call.recording.error")["payload"]["client_state"]
+    answer = deliver("call.recording.error.documented", call_leg_id=leg["call_leg_id"], client_state=state)
+    assert answer["told"] == ["record_start: told"]
+    assert leg["call_control_id"].replace(":", "%3A") in world.said[-1]["path"]
+
+
+def test_a_command_that_nobody_can_be_told_is_journalled_as_refused(world: World) -> None:
+    state = sample_data("call.recording.error")["payload"]["client_state"]
+    assert deliver("call.recording.error.documented", client_state=state)["told"] == ["record_start: refused"]
+    assert world.said == []
+
+
+def test_a_recording_is_queued_for_copying(world: World) -> None:
+    assert deliver("call.recording.saved")["status"] == 200
+    (message,) = world.messages("RECORDING")
+    assert message["recording"]["recording_urls"] == sample_data("call.recording.saved")["payload"]["recording_urls"]
+    assert deliver("call.recording.saved")["repeated"]
+    assert len(world.messages("RECORDING")) == 1
+
+
+# The deadline
+
+
+def hanging(seconds: float) -> Callable[[httpx.Request], httpx.Response]:
+    def reply(request: httpx.Request) -> httpx.Response:
+        time.sleep(seconds)
+        return ok()
+
+    return reply
+
+
+def test_the_webhook_is_answered_in_time_while_telnyx_hangs(world: World) -> None:
+    world.replies = hanging(10)
+    began = time.perf_counter()
+    answer = deliver("call.answered", age=0.0)
+    assert time.perf_counter() - began < 2.0
+    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
+    assert [message["command"]["action"] for message in world.messages("COMMAND")] == OPENING
+    assert len({said["body"]["command_id"] for said in world.said}) == 1
+    assert len(world.said) >= 2, "no answer within 500 ms means say the identical command again"
+
+
+def test_the_webhook_is_answered_in_time_on_a_day_on_which_aws_is_slow_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = boto3.Session()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    for service in ("dynamodb", "sqs"):
+        session.events.register(f"before-call.{service}", lambda **_: time.sleep(0.35))
+    start_cold(world)
+    deliver("call.hangup", call_leg_id="warm")
+    world.replies = hanging(10)
+    began = time.perf_counter()
+    answer = deliver("call.answered", age=0.0)
+    assert time.perf_counter() - began < 2.0
+    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
+
+
+def test_a_cold_start_that_ate_the_deadline_queues_everything_and_says_nothing(world: World) -> None:
+    assert deliver("call.answered", age=1.6)["told"] == [f"{name}: queued" for name in OPENING]
+    assert world.said == []
+
+
+def test_a_request_that_nobody_waits_for_has_the_function_s_own_time(world: World) -> None:
+    assert handler("call_answered")(sample("call.answered"), Clock(9_000))["statusCode"] == 200
+    assert world.actions == OPENING
+
+
+def test_without_time_of_its_own_even_a_sample_is_only_queued(world: World) -> None:
+    handler("call_answered")(sample("call.answered"), Clock(900))
+    assert world.actions == []
+    assert len(world.messages("COMMAND")) == 3
+
+
+def test_a_name_that_is_found_too_late_is_not_said_anything_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is left behind must not say late, perhaps a minute late, what the queue has by then."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        find = socket.getaddrinfo
+
+        def find_slowly(*arguments: Any, **named: Any) -> Any:
+            time.sleep(2.5)
+            return find(*arguments, **named)
+
+        monkeypatch.setenv("TELNYX_API_BASE_URL", f"http://localhost:{server.getsockname()[1]}/v2")
+        start_cold()
+        environment().journal  # noqa: B018 - DynamoDB is in this process, but its client looks for a name as well
+        monkeypatch.setattr(socket, "getaddrinfo", find_slowly)
+        began = time.perf_counter()
+        assert deliver("call.initiated", age=0.0)["told"] == ["answer: queued"]
+        assert time.perf_counter() - began < 2.0
+        with server.accept()[0] as connection:
+            connection.settimeout(2)
+            with contextlib.suppress(TimeoutError):
+                heard.append(connection.recv(1000))
+    assert heard in ([], [b""])
+
+
+def test_hanging_for_a_while_does_not_hold_up_the_calls_after_it(world: World) -> None:
+    world.replies = hanging(1.8)
+    for number in range(3):
+        assert deliver("call.initiated", age=0.0, call_leg_id=f"{number}")["told"] == ["answer: queued"]
+    world.replies = lambda request: ok()
+    began = time.perf_counter()
+    assert deliver("call.initiated", age=0.0, call_leg_id="next")["told"] == ["answer: told"]
+    assert time.perf_counter() - began < 0.4
+
+
+def test_a_later_webhook_does_not_overtake_what_waits_in_the_queue(world: World) -> None:
+    world.replies = lambda request: refused(422, "90034")
+    deliver("call.answered")
+    world.replies = lambda request: ok()
+    world.said.clear()
+    assert deliver("call.dtmf.received.pound", function="call_dtmf_received")["told"][0] == "record_stop: queued"
+    assert world.said == []
+    assert [message["command"]["action"] for message in world.messages("COMMAND")] == [
+        *OPENING,
+        *("record_stop", "transcription_stop", "speak"),
+    ]
+
+
+def test_a_later_webhook_waits_as_long_as_the_last_command_before_it_may(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMMAND_MAX_AGE_SECONDS", "1")
+    start_cold(world)
+    world.replies = lambda request: refused(503)
+    deliver("call.dtmf.received", digit="1")
+    world.replies = lambda request: ok()
+    world.said.clear()
+    time.sleep(1.1)  # record_pause has expired by now, transcription_stop has not
+    assert deliver("call.dtmf.received.pound", digit="2")["told"] == [
+        "record_resume: queued",
+        "transcription_start: queued",
+    ]
+    assert world.said == []
+
+
+def test_another_leg_s_end_does_not_silence_this_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = [hangup(on="v3:other"), speak(payload="Hello", voice="female")]
+    world.replies = lambda request: refused(422, "90018") if "other" in request.url.path else ok()
+    request = request_of(sample_data("call.answered"), age=10.0)
+    answer = receive(request, Clock(), {"call.answered": lambda event, call: two})
+    assert json.loads(answer["body"])["told"] == ["hangup: done", "speak: told"]
+
+
+def test_an_audio_file_in_a_command_is_told_queued_and_not_journalled(world: World) -> None:
+    sound = base64.b64encode(b"x" * 300_000).decode()
+    plays = [playback_start(playback_content=sound, audio_type="wav") for _ in range(3)]
+    request = request_of(sample_data("call.answered"), age=10.0)
+    world.replies = lambda request: refused(422, "90034")
+    answer = receive(request, Clock(), {"call.answered": lambda event, call: plays})
+    assert json.loads(answer["body"])["told"] == ["playback_start: queued"] * 3
+    assert [message["command"]["params"]["playback_content"] for message in world.messages("COMMAND")] == [sound] * 3
+    assert json.loads(world.items[0]["told"])[0]["params"]["playback_content"] == "(400000 characters)"
+
+    huge = [playback_start(playback_content="QUJD" * 300_000, audio_type="wav")]
+    request = request_of({**sample_data("call.answered"), "id": "another"}, age=10.0)
+    answer = receive(request, Clock(), {"call.answered": lambda event, call: huge})
+    assert json.loads(answer["body"])["told"] == ["playback_start: refused"], (
+        "no queue takes it, and no redelivery helps"
+    )
+
+
+@pytest.mark.parametrize("control_id", [".", ".."])
+def test_a_control_id_that_is_a_path_is_no_id(world: World, control_id: str) -> None:
+    assert deliver("call.initiated", call_control_id=control_id)["told"] == ["answer: refused"]
+
+
+def test_a_link_of_a_megabyte_is_no_link(world: World) -> None:
+    link = "https://s3.amazonaws.com/" + "x" * 1_100_000
+    assert deliver("call.recording.saved", recording_urls={"mp3": link})["status"] == 200
+    assert world.messages("RECORDING")[0]["recording"]["recording_urls"] == {}
+
+
+def test_a_digit_that_stands_there_twice_is_blanked_too(world: World) -> None:
+    body = json.dumps({"data": sample_data("call.gather.ended")})
+    body = body.replace('"payload": {', '"payload": {"digits": "4711"}, "payload": {', 1)
+    handler("call_gather_ended")(request_of(body.encode()), Clock())
+    assert "4711" not in world.items[0]["body"]
+
+
+# What is out of reach
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="x"),
+        ReadTimeoutError(endpoint_url="x"),
+        client_error("ProvisionedThroughputExceededException", 400),
+        client_error("InternalServerError", 500),
+        client_error("ThrottlingException", 400),
+    ],
+)
+@pytest.mark.parametrize("event_type", ["call.hangup", "call.answered"])
+def test_without_the_journal_the_answer_is_503(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, event_type: str
+) -> None:
+    breaking(monkeypatch, "dynamodb", error)
+    assert deliver(event_type)["status"] == 503
+    assert world.said == []
+
+
+def test_without_the_queue_the_answer_is_503_and_nothing_is_journalled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.replies = lambda request: refused(422, "90034")
+    with monkeypatch.context() as broken:
+        breaking(broken, "sqs", EndpointConnectionError(endpoint_url="x"))
+        assert deliver("call.answered")["status"] == 503
+        assert handler("call_hangup")(sample("quarantine/not-json"), Clock())["statusCode"] == 503
+    assert world.items == []
+
+
+def test_a_wrong_setting_is_no_passing_fault_and_fails_loudly(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking(monkeypatch, "dynamodb", client_error("AccessDeniedException", 400))
+    with pytest.raises(ClientError):
+        deliver("call.hangup")
+
+
+def test_without_the_secret_the_commands_wait_in_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking(monkeypatch, "secretsmanager", client_error("InternalServiceError", 500))
+    assert deliver("call.initiated", age=0.0)["told"] == ["answer: queued"]
+    assert world.said == []

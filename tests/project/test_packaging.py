@@ -1,0 +1,202 @@
+"""What is deployed, read and not run: who imports whom, what the lock files pin, and what the build is told."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cfnlint.decode.cfn_yaml import load
+
+ROOT = Path(__file__).parents[2]
+HOOKLINE = ROOT / "layers" / "hookline" / "hookline"
+FUNCTIONS = ROOT / "functions"
+
+# The map of the package, from the ground up. A module imports what lies on lower floors; values import each other as
+# well, modules that do input and output never. A new module has to be written in here, with the library that it owns.
+VALUES = {
+    "audio",
+    "call",
+    "checks",
+    "client_state",
+    "commands",
+    "errors",
+    "events",
+    "parameters",
+    "routing",
+    "transcripts",
+}
+BORDER = {"aws"}
+INPUT_AND_OUTPUT = {"download", "journal", "large", "queues", "recordings", "signature", "telnyx"}
+SHELL = [
+    "wanted",
+    "telnyx_recordings",
+    "texts",
+    "archiving",
+    "environment",
+    "telling",
+    "webhook",
+    "__init__",
+]  # each may import those before it
+OWNED = {
+    "aws": {"botocore"},
+    "environment": {"aws_lambda_powertools", "boto3", "botocore", "httpx"},  # builds everybody's client
+    "journal": {"boto3", "botocore"},
+    "large": {"boto3", "botocore"},
+    "queues": {"boto3", "botocore"},
+    "recordings": {"boto3", "botocore"},
+    "signature": {"nacl"},
+    "telnyx": {"httpx"},
+}
+FORBIDDEN = {"hookline_local", "pydantic", "requests", "telnyx"}
+LOCKS = ["requirements-dev.lock", "requirements-sam.lock", "layers/dependencies/requirements.txt"]
+
+
+def modules() -> list[str]:
+    return sorted(path.stem for path in HOOKLINE.glob("*.py"))
+
+
+def deployed() -> list[Path]:
+    return sorted([*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers").rglob("*.py")])
+
+
+def imported(source: str) -> Iterator[str]:
+    """The dotted names that a module imports when it runs: imports for the type checker alone are left out."""
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending.extend(node.orelse)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+        else:
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def may_import(module: str) -> set[str]:
+    """The modules that `module` may import."""
+    if module in VALUES:
+        return VALUES
+    if module in BORDER:
+        return VALUES
+    if module in INPUT_AND_OUTPUT:
+        return VALUES | BORDER
+    before = SHELL[: SHELL.index(module)] if module in SHELL else []
+    return VALUES | BORDER | INPUT_AND_OUTPUT | set(before)
+
+
+def trespasses(module: str, source: str) -> list[str]:
+    """What `module` imports and should not."""
+    wrong = []
+    for name in imported(source):
+        package, _, rest = name.partition(".")
+        if package == "hookline":
+            known = rest.partition(".")[0] in may_import(module)
+        else:
+            known = package in sys.stdlib_module_names or package in OWNED.get(module, set())
+        if not known:
+            wrong.append(name)
+    return wrong
+
+
+def requirements(lock: str) -> dict[str, str]:
+    """Name to everything that stands behind `==`: version, marker, hashes."""
+    text = (ROOT / lock).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return dict(line.split("==", 1) for line in lines)
+
+
+def make_default(makefile: str, variable: str) -> str:
+    found = re.search(rf"^{variable} \?= (\S+)$", (ROOT / makefile).read_text(), re.MULTILINE)
+    assert found, f"{makefile} has no {variable}"
+    return found[1]
+
+
+def test_every_room_stands_on_a_floor_of_the_map() -> None:
+    assert set(modules()) <= VALUES | BORDER | INPUT_AND_OUTPUT | set(SHELL)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_what_stands_below_it_and_the_library_it_owns(module: str) -> None:
+    assert trespasses(module, (HOOKLINE / f"{module}.py").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "module, source, trespass",
+    [
+        ("events", "from hookline.journal import Journal", "hookline.journal.Journal"),
+        ("commands", "def later():\n    import httpx", "httpx"),
+        ("journal", "from hookline import queues", "hookline.queues"),
+        ("queues", "import hookline.telnyx", "hookline.telnyx"),
+        ("signature", "from boto3 import client", "boto3.client"),
+        ("telnyx", "from .journal import Journal", ".journal.Journal"),
+        ("environment", "if True:\n    from hookline.webhook import receive", "hookline.webhook.receive"),
+    ],
+)
+def test_the_map_minds_an_import_that_points_up_or_aside(module: str, source: str, trespass: str) -> None:
+    assert trespasses(module, source) == [trespass]
+
+
+@pytest.mark.parametrize("path", deployed(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_deployed_imports_the_sdk_or_pydantic_or_requests_or_the_local_stack(path: Path) -> None:
+    assert FORBIDDEN.isdisjoint(name.partition(".")[0] for name in imported(path.read_text()))
+
+
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.rglob("*.py")), ids=lambda path: str(path.relative_to(FUNCTIONS)))
+def test_a_function_imports_the_package_and_the_line_and_only_the_router_imports_functions(path: Path) -> None:
+    allowed = {"hookline", "line", "aws_lambda_powertools"}
+    if path.parent.name == "webhook_router":
+        allowed |= {folder.parent.name for folder in FUNCTIONS.glob("*/app.py")}
+    outside = {name.partition(".")[0] for name in imported(path.read_text())} - set(sys.stdlib_module_names)
+    assert outside <= allowed
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_version_has_hashes_and_no_lock_names_a_host_or_a_path(lock: str) -> None:
+    locked = requirements(lock)
+    assert len(locked) >= 10
+    assert [name for name, rest in locked.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}", rest)] == []
+    assert not re.search(r"://|--(extra-)?index|--find-links|--trusted|^-|@ |(^| )/", (ROOT / lock).read_text(), re.M)
+
+
+def test_the_tests_run_on_the_versions_that_are_deployed() -> None:
+    development = requirements("requirements-dev.lock")
+    for name, rest in requirements("layers/dependencies/requirements.txt").items():
+        assert development[name].split()[0] == rest.split()[0], name
+
+
+def test_the_build_is_for_the_runtime_and_the_architecture_of_the_template() -> None:
+    everywhere = load(str(ROOT / "template.yaml"))["Globals"]["Function"]
+    assert make_default("layers/dependencies/Makefile", "LAYER_ARCH") == everywhere["Architectures"][0]
+    for makefile in ("layers/dependencies/Makefile", "layers/hookline/Makefile", "functions/Makefile"):
+        assert f"python{make_default(makefile, 'LAYER_PYTHON')}" == everywhere["Runtime"]
+    assert f"python{(ROOT / '.python-version').read_text().strip()}" == everywhere["Runtime"]
+
+
+def test_the_example_of_an_environment_has_every_variable_of_the_template_and_its_default() -> None:
+    template = load(str(ROOT / "template.yaml"))
+    everybody = template["Globals"]["Function"]["Environment"]["Variables"]
+    variables = dict(everybody)
+    for made in template["Resources"].values():
+        if made["Type"] == "AWS::Serverless::Function":
+            variables |= made["Properties"].get("Environment", {}).get("Variables", {})
+    lines = [line for line in (ROOT / ".env.example").read_text().splitlines() if line and not line.startswith("#")]
+    example = dict(line.split("=", 1) for line in lines)
+    only_on_a_laptop = {"TELNYX_API_KEY", "AWS_SAM_LOCAL"}
+    assert set(example) == set(variables) | only_on_a_laptop
+    parameters = template["Parameters"]
+    for name, value in variables.items():
+        parameter = parameters.get(value["Ref"], {}) if isinstance(value, dict) and "Ref" in value else {}
+        assert example[name].strip('"') == str(parameter.get("Default", example[name].strip('"'))), name
+
+
+def test_every_function_is_built_by_its_makefile_because_what_is_not_built_is_not_found_when_deployed() -> None:
+    """With `SkipBuild`, SAM leaves the CodeUri of Globals as it is, and from .aws-sam/build it leads nowhere."""
+    resources = load(str(ROOT / "template.yaml"))["Resources"]
+    built = ("AWS::Serverless::Function", "AWS::Serverless::LayerVersion")
+    methods = {name: made.get("Metadata") for name, made in resources.items() if made["Type"] in built}
+    assert len(methods) >= 25
+    assert [name for name, metadata in methods.items() if (metadata or {}).get("BuildMethod") != "makefile"] == []

@@ -1,0 +1,255 @@
+"""hookline.recordings.audio: what a file is and how long it lasts, told from bytes that come in pieces of any size."""
+
+import random
+import struct
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookline.recordings.audio import Audio, Meter, NotARecording
+from tests.support.sound import FRAMES, ape, chunk, frames, id3, id3v1, mp3, rf64, wav
+
+
+def measured(data: bytes, step: int = 65_536) -> Audio:
+    """What the meter says, its duration to the microsecond."""
+    meter = Meter()
+    for start in range(0, len(data), step):
+        meter.feed(data[start : start + step])
+    audio = meter.finish()
+    return replace(audio, duration_seconds=round(audio.duration_seconds, 6))
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000, 1 << 20])
+@pytest.mark.parametrize(
+    "data, seconds, channels",
+    [
+        (wav(1.5), 1.5, 1),
+        (wav(1.5, channels=2), 1.5, 2),
+        (wav(1.0, extra=chunk(b"LIST", b"abcde") + b"\x00"), 1.0, 1),
+        (wav(1.0, extra=chunk(b"LIST", b"abcde") + b"x"), 1.0, 1),
+        (wav(1.0, extra=chunk(b"LIST", b"abcde")), 1.0, 1),
+        (wav(1.0, extra=chunk(b"junk", b"abcde") + chunk(b"LIST", b"abc")), 1.0, 1),
+        (wav(1.5, channels=2, byte_rate=0), 1.5, 2),
+        (mp3(1.44), 1.44, 1),
+        (mp3(1.44, stereo=True), 1.44, 2),
+        (mp3(1.44, rates=(2, 5, 9)), 1.44, 1),
+        (mp3(1.44, tag=id3(3000)), 1.44, 1),
+        (mp3(1.44, tag=id3(200_000)), 1.44, 1),
+        (mp3(1.44, tag=id3(3000, footer=True)), 1.44, 1),
+        (mp3(1.44, tag=bytes(9000) + id3(300) + bytes(9000)), 1.44, 1),
+        (mp3(1.44) + bytes(1001), 1.44, 1),
+        (mp3(1.44) + id3v1(), 1.44, 1),
+        (mp3(1.44) + ape(300), 1.44, 1),
+        (mp3(1.44) + ape(0, header=False) + id3v1(), 1.44, 1),
+        (mp3(1.44) + bytes(50) + ape(300) + bytes(50) + id3v1() + bytes(2), 1.44, 1),
+        (mp3(0.72) + id3v1() + mp3(0.72, tag=id3(3000)), 1.44, 1),
+        (mp3(0.072), 0.072, 1),
+        (mp3(0.072) + id3v1(), 0.072, 1),
+        (mp3(0.072) + bytes(20) + ape(300), 0.072, 1),
+        (mp3(0.144) + bytes(2000), 0.144, 1),
+    ],
+)
+def test_duration_and_channels_are_read_whatever_the_size_of_the_pieces(
+    data: bytes, seconds: float, channels: int, step: int
+) -> None:
+    audio = measured(data, step)
+    assert audio.duration_seconds == pytest.approx(seconds, abs=1e-6)
+    assert audio.channels == channels
+    assert audio.sample_rate == 8000
+    assert audio.missing_bytes == audio.unreadable_bytes == 0
+
+
+@pytest.mark.parametrize("rate", FRAMES)
+@pytest.mark.parametrize("crc", [False, True])
+def test_frames_of_every_sample_rate_are_counted(rate: int, crc: bool) -> None:
+    audio = measured(frames(rate, 20, crc=crc))
+    assert audio == Audio("mp3", round(20 * FRAMES[rate][2] / rate, 6), 1, rate)
+
+
+@pytest.mark.parametrize("announced", [0, 0xFFFFFFFF, 0x7FFFF000, 0x7FFFF024, 0x7FFFFFFF, 0x80000000])
+def test_a_wav_written_to_a_pipe_lasts_as_long_as_its_bytes(announced: int) -> None:
+    assert measured(wav(2.0, announced=announced)) == Audio("wav", 2.0, 1, 8000)
+
+
+@pytest.mark.parametrize("announced", [40_000, 0x7FFFEFFF, 0x7FFFF001, 3_000_000_000, 0xFFFFFFFE])
+def test_a_wav_that_announces_more_than_it_has_is_short_and_says_so(announced: int) -> None:
+    assert measured(wav(2.0, announced=announced)) == Audio("wav", 2.0, 1, 8000, missing_bytes=announced - 32_000)
+
+
+def test_what_follows_the_sound_of_a_wav_does_not_lengthen_it() -> None:
+    assert measured(wav(2.0) + b"LIST" + struct.pack("<I", 4000) + b"x" * 4000).duration_seconds == 2.0
+
+
+@pytest.mark.parametrize(
+    "data, seconds, missing",
+    [
+        (rf64(2.0, 16_000), 1.0, 0),
+        (rf64(2.0, 5_000_000_000), 2.0, 4_999_968_000),
+        (rf64(2.0, 0), 2.0, 0),
+        (rf64(2.0, 0xFFFFFFFF_FFFFFFFF), 2.0, 0),
+        (rf64(2.0, 5_000_000_000, announced=16_000), 1.0, 0),
+        (rf64(2.0, 16_000, announced=0), 2.0, 0),
+    ],
+)
+def test_a_wav_of_more_than_four_gigabytes_says_its_length_in_another_chunk(
+    data: bytes, seconds: float, missing: int
+) -> None:
+    assert measured(data) == Audio("wav", seconds, 1, 8000, missing_bytes=missing)
+
+
+def test_an_mp3_cut_inside_a_frame_says_what_is_missing() -> None:
+    assert measured(mp3(1.44)[:-100]).missing_bytes == 100
+
+
+def test_an_mp3_cut_inside_its_last_tag_says_what_is_missing() -> None:
+    assert measured((mp3(1.44) + id3v1())[:-100]) == Audio("mp3", 1.44, 1, 8000, missing_bytes=100)
+
+
+@pytest.mark.parametrize(
+    "rate, stereo, at",
+    [(44_100, True, 36), (44_100, False, 21)]
+    + [(rate, stereo, at) for rate in (22_050, 8000) for stereo, at in ((True, 21), (False, 13))],
+)
+@pytest.mark.parametrize(
+    "crc, name, after",
+    [(False, b"Info", 0), (False, b"Xing", 0), (True, b"Info", 0), (True, b"Xing", 2), (False, b"VBRI", 0)],
+)
+def test_a_frame_that_informs_is_no_sound_and_its_count_tells_a_cut(
+    rate: int, stereo: bool, at: int, crc: bool, name: bytes, after: int
+) -> None:
+    _, length, samples = FRAMES[rate]
+    at, counts = (36, ">4s3HII") if name == b"VBRI" else (at + after, ">4sII")
+    for announced, missing in ((0, 0), (20, 0), (21, 0), (22, 2), (60, 40)):
+        numbers = (1, 0, 75, 77, announced) if name == b"VBRI" else (1, announced)
+        first = frames(rate, 1, stereo=stereo, crc=crc, inside=struct.pack(counts, name, *numbers), at=at)
+        audio = measured(first + frames(rate, 20, stereo=stereo, crc=crc))
+        assert audio.duration_seconds == round(20 * samples / rate, 6)
+        assert (audio.missing_bytes, audio.unreadable_bytes) == (missing * length, 0)
+
+
+def test_an_info_frame_that_does_not_count_announces_nothing() -> None:
+    inside = struct.pack(">4sII", b"Info", 0xE, 1_000_000)
+    data = frames(8000, 1, inside=inside, at=13) + frames(8000, 20)
+    assert measured(data) == Audio("mp3", 1.44, 1, 8000)
+
+
+@pytest.mark.parametrize("step", [1, 7, 1 << 20])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\x01" * 333,
+        b"\x00" * 333,
+        b"\x00" * 30 + b"\x01" * 303,
+        b"\x01" * 30 + b"TAG" + b"\x01" * 300,
+        b"\x01" * 3 + b"ID3\x04\x00\x00\x00\x00\x10\x00" + b"\x01" * 320,
+    ],
+)
+def test_noise_and_holes_between_frames_are_passed_over_and_counted(noise: bytes, step: int) -> None:
+    audio = measured(mp3(0.72) + noise + mp3(0.72), step)
+    assert audio.duration_seconds == pytest.approx(1.44)
+    assert audio.unreadable_bytes == 333
+
+
+@pytest.mark.parametrize("noise", [b"\x01", b"<p>", b"\x01" * 333, b"\x01" * 5 + bytes(3), ape(300)[:23]])
+def test_noise_after_the_last_frame_is_counted(noise: bytes) -> None:
+    assert measured(mp3(0.72) + noise).unreadable_bytes == len(noise)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"RIFF",
+        b"<!doctype html><title>Sorry</title>",
+        b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>" * 300,
+        b"RIFF\x00\x00\x00\x00AVI LIST" + b"\x00" * 100,
+        b"RIFF\x00\x00\x00\x00WAVEdata\x10\x00\x00\x00" + b"\x00" * 100,
+        wav()[:40],
+        b"RIFF\x00\x00\x00\x00WAVEjunk" + struct.pack("<I", 1 << 31) + b"\x00" * (2 << 20),
+        b"ID3\x04\x00\x00\x00\x00\x20\x00" + b"\x00" * 100,
+        id3v1(),
+        ape(300),
+        mp3(0.072) + b"\x00" * 20 + b"text" * 30,
+        b"ID3\x04\x00\x00\x00\x00\x00\x05abcde" + b"text" * 5000,
+        b"\x00" * 100_000,
+        bytes([0xFF, 0xFB, 0x90, 0x00]) + b"only a header",
+    ],
+)
+@pytest.mark.parametrize("step", [1, 4096, 1 << 20])
+def test_what_is_no_recording_is_called_none(data: bytes, step: int) -> None:
+    with pytest.raises(NotARecording):
+        measured(data, max(step, len(data) // 5000))
+
+
+def test_a_page_is_recognised_long_before_its_end() -> None:
+    meter = Meter()
+    with pytest.raises(NotARecording):
+        meter.feed(b"<p>" * 3000)
+
+
+def test_what_comes_before_the_sound_is_passed_over_up_to_a_bound() -> None:
+    quiet = bytes(65_536)
+    beginning = wav(1.0)[:36]
+    for start, times, end, seconds in (
+        (beginning + struct.pack("<4sI", b"LIST", 15 << 20), 15 * 16, wav(1.0)[36:], 1.0),
+        (b"", 15, mp3(1.44), 1.44),
+    ):
+        meter = Meter()
+        tracemalloc.start()
+        try:
+            meter.feed(start)
+            for _ in range(times):
+                meter.feed(quiet)
+            assert tracemalloc.get_traced_memory()[1] < 1 << 18
+        finally:
+            tracemalloc.stop()
+        meter.feed(end)
+        assert meter.finish().duration_seconds == pytest.approx(seconds)
+    with pytest.raises(NotARecording):
+        Meter().feed(beginning + struct.pack("<4sI", b"LIST", 17 << 20))
+    with pytest.raises(NotARecording):
+        Meter().feed(beginning + chunk(b"LIST", bytes(1 << 20)) * 17)
+    with pytest.raises(NotARecording):
+        Meter().feed(bytes(2 << 20))
+
+
+def test_a_recording_is_recognised_from_its_first_bytes() -> None:
+    for data, format_ in ((wav(), "wav"), (mp3(), "mp3")):
+        meter = Meter()
+        meter.feed(data[:1000])
+        assert meter.format == format_
+
+
+@given(st.binary(max_size=3000), st.integers(1, 500))
+def test_any_bytes_are_a_recording_or_not_and_never_an_accident(data: bytes, step: int) -> None:
+    for head in (b"", b"RIFF\x00\x00\x00\x00WAVE", b"ID3\x04\x00\x00\x00\x00\x00\x10", mp3(0.3)):
+        verdicts: set[Audio | None] = set()
+        for pieces in (step, len(data) + 1000):
+            try:
+                verdicts.add(measured(head + data, pieces))
+            except NotARecording:
+                verdicts.add(None)
+        assert len(verdicts) == 1
+
+
+def test_noise_is_no_mp3() -> None:
+    for seed in range(50):
+        with pytest.raises(NotARecording):
+            measured(random.Random(seed).randbytes(50_000))
+
+
+def test_memory_does_not_grow_with_the_file() -> None:
+    frames = mp3(7.2)
+    meter = Meter()
+    meter.feed(mp3(0.72, tag=id3(1000)))
+    tracemalloc.start()
+    try:
+        for _ in range(2000):
+            meter.feed(frames)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert meter.finish().duration_seconds == pytest.approx(0.72 + 14_400)

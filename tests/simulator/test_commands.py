@@ -1,0 +1,379 @@
+"""The stand-in takes what Telnyx takes and refuses what Telnyx refuses, with Telnyx's codes."""
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import telnyx.types as sdk_types
+import telnyx.types.calls as sdk_calls
+import typing_extensions
+
+from hookline_local.simulator import Misbehaviour, TelnyxInThread
+from hookline_local.simulator.command_schema import COMMON, SHAPES
+from tests.support.flow_server import KEY, Line, answered_call, line_and_telnyx
+
+SDK_NAMES = {
+    "answer": "ActionAnswerParams",
+    "bridge": "ActionBridgeParams",
+    "client_state_update": "ActionUpdateClientStateParams",
+    "enqueue": "ActionEnqueueParams",
+    "fork_start": "ActionStartForkingParams",
+    "fork_stop": "ActionStopForkingParams",
+    "gather": "ActionGatherParams",
+    "gather_stop": "ActionStopGatherParams",
+    "gather_using_audio": "ActionGatherUsingAudioParams",
+    "gather_using_speak": "ActionGatherUsingSpeakParams",
+    "hangup": "ActionHangupParams",
+    "leave_queue": "ActionLeaveQueueParams",
+    "playback_start": "ActionStartPlaybackParams",
+    "playback_stop": "ActionStopPlaybackParams",
+    "record_pause": "ActionPauseRecordingParams",
+    "record_resume": "ActionResumeRecordingParams",
+    "record_start": "ActionStartRecordingParams",
+    "record_stop": "ActionStopRecordingParams",
+    "reject": "ActionRejectParams",
+    "send_dtmf": "ActionSendDtmfParams",
+    "speak": "ActionSpeakParams",
+    "streaming_start": "ActionStartStreamingParams",
+    "streaming_stop": "ActionStopStreamingParams",
+    "transcription_start": "ActionStartTranscriptionParams",
+    "transcription_stop": "ActionStopTranscriptionParams",
+    "transfer": "ActionTransferParams",
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Line, TelnyxInThread]]:
+    with line_and_telnyx() as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def ccid(running: tuple[Line, TelnyxInThread]) -> str:
+    """Of a call that was answered."""
+    return answered_call(*running).call_control_id
+
+
+def error(answer: Any) -> dict[str, Any]:
+    (only,) = answer.json()["errors"]
+    assert isinstance(only["code"], str)
+    assert only["title"]
+    assert only["detail"]
+    return dict(only)
+
+
+@pytest.mark.parametrize("action", [*SDK_NAMES, "dial"])
+def test_every_parameter_of_the_official_sdk_is_known_and_no_other(action: str) -> None:
+    params = sdk_types.CallDialParams if action == "dial" else getattr(sdk_calls, SDK_NAMES[action])
+    module = importlib.import_module(inspect.getmodule(params).__name__)  # type: ignore[union-attr]
+    names = set()
+    for key, hint in typing_extensions.get_type_hints(params, vars(module), include_extras=True).items():
+        aliases = [getattr(extra, "alias", None) for extra in getattr(hint, "__metadata__", ())]
+        for inner in typing_extensions.get_args(hint):
+            aliases += [getattr(extra, "alias", None) for extra in getattr(inner, "__metadata__", ())]
+        names.add(next((alias for alias in aliases if alias), key))
+    ours = set(SHAPES[action].parameters) | (set() if action == "client_state_update" else set(COMMON))
+    assert ours == names
+
+
+SPEAK = {"payload": "Hello.", "voice": "female"}
+RECORD = {"channels": "dual", "format": "wav"}
+
+
+@pytest.mark.parametrize(
+    "action, body, code, pointer",
+    [
+        ("speak", {"voice": "female"}, "10004", "/payload"),
+        ("speak", {"payload": "Hello."}, "10004", "/voice"),
+        ("speak", SPEAK | {"payload": ""}, "90010", "/payload"),
+        ("speak", SPEAK | {"payload": "x" * 3001}, "90010", "/payload"),
+        ("speak", SPEAK | {"voice": "Joanna"}, "90012", "/voice"),
+        ("speak", SPEAK | {"language": "en-XX"}, "90013", "/language"),
+        ("speak", SPEAK | {"payload_type": "html"}, "90011", "/payload_type"),
+        ("speak", SPEAK | {"service_level": "basic", "language": "de-DE"}, "90013", "/language"),
+        ("speak", SPEAK | {"service_level": "gold"}, "90030", "/service_level"),
+        ("speak", SPEAK | {"loop": 0}, "90009", "/loop"),
+        ("speak", SPEAK | {"loop": True}, "90009", "/loop"),
+        ("speak", SPEAK | {"loop": 101}, "90009", "/loop"),
+        ("speak", SPEAK | {"stop": "overlay"}, "90016", "/stop"),
+        ("speak", SPEAK | {"volume": 11}, "10015", "/volume"),
+        ("speak", SPEAK | {"client_state": "not base64!"}, "90017", "/client_state"),
+        ("playback_start", {}, "10004", "/audio_url"),
+        ("playback_start", {"audio_url": "http://a/b.wav", "media_name": "m"}, "10015", "/media_name"),
+        ("playback_start", {"audio_url": "ftp://a/b.wav"}, "10015", "/audio_url"),
+        ("playback_start", {"audio_url": "http://["}, "10015", "/audio_url"),
+        ("playback_start", {"audio_url": "http://127.0.0.1:99999/b.wav"}, "10015", "/audio_url"),
+        ("playback_start", {"audio_url": "http://\0/b.wav"}, "10015", "/audio_url"),
+        ("playback_start", {"playback_content": "%%%"}, "10015", "/playback_content"),
+        ("playback_stop", {"stop": "overlay"}, "90016", "/stop"),
+        ("record_start", {"format": "wav"}, "10004", "/channels"),
+        ("record_start", RECORD | {"channels": "stereo"}, "90001", "/channels"),
+        ("record_start", RECORD | {"format": "ogg"}, "90000", "/format"),
+        ("record_start", RECORD | {"recording_track": "left"}, "90059", "/recording_track"),
+        ("record_start", RECORD | {"max_length": 14_401}, "10033", "/max_length"),
+        (
+            "record_start",
+            RECORD | {"transcription_engine": "deepgram/nova-3", "transcription_language": "de"},
+            "10032",
+            "/transcription_language",
+        ),
+        ("record_pause", {"recording_id": "unknown"}, "10027", "/recording_id"),
+        ("fork_start", {"rx": "udp:127.0.0.1:1"}, "10004", "/tx"),
+        ("fork_start", {"rx": "127.0.0.1:1", "tx": "udp:127.0.0.1:1"}, "10015", "/rx"),
+        ("fork_start", {"target": "udp:127.0.0.1:1"}, "10015", "/target"),
+        ("fork_stop", {}, "90031", None),
+        ("streaming_start", {}, "10004", "/stream_url"),
+        ("streaming_start", {"stream_url": "https://x.test"}, "10015", "/stream_url"),
+        ("streaming_start", {"stream_url": "ws://["}, "10015", "/stream_url"),
+        ("streaming_start", {"stream_url": "ws://:80"}, "10015", "/stream_url"),
+        ("streaming_start", {"stream_url": "ws://a..test"}, "10015", "/stream_url"),
+        ("streaming_start", {"stream_url": "wss://x.test", "stream_track": "both"}, "10032", "/stream_track"),
+        ("streaming_stop", {}, "90048", None),
+        ("transcription_start", {"language": "en"}, "10015", "/language"),
+        ("transcription_start", {"transcription_engine": "Siri"}, "10032", "/transcription_engine"),
+        (
+            "transcription_start",
+            {"transcription_engine": "Azure", "transcription_engine_config": {"transcription_engine": "Azure"}},
+            "10004",
+            "/transcription_engine_config/region",
+        ),
+        (
+            "transcription_start",
+            {"transcription_engine": "B", "transcription_engine_config": {"transcription_engine": "A"}},
+            "10027",
+            "/transcription_engine_config/transcription_engine",
+        ),
+        ("gather", {"minimum_digits": 5, "maximum_digits": 4}, "90028", "/minimum_digits"),
+        ("gather", {"initial_timeout_millis": 120_001}, "90056", "/initial_timeout_millis"),
+        ("gather", {"inter_digit_timeout_millis": 0}, "90026", "/inter_digit_timeout_millis"),
+        ("gather_using_audio", {}, "10004", "/audio_url"),
+        ("send_dtmf", {"digits": "12x"}, "90014", "/digits"),
+        ("send_dtmf", {"digits": "1", "duration_millis": 99}, "10033", "/duration_millis"),
+        ("client_state_update", {"client_state": "aGk=", "command_id": "x"}, "10015", "/command_id"),
+        ("transfer", {"to": "12025550100"}, "10016", "/to"),
+        ("transfer", {"to": "+12025550100", "time_limit_secs": 20_000}, "90029", "/time_limit_secs"),
+        ("bridge", {}, "10004", "/call_control_id"),
+        ("bridge", {"call_control_id": "a", "queue": "b"}, "10015", "/queue"),
+        ("bridge", {"call_control_id": "a"}, "90015", None),
+        ("reject", {"cause": "BORED"}, "10032", "/cause"),
+        ("leave_queue", {}, "90035", None),
+        ("answer", {}, "10027", None),
+        ("answer", {"webhook_urls": {"call.answer": ["http://x.test"]}}, "90057", "/webhook_urls/call.answer"),
+        (
+            "answer",
+            {"webhook_retries_policies": {"call.hangup": {"retries_ms": [1] * 6}}},
+            "10033",
+            "/webhook_retries_policies/call.hangup/retries_ms",
+        ),
+        ("hangup", {"reason": "no\nnewlines"}, "10015", "/reason"),
+    ],
+)
+def test_a_mistake_in_a_command_is_refused_and_pointed_at(
+    running: tuple[Line, TelnyxInThread], ccid: str, action: str, body: dict[str, Any], code: str, pointer: str | None
+) -> None:
+    line, _ = running
+    answer = line.tell(ccid, action, **body)
+    assert answer.status_code == 422
+    assert error(answer)["code"] == code
+    assert error(answer).get("source", {}).get("pointer") == pointer
+    assert line.ask("GET", f"/calls/{ccid}").json()["data"]["is_alive"] is True
+
+
+def test_requests_that_are_no_commands_are_refused(running: tuple[Line, TelnyxInThread], ccid: str) -> None:
+    line, telnyx = running
+    url = f"{telnyx.api_base_url}/calls/{ccid}/actions/speak"
+    import httpx
+
+    authorised = {"authorization": f"Bearer {KEY}"}
+    for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {KEY}"}):
+        refused = httpx.post(url, json=SPEAK, headers=headers)
+        assert (refused.status_code, error(refused)["code"]) == (401, "10009")
+    not_json = httpx.post(url, content=b"{", headers=authorised)
+    assert (not_json.status_code, error(not_json)["code"]) == (400, "10023")
+    no_object = httpx.post(url, content=b"[]", headers=authorised)
+    assert (no_object.status_code, error(no_object)["code"]) == (422, "10015")
+    assert line.tell(ccid, "sing").status_code == 404
+    assert line.ask("PUT", f"/calls/{ccid}/actions/speak", SPEAK).status_code == 404
+    assert error(line.tell("v3:unknown", "speak", **SPEAK))["code"] == "90015"
+    assert line.ask("GET", "/calls/v3:unknown").status_code == 404
+
+
+def test_the_state_of_the_call_decides_what_it_can_be_told() -> None:
+    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        line.wait_for("call.initiated")
+        ccid = leg.call_control_id
+        assert error(line.tell(ccid, "speak", **SPEAK))["code"] == "90034"
+        assert error(line.tell(ccid, "record_start", **RECORD))["code"] == "90034"
+        assert line.tell(ccid, "client_state_update", client_state="aGk=").status_code == 200
+        assert line.tell(ccid, "answer").status_code == 200
+        line.wait_for("call.answered")
+
+        assert line.tell(ccid, "transcription_start").status_code == 200
+        assert error(line.tell(ccid, "transcription_start"))["code"] == "90054"
+        assert error(line.tell(ccid, "record_start", **RECORD, timeout_secs=5))["code"] == "90053"
+        assert line.tell(ccid, "transcription_stop").status_code == 200
+        assert line.tell(ccid, "record_start", **RECORD, timeout_secs=5000).status_code == 200
+        assert error(line.tell(ccid, "transcription_stop"))["code"] == "90055"
+
+        fork = {"rx": "udp:127.0.0.1:9", "tx": "udp:127.0.0.1:9"}
+        assert line.tell(ccid, "fork_start", **fork).status_code == 200
+        assert error(line.tell(ccid, "streaming_start", stream_url="ws://127.0.0.1:9"))["code"] == "90045"
+        assert error(line.tell(ccid, "fork_stop"))["code"] == "90031"  # its default is raw
+        assert line.tell(ccid, "fork_stop", stream_type="decrypted").status_code == 200
+
+        assert line.tell(ccid, "hangup").status_code == 200
+        assert error(line.tell(ccid, "speak", **SPEAK))["code"] == "90018"
+        assert error(line.tell(ccid, "hangup"))["code"] == "90018"
+        telnyx.settle(leg)
+        assert line.types.count("call.hangup") == 1
+
+
+def test_an_outbound_leg_cannot_be_answered_nor_recorded_before_it_is() -> None:
+    with line_and_telnyx(lambda line, received: None, speed=1) as (line, _):
+        dialled = {"connection_id": "1494404757140276705", "from": "+12025550199", "to": "+12025550100"}
+        ccid = line.ask("POST", "/calls", dialled).json()["data"]["call_control_id"]
+        assert error(line.tell(ccid, "answer"))["code"] == "90102"
+        assert error(line.tell(ccid, "record_start", **RECORD))["code"] == "90020"
+        assert error(line.tell(ccid, "speak", **SPEAK))["code"] == "90034"
+        assert line.tell(ccid, "hangup").status_code == 200
+        assert line.wait_for("call.hangup").payload["hangup_cause"] == "originator_cancel"
+
+
+def test_a_command_said_twice_is_obeyed_once() -> None:
+    with line_and_telnyx() as (line, telnyx):
+        leg = answered_call(line, telnyx)
+        ccid = leg.call_control_id
+        first = line.tell(ccid, "speak", **SPEAK, command_id="one")
+        assert line.tell(ccid, "speak", **SPEAK, command_id="one").json() == first.json() == {"data": {"result": "ok"}}
+        line.tell(ccid, "speak", **SPEAK, command_id="two")
+        line.wait_for("call.speak.ended", 2)
+        recordings = [line.tell(ccid, "record_start", **RECORD, command_id="rec").json() for _ in range(2)]
+        assert recordings[0] == recordings[1]
+        line.tell(ccid, "hangup", command_id="bye")
+        assert line.tell(ccid, "hangup", command_id="bye").status_code == 200
+        assert line.tell(ccid, "hangup", command_id="again").status_code == 422
+        telnyx.settle(leg)
+        assert line.types.count("call.speak.started") == 2
+        assert line.types.count("call.recording.saved") == 1
+
+
+def test_a_refused_command_is_obeyed_when_it_is_said_again_in_time() -> None:
+    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        line.wait_for("call.initiated")
+        assert line.tell(leg.call_control_id, "speak", **SPEAK, command_id="one").status_code == 422
+        line.tell(leg.call_control_id, "answer")
+        line.wait_for("call.answered")
+        assert line.tell(leg.call_control_id, "speak", **SPEAK, command_id="one").status_code == 200
+        line.wait_for("call.speak.ended")
+
+
+def test_dials_share_their_command_ids(running: tuple[Line, TelnyxInThread]) -> None:
+    line, _ = running
+    dialled = {
+        "connection_id": "1494404757140276705",
+        "from": "+12025550199",
+        "to": "+12025550100",
+        "command_id": "dial",
+    }
+    first, second = (line.ask("POST", "/calls", dialled).json()["data"] for _ in range(2))
+    assert first == second
+    assert first["is_alive"] is False
+    other = line.ask("POST", "/calls", dialled | {"command_id": "other"}).json()["data"]
+    assert other["call_control_id"] != first["call_control_id"]
+
+
+def test_client_state_is_carried_until_it_is_replaced() -> None:
+    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        assert line.wait_for("call.initiated").payload["client_state"] is None
+        line.tell(leg.call_control_id, "answer", client_state="b25l")
+        assert line.wait_for("call.answered").payload["client_state"] == "b25l"
+        line.tell(leg.call_control_id, "speak", **SPEAK)
+        assert line.wait_for("call.speak.ended").payload["client_state"] == "b25l"
+        for refused in (
+            line.tell(leg.call_control_id, "speak", client_state="dHdv", payload="", voice="female"),
+            line.tell(leg.call_control_id, "streaming_stop", client_state="dHdv"),
+        ):
+            assert refused.status_code == 422
+        assert line.ask("GET", f"/calls/{leg.call_control_id}").json()["data"]["client_state"] == "b25l"
+        line.tell(leg.call_control_id, "client_state_update", client_state="dGhyZWU=")
+        assert line.ask("GET", f"/calls/{leg.call_control_id}").json()["data"]["client_state"] == "dGhyZWU="
+        line.tell(leg.call_control_id, "hangup")
+        assert line.wait_for("call.hangup").payload["client_state"] == "dGhyZWU="
+
+
+def test_webhook_urls_decide_where_the_events_go() -> None:
+    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        line.wait_for("call.initiated")
+        line.tell(
+            leg.call_control_id,
+            "answer",
+            webhook_url=f"{line.url}/rest",
+            webhook_urls={"call.answered": [f"{line.url}/mine"], "call.speak.ended": f"{line.url}/single"},
+        )
+        line.wait_for("call.answered")
+        line.tell(leg.call_control_id, "speak", **SPEAK)
+        line.wait_for("call.speak.ended")
+        paths = {received.type: received.path for received in line.received}
+        assert paths == {
+            "call.initiated": "/webhooks",
+            "call.answered": "/mine",
+            "call.speak.started": "/rest",
+            "call.speak.ended": "/single",
+        }
+        assert line.all("call.answered")[0].body["meta"]["delivered_to"] == f"{line.url}/mine"
+
+
+@pytest.mark.parametrize(
+    "config, value, refused",
+    [
+        ({"webhook_urls_as": "array"}, "http://x.test/", True),
+        ({"webhook_urls_as": "array"}, ["http://x.test/"], False),
+        ({"webhook_urls_as": "single"}, ["http://x.test/"], True),
+        ({"webhook_urls_as": "single"}, "http://x.test/", False),
+        ({"misbehaviour": Misbehaviour(refuse_webhook_urls=True)}, ["http://x.test/"], True),
+    ],
+)
+def test_a_stand_in_can_be_of_either_opinion_about_webhook_urls(
+    config: dict[str, Any], value: object, refused: bool
+) -> None:
+    with line_and_telnyx(lambda line, received: None, **config) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        answer = line.tell(leg.call_control_id, "answer", webhook_urls={"call.hangup": value})
+        assert (answer.status_code == 422) is refused
+        if refused:
+            assert error(answer)["source"]["pointer"].startswith("/webhook_urls")
+
+
+def test_the_rate_limit_is_told_and_kept() -> None:
+    with line_and_telnyx(rate_limit=3) as (line, _):
+        answers = [line.ask("GET", "/calls/none") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
+        assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["2", "1", "0", "0"]
+        assert 0 < int(answers[3].headers["x-ratelimit-reset"]) <= 60
+        assert error(answers[3])["code"] == "10011"
+
+
+def test_answered_calls_can_be_recorded_streamed_and_transcribed_from_the_start() -> None:
+    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+        leg = telnyx.place_inbound_call()
+        told = line.tell(
+            leg.call_control_id,
+            "answer",
+            record="record-from-answer",
+            transcription=True,
+            transcription_config={"transcription_engine": "B"},
+        ).json()["data"]
+        line.wait_for("call.answered")
+        telnyx.say(leg, "Good morning.")
+        transcription = line.wait_for("call.transcription").payload["transcription_data"]
+        assert transcription["transcript"] == "Good morning."
+        line.tell(leg.call_control_id, "hangup")
+        saved = line.wait_for("call.recording.saved").payload
+        assert saved["recording_id"] == told["recording_id"]
+        assert (saved["channels"], saved["format"]) == ("dual", "mp3")

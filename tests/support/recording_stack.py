@@ -1,0 +1,216 @@
+"""The stack's table, bucket and queues in moto's server, over real HTTP, and the way of a recording through them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import httpx
+import pytest
+
+from hookline.environment import environment
+from hookline.events import Identity
+from hookline.journal import Journal
+from hookline.recordings.archiver import Archive
+from hookline.recordings.download import Guard
+from hookline.recordings.job import Wanted
+from hookline.recordings.storage import PART_BYTES, Bucket
+from hookline_local.emulator.provisioning import create_resources
+from hookline_local.emulator.template import Template, load_template
+from tests.support.link_server import LinkServer
+from tests.support.sound import wav
+from tests.support.world import A_PUBLIC_KEY, PROJECT, Clock, handler, request_of, sample_data
+
+LEG = "428c31b6-7af4-4bcb-b7f5-5013ef9657c1"
+SESSION = "428c31b6-abf3-3bc1-b7f4-5013ef9657c2"
+RECORDING = "3e8b51f7-c0d9-4a26-9b14-70f5ad82c6e3"
+FOLDER = f"recordings/2026/11/21/{SESSION}/{LEG}"
+IDENTITY = Identity(LEG, None, None, "")
+LARGE = wav(PART_BYTES / 16_000 + 30)
+"""One whole part and a bit."""
+
+
+def until(seconds: float = 60.0) -> float:
+    """So far from now, on the clock that the archiver goes by."""
+    return time.monotonic() + seconds
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """AWS in another process; its URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+class Stack:
+    """A deployed stack. links: what is behind the links that events carry, and Telnyx's API."""
+
+    def __init__(self, template: Template, links: LinkServer) -> None:
+        self.links = links
+        self.settings = template.environment()
+        self.bucket = self.settings["RECORDINGS_BUCKET"]
+        self.s3: Any = boto3.client("s3")
+        self.sqs: Any = boto3.client("sqs")
+        self.dynamodb: Any = boto3.client("dynamodb")
+        self.journal = Journal(self.dynamodb, self.settings["TABLE_NAME"])
+        self.network = httpx.HTTPTransport()
+
+    def cold(self) -> None:
+        """The functions forget what they know of their environment."""
+        environment.cache_clear()
+        environment().transport = self.network
+
+    def archive(self, **guard: Any) -> Archive:
+        """The archive, with a shorter patience than Lambda's."""
+        hosts, sleep = guard.pop("hosts", [".amazonaws.com"]), guard.pop("sleep", lambda seconds: None)
+        return Archive(
+            bucket=Bucket(self.s3, self.bucket),
+            journal=self.journal,
+            telnyx=environment().telnyx,
+            guard=Guard(**{"hosts": hosts, "largest_bytes": 1 << 30, "loopback": True, **guard}),
+            sleep=sleep,
+        )
+
+    def deliver(
+        self,
+        name: str,
+        *,
+        event_id: str | None = None,
+        occurred_at: str = "2026-11-21T09:02:03.000000Z",
+        **payload: Any,
+    ) -> dict[str, Any]:
+        """Deliver a sample's event to the function of its type; None takes a key away."""
+        data = sample_data(name)
+        data["id"] = event_id or str(uuid4())
+        data["occurred_at"] = occurred_at
+        data["payload"] |= {
+            "call_leg_id": LEG,
+            "call_session_id": SESSION,
+            "call_control_id": "v3:a-leg",
+            "recording_id": RECORDING,
+            **payload,
+        }
+        data["payload"] = {key: value for key, value in data["payload"].items() if value is not None}
+        answer = handler(data["event_type"].replace(".", "_"))(request_of(data), Clock())
+        return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+    def saved(self, *, seconds: float = 2.0, **payload: Any) -> dict[str, Any]:
+        """Telnyx says that a recording of so many seconds is saved."""
+        stated = {
+            "recording_started_at": "2026-11-21T09:00:00.000000Z",
+            "recording_ended_at": f"2026-11-21T09:{int(seconds) // 60:02}:{seconds % 60:09.6f}Z",
+            "channels": "single",
+        }
+        return self.deliver("call.recording.saved", **(stated | payload))
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Take what waits in the recording queue, as Lambda's poller does."""
+        url = self.settings["RECORDING_QUEUE_URL"]
+        found: list[dict[str, Any]] = []
+        while taken := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            found += taken
+        return [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
+            }
+            for message in found
+        ]
+
+    def wanted(self) -> Wanted:
+        """The one message that waits, read."""
+        (message,) = self.waiting()
+        return Wanted.of(message["body"])
+
+    def run(self, message: Mapping[str, Any], *, milliseconds: int = 900_000) -> dict[str, Any]:
+        """Let the archiver have one message; its answer."""
+        answer: dict[str, Any] = handler("recording_archiver")({"Records": [message]}, Clock(milliseconds))
+        return answer
+
+    def recorded(self, **record: object) -> None:
+        """Telnyx has a recording and gives fresh links to it."""
+        self.links.records[str(record.get("id", RECORDING))] = {
+            "id": RECORDING,
+            "call_leg_id": LEG,
+            "call_session_id": SESSION,
+            "recording_started_at": "2026-11-21T09:00:00.000000Z",
+            **record,
+        }
+
+    def work(self, *, milliseconds: int = 900_000) -> list[str]:
+        """Let the archiver have what waits, one message an invocation; the ids of what stays in the queue."""
+        failed = []
+        for record in self.waiting():
+            answer = self.run(record, milliseconds=milliseconds)
+            failed += [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        return failed
+
+    def notes(self, kind: str = "RECORDING", identity: Identity = IDENTITY) -> list[dict[str, Any]]:
+        """What is noted of a call."""
+        return self.journal.notes(identity, kind)
+
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """Every object, every version of it."""
+        found = self.s3.list_object_versions(Bucket=self.bucket, Prefix=prefix).get("Versions", [])
+        keys = [version["Key"] for version in found]
+        assert len(keys) == len(set(keys)), "an object was written twice"
+        return {key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+
+    def unfinished(self) -> list[Any]:
+        """Uploads that were begun and are neither finished nor taken back."""
+        found: list[Any] = self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        return found
+
+
+@cache
+def _template() -> Template:
+    return load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": "KEY-of-a-test"})
+
+
+@contextmanager
+def a_stack(
+    aws: str, links: LinkServer, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A stack of its own at that AWS, and the functions in this process, cold."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    template = replace(_template(), stack_name=f"hookline-{uuid4().hex[:8]}", _references={}, _attributes={})
+    create_resources(template, endpoint_url=aws)
+    stack = Stack(template, links)
+    local = {"AWS_SAM_LOCAL": "true", "TELNYX_API_BASE_URL": f"{links.url}/v2", **(settings or {})}
+    for name, value in {**stack.settings, **local}.items():
+        if name in os.environ or not name.startswith("LINE_"):
+            monkeypatch.setenv(name, value)
+    stack.cold()
+    try:
+        yield stack
+    finally:
+        environment.cache_clear()
+        stack.network.close()

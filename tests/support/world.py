@@ -1,0 +1,203 @@
+"""The outside world of a function, as one object: a key that really signs, the stack's table, bucket and queues in
+moto, and a Telnyx that writes down what it was told. Nothing of ours is replaced.
+"""
+
+import importlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from moto.backends import get_backend
+
+from hookline import Event
+from hookline.environment import environment
+from hookline.journal import Journal
+from hookline_local.emulator.template import Template
+from hookline_local.signing import api_gateway_request
+
+PROJECT = Path(__file__).parents[2]
+
+
+LOOPBACK = ("127.", "localhost", "::1")
+
+
+class Clock:
+    """The context object of an invocation: how long Lambda still lets it run."""
+
+    def __init__(self, milliseconds: int = 9_000) -> None:
+        self.milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+class World:
+    """What is outside the process: AWS (moto), and Telnyx (what was `said` to it, and what it `replies`)."""
+
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.settings = template.environment()
+        self.said: list[dict[str, Any]] = []
+        self.replies: Callable[[httpx.Request], httpx.Response] = lambda request: ok()
+        self.dynamodb = boto3.client("dynamodb")
+        self.s3 = boto3.client("s3")
+        self.sqs = boto3.client("sqs")
+        self.secrets = boto3.client("secretsmanager")
+
+    def telnyx(self, request: httpx.Request) -> httpx.Response:
+        """Telnyx's side of a command."""
+        body = json.loads(request.content) if request.content else {}
+        self.said.append(
+            {
+                "method": request.method,
+                "path": request.url.raw_path.decode(),
+                "action": request.url.path.rsplit("/", 1)[-1],
+                "authorization": request.headers.get("authorization"),
+                "body": body,
+            }
+        )
+        return self.replies(request)
+
+    @property
+    def actions(self) -> list[str]:
+        """What Telnyx was told, by name, in order."""
+        return [said["action"] for said in self.said]
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """Everything in the table, its values as plain text."""
+        found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
+        return [{key: next(iter(value.values())) for key, value in item.items()} for item in found]
+
+    def keys(self) -> list[dict[str, Any]]:
+        """The key of every item."""
+        found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
+        return [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, read as an operator would."""
+        return Journal(self.dynamodb, self.settings["TABLE_NAME"])
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        """What waits in a queue (COMMAND, RECORDING, QUARANTINE), in order, ten at most; they stay there."""
+        url = self.settings[f"{queue}_QUEUE_URL"]
+        taken = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
+
+    def empty(self) -> None:
+        """Take everything out again, and let Telnyx take every command."""
+        self.said, self.replies = [], lambda request: ok()
+        for key in self.keys():
+            self.dynamodb.delete_item(TableName=self.settings["TABLE_NAME"], Key=key)
+        bucket = self.settings["RECORDINGS_BUCKET"]
+        for found in self.s3.list_object_versions(Bucket=bucket).get("Versions", []):
+            self.s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
+        for queue in get_backend("sqs")["123456789012"]["us-east-1"].queues.values():
+            queue.last_purged_at = None  # SQS, and so moto, purges once a minute
+        for kind in ("COMMAND", "RECORDING", "QUARANTINE"):
+            self.sqs.purge_queue(QueueUrl=self.settings[f"{kind}_QUEUE_URL"])
+        self.secrets.put_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"], SecretString=API_KEY)
+
+    def nothing_has_changed(self) -> bool:
+        """No item, no object, no message, nothing said."""
+        objects = self.s3.list_objects_v2(Bucket=self.settings["RECORDINGS_BUCKET"]).get("Contents", [])
+        waiting = [self.messages(queue) for queue in ("COMMAND", "RECORDING", "QUARANTINE")]
+        return not (self.items or objects or any(waiting) or self.said)
+
+
+def ok() -> httpx.Response:
+    """Telnyx's answer to a command that it takes."""
+    return httpx.Response(200, json={"data": {"result": "ok"}})
+
+
+def refused(status: int, code: str | None = None, pointer: str | None = None, **headers: str) -> httpx.Response:
+    """Telnyx's answer to a command that it does not take."""
+    error: dict[str, Any] = {"title": "refused"}
+    if code:
+        error["code"] = code
+    if pointer:
+        error["source"] = {"pointer": pointer}
+    return httpx.Response(status, json={"errors": [error]}, headers=headers)
+
+
+def start_cold(world: World | None = None) -> None:
+    """Forget what a warm process keeps: the environment, and the log's handler, which holds the stdout of its time.
+
+    world: whose Telnyx the next commands are to reach.
+    """
+    environment.cache_clear()
+    log_anew()
+    if world is not None:
+        environment().transport = httpx.MockTransport(world.telnyx)
+
+
+API_KEY = "KEY-of-a-test"
+
+
+A_PUBLIC_KEY = "3kXCzfXCf3Hv0yDnVeFZ8tlg2OkWcAkd3cZ0YyrxvNM="
+
+
+def log_anew() -> None:
+    """Let the log go to the stdout of this moment: what a fixture wrote went to another one."""
+    logging.Logger.manager.loggerDict.pop("hookline", None)
+    if environment.cache_info().currsize:
+        vars(environment()).pop("logger", None)
+
+
+def handler(name: str) -> Callable[[Any, Any], Any]:
+    """The handler that Lambda would call, by the folder of its function."""
+    found: Callable[[Any, Any], Any] = importlib.import_module(f"{name}.app").lambda_handler
+    return found
+
+
+def function_of(event_type: str) -> str:
+    """The folder of an event type's function."""
+    return event_type.replace(".", "_")
+
+
+def sample(name: str) -> dict[str, Any]:
+    """One of the sample requests in events/."""
+    found: dict[str, Any] = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    return found
+
+
+def sample_data(name: str) -> dict[str, Any]:
+    """The `data` of a sample."""
+    found: dict[str, Any] = json.loads(sample(name)["body"])["data"]
+    return found
+
+
+def sample_event(name: str, **payload: Any) -> Event:
+    """The event of a sample, some of its payload replaced."""
+    from hookline.events import read
+
+    data = sample_data(name)
+    data["payload"].update(payload)
+    return read(json.dumps({"data": data}).encode())
+
+
+def request_of(
+    data: Mapping[str, Any] | bytes, *, path: str = "/webhooks", age: float = 0.0, **more: Any
+) -> dict[str, Any]:
+    """A request that Telnyx has just signed. age: how many seconds ago API Gateway took it."""
+    body = data if isinstance(data, bytes) else json.dumps({"data": data, "meta": {"attempt": 1}}).encode()
+    return api_gateway_request(body, path=path, time_epoch_ms=int((time.time() - age) * 1000), **more)
+
+
+def deliver(name: str, *, function: str | None = None, age: float = 10.0, **payload: Any) -> dict[str, Any]:
+    """Deliver a sample's event, signed a moment ago, to the function of its type; give its answer, body read.
+
+    age: seconds since API Gateway took it. By default Telnyx has given up waiting, so that a busy machine does not
+    change what is told at once and what is queued; a test of the deadline says 0.
+    """
+    data = sample_data(name)
+    data["payload"].update(payload)
+    folder = function or function_of(data["event_type"])
+    answer = handler(folder)(request_of(data, age=age), Clock())
+    return {"status": answer["statusCode"], **json.loads(answer["body"])}
