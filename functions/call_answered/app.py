@@ -13,7 +13,7 @@ from line import LINE, Line, step_of
 
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if step_of(event) != "answer" or call.over:
+    if step_of(event) != "answer" or call.ended:
         return []
     commands = list(line.opening_words)
     if line.record:

@@ -12,7 +12,7 @@ from line import at, step_of
 
 def decide(event: Event, call: Call) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if step_of(event) in ("greeting", "music") and not call.over:
+    if step_of(event) in ("greeting", "music") and not call.ended:
         return [playback_stop(client_state=at("listening"))]
     return []
 

@@ -23,7 +23,7 @@ from hookline import (
     streaming_stop,
     transcription_stop,
 )
-from hookline.call import order
+from hookline.call import sort_key
 from line import LINE, RUNNING, Line, at, step_of
 
 PAUSE = record_pause()
@@ -39,7 +39,7 @@ HANG_UP = hangup()
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
     step, digit = step_of(event), event.payload.get("digit")
-    if call.over or step not in (*RUNNING, "goodbye"):
+    if call.ended or step not in (*RUNNING, "goodbye"):
         return []
     if step == "goodbye" or _finished_before(event, call):
         return [HANG_UP] if digit == "#" else []
@@ -71,7 +71,7 @@ def finish(line: Line) -> list[Command]:
 
 def _finished_before(event: Event, call: Call) -> bool:
     return any(
-        other.type == event.type and other.payload.get("digit") == "#" and order(other) < order(event)
+        other.type == event.type and other.payload.get("digit") == "#" and sort_key(other) < sort_key(event)
         for other in call.events
     )
 

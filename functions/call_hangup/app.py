@@ -1,6 +1,6 @@
 """call.hangup: the call is over.
 
-Whatever comes later about it commands nothing any more: every decision asks `call.over`. Recording, transcription and
+Whatever comes later about it commands nothing any more: every decision asks `call.ended`. Recording, transcription and
 streaming end by themselves; what they leave behind comes with events of its own.
 Source: developers.telnyx.com, Voice API webhooks.
 """

@@ -12,7 +12,7 @@ from line import step_of
 
 def decide(event: Event, call: Call) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if event.payload.get("result") == "machine" and step_of(event) == "calling" and not call.over:
+    if event.payload.get("result") == "machine" and step_of(event) == "calling" and not call.ended:
         return [hangup()]
     return []
 

@@ -13,7 +13,7 @@ from line import LINE, Line, step_of
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
     unheard = event.payload.get("status") in ("failed", "file_not_found")
-    if unheard and step_of(event) == "music" and not call.over:
+    if unheard and step_of(event) == "music" and not call.ended:
         return line.instead_of_audio
     return []
 

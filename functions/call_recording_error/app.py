@@ -14,7 +14,7 @@ from line import LINE, RUNNING, Line, step_of
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
     first = call.count("call.recording.error", before=event) == 0
-    if line.record and first and step_of(event) in RUNNING and not call.over and not _unwanted(call):
+    if line.record and first and step_of(event) in RUNNING and not call.ended and not _unwanted(call):
         return [line.recording]
     return []
 

@@ -12,7 +12,7 @@ from line import LINE, Line, step_of
 
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if call.over or event.payload.get("status") == "call_hangup":
+    if call.ended or event.payload.get("status") == "call_hangup":
         return []
     match step_of(event):
         case "greeting":

@@ -16,11 +16,11 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from hookline import Context
-from hookline.dispatch import EXPIRED, Told, say
+from hookline.dispatch import EXPIRED, CommandResult, send_once
 from hookline.environment import environment
 from hookline.errors import HooklineError, Unavailable, Unreadable
-from hookline.queues import Postponed
-from hookline.telnyx import Verdict
+from hookline.queues import QueuedCommand
+from hookline.telnyx import Outcome
 
 PATIENCE_SECONDS = 3.0
 """For one command; ten of them, a whole batch, fit into the function's timeout."""
@@ -63,41 +63,45 @@ def deliver(record: dict[str, Any]) -> None:
     """
     env = environment()
     try:
-        postponed = Postponed.of(record["body"])
+        queued = QueuedCommand.of(record["body"])
     except Unreadable as reason:
-        env.queues.quarantine(record["body"].encode(), kept_at=None, reason=str(reason), headers={}, received_at=time())
+        env.queues.quarantine(
+            record["body"].encode(), body_uri=None, reason=str(reason), headers={}, received_at=time()
+        )
         env.logger.error("quarantined", extra={"message_id": record["messageId"], "reason": str(reason)})
         env.count("Quarantined")
         return
-    if time() > postponed.expires_at:
-        told = Told(postponed.command, postponed.command_id, EXPIRED)
+    if time() > queued.expires_at:
+        told = CommandResult(queued.command, queued.command_id, EXPIRED)
         env.count("CommandExpired")
     else:
-        address = postponed.command.call_control_id or ""
-        answer = say(env.telnyx, postponed.command, address, postponed.command_id, seconds=PATIENCE_SECONDS)
-        if answer.verdict in (Verdict.WAIT, Verdict.RETRY):
+        address = queued.command.call_control_id or ""
+        answer = send_once(env.telnyx, queued.command, address, queued.command_id, seconds=PATIENCE_SECONDS)
+        if answer.outcome in (Outcome.TOO_EARLY, Outcome.RETRY_LATER):
             raise NotNow(f"Telnyx answered {answer.code or answer.status or 'nothing'}", answer.wait_seconds)
-        told = Told(
-            postponed.command,
-            postponed.command_id,
-            answer.verdict.value,
+        told = CommandResult(
+            queued.command,
+            queued.command_id,
+            answer.outcome.value,
             answer.status,
             answer.code,
             answer.milliseconds,
         )
-        if answer.verdict is Verdict.REFUSED:
+        if answer.outcome is Outcome.REFUSED:
             env.count("CommandRefused")
-    fact = {"event_id": postponed.event_id, **told.as_fact()}
+    fact = {"event_id": queued.event_id, **told.to_dict()}
     # What was noted first stands when a message comes twice and has become too old by then.
-    env.journal.note(postponed.identity, "LATER", postponed.command_id, fact, at=time(), once=told.result == EXPIRED)
+    env.journal.put_note(
+        queued.identity, "EVENT_RESULT", queued.command_id, fact, at=time(), once=told.result == EXPIRED
+    )
     env.logger.info(
         told.result,
         extra={
-            "event_id": postponed.event_id,
-            "event_type": postponed.event_type,
-            "call_leg_id": postponed.identity.call_leg_id,
-            "call_session_id": postponed.identity.call_session_id,
-            "action": postponed.command.action,
+            "event_id": queued.event_id,
+            "event_type": queued.event_type,
+            "call_leg_id": queued.identity.call_leg_id,
+            "call_session_id": queued.identity.call_session_id,
+            "action": queued.command.action,
             "code": told.code,
         },
     )

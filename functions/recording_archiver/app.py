@@ -13,7 +13,7 @@ from hookline.environment import Environment, environment
 from hookline.errors import HooklineError
 from hookline.recordings.archiver import LINK_RESERVE_SECONDS, Archive
 from hookline.recordings.download import Guard
-from hookline.recordings.job import Wanted
+from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import Bucket
 
 DEFAULT_HOSTS = ".amazonaws.com,.telnyx.com"
@@ -46,7 +46,7 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
     for record in request["Records"]:
         ids = {"message_id": record["messageId"]}
         try:
-            wanted = Wanted.of(record["body"])
+            wanted = ArchiveJob.of(record["body"])
             ids |= {"event_id": wanted.event_id, "call_leg_id": wanted.identity.call_leg_id or ""}
             keys = keeping.keep(wanted, until=until)
         except HooklineError as error:

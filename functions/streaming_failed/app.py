@@ -13,7 +13,7 @@ from line import LINE, RUNNING, Line, step_of
 
 def decide(event: Event, call: Call, line: Line = LINE) -> list[Command]:
     """What to tell Telnyx. Pure: the same event and call give the same commands."""
-    if call.over or not line.stream_url or step_of(event) not in RUNNING:
+    if call.ended or not line.stream_url or step_of(event) not in RUNNING:
         return []
     failures_before = call.count("streaming.failed", before=event)
     if failures_before < line.stream_retries:

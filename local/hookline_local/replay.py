@@ -23,10 +23,10 @@ from typing import Any
 from hookline.call import Call
 from hookline.commands import Command
 from hookline.errors import HooklineError
-from hookline.events import Event, read
+from hookline.events import Event, parse_event
 from hookline.journal import CallRecord
 from hookline.telnyx import OPTIONAL_ROUTING
-from hookline.webhook import KEYED
+from hookline.webhook import DIGIT_FIELDS
 from hookline_local.cli.screen import Screen, elapsed, remark
 from hookline_local.emulator.template import ParameterRefused, load_template
 from hookline_local.errors import TYPED_WRONG, Problem
@@ -126,7 +126,7 @@ def _plain(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blanked(event: Event) -> bool:
-    value = event.payload.get(KEYED.get(event.type, ""))
+    value = event.payload.get(DIGIT_FIELDS.get(event.type, ""))
     return isinstance(value, str) and bool(value) and not value.strip("x")
 
 
@@ -143,7 +143,7 @@ def case_of(record: CallRecord, place: Place) -> Case:
         Moment(
             event=entry.event,
             received_at=entry.received_at,
-            told=[_plain(one["action"], one.get("params", {})) for one in entry.told],
+            told=[_plain(one["action"], one.get("params", {})) for one in entry.commands],
         )
         for entry in entries
         if entry.event is not None
@@ -223,7 +223,7 @@ def as_json(case: Case, about: str) -> dict[str, Any]:
                     "occurred_at": moment.event.occurred_at,
                     "payload": _private(dict(moment.event.payload), names),
                 },
-                "told": _private(moment.told, names),
+                "commands": _private(moment.told, names),
             }
             for moment in sorted(case.moments, key=lambda one: (one.received_at, one.event.id))
         ],
@@ -237,9 +237,9 @@ def of_json(content: Mapping[str, Any]) -> Case:
         line=content["line"],
         moments=[
             Moment(
-                event=read(json.dumps({"data": one["data"]}).encode()),
+                event=parse_event(json.dumps({"data": one["data"]}).encode()),
                 received_at=one["received_at"],
-                told=[_plain(told["action"], told["params"]) for told in one["told"]],
+                told=[_plain(told["action"], told["params"]) for told in one["commands"]],
             )
             for one in content["events"]
         ],

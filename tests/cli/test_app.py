@@ -15,7 +15,7 @@ from rich.console import Console
 
 from hookline.call_report import call_document
 from hookline.errors import SignatureRejected
-from hookline.events import Identity, read
+from hookline.events import Identity, parse_event
 from hookline.journal import CallRecord, Entry
 from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
@@ -184,7 +184,7 @@ def test_a_signed_request_is_one_that_a_function_takes(hookline: Hookline, tmp_p
     request.write_text(hookline("sign", str(body), "--request").stdout)
     done = hookline("invoke", str(request), "--json")
     document = json.loads(done.stdout)
-    assert (done.returncode, document["function"], document["told"]) == (0, "CallHangupFunction", [])
+    assert (done.returncode, document["function"], document["commands"]) == (0, "CallHangupFunction", [])
     assert document["response"]["statusCode"] == 200
 
 
@@ -192,14 +192,14 @@ def test_invoke_shows_what_the_function_tells_telnyx(hookline: Hookline) -> None
     done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["function"]) == (0, "CallDtmfReceivedFunction")
-    assert [one["path"].rpartition("/")[2] for one in document["told"]] == ["record_resume", "transcription_start"]
+    assert [one["path"].rpartition("/")[2] for one in document["commands"]] == ["record_resume", "transcription_start"]
 
 
 def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(hookline: Hookline) -> None:
     hookline.environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "nobody"}
     done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["told"]) == 2
+    assert len(json.loads(done.stdout)["commands"]) == 2
 
 
 def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
@@ -223,7 +223,7 @@ def test_webhooks_are_asked_for_where_the_parameter_says(hookline: Hookline) -> 
     base = "https://voice.example.com"
     (told,) = json.loads(
         hookline("invoke", "call.initiated", "--parameter", f"WebhookBaseUrl={base}", "--json").stdout
-    )["told"]
+    )["commands"]
     assert told["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
 
 
@@ -251,23 +251,23 @@ def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> No
     body = {"data": {"id": "e1", "event_type": "call.answered", "occurred_at": "2026-11-21T10:00:00.000000Z"}}
     told = {"action": "speak", "command_id": "c1", "params": {}, "result": "queued", "code": "10011"}
     entry = Entry(
-        event=read(json.dumps(body).encode()),
+        event=parse_event(json.dumps(body).encode()),
         event_id="e1",
         event_type="call.answered",
         occurred_at="2026-11-21T10:00:00.000000Z",
         received_at="2026-11-21T10:00:00.100000Z",
-        told=[told],
+        commands=[told],
     )
     notes = {
-        "LATER": [{"name": "c1", "command_id": "c1", "result": "told"}],
+        "EVENT_RESULT": [{"name": "c1", "command_id": "c1", "result": "accepted"}],
         "RECORDING": [{"name": "r1.mp3", "recording_id": "r1", "key": "k"}],
-        "RECORDING_TEXT": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
+        "TRANSCRIPTION": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
         "RECORDING_FAULT": [{"name": "r1.mp3", "reason": "once"}, {"name": "r2.mp3", "reason": "the link is dead"}],
     }
     record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
-    assert document["events"][0]["told"] == [{**told, "later": notes["LATER"][0]}]
-    assert told_text(document["events"][0]["told"][0]) == "speak (queued 10011, then told)"
+    assert document["events"][0]["commands"] == [{**told, "final": notes["EVENT_RESULT"][0]}]
+    assert told_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
     kept, fault = document["recordings"]
     assert (kept["key"], kept["transcript"]["key"]) == ("k", "k.txt")
     assert (fault["name"], fault["fault"]) == ("r2.mp3", "the link is dead")

@@ -133,7 +133,7 @@ def test_a_body_that_is_no_text_travels_as_base64(hookline: Hookline) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", '{"line": {}, "events": [{"data": {}, "received_at": "", "told": []}]}', '{"line": {}, "events": [5]}'],
+    ["[]", '{"line": {}, "events": [{"data": {}, "received_at": "", "commands": []}]}', '{"line": {}, "events": [5]}'],
 )
 def test_what_is_no_saved_call_is_not_replayed(content: str, hookline: Hookline) -> None:
     Path("call.json").write_text(content)

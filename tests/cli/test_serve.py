@@ -214,9 +214,9 @@ def test_a_call_s_whole_transcript_is_one_readable_document(desk: Desk, spoken: 
 def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serving: Serving, spoken: str) -> None:
     s3, bucket = client("s3", serving), serving.ready["bucket"]
     (key,) = [
-        urlsplit(item["kept_at"]["S"]).path.removeprefix("/")
+        urlsplit(item["body_uri"]["S"]).path.removeprefix("/")
         for item in client("dynamodb", serving).scan(TableName=serving.ready["table"])["Items"]
-        if item["pk"]["S"] == f"LEG#{spoken}" and "kept_at" in item
+        if item["pk"]["S"] == f"LEG#{spoken}" and "body_uri" in item
     ]
     content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
@@ -258,11 +258,11 @@ def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) 
     leg = Identity("9d1d1c1e-0000-11f1-9d3e-02420a0d7c68", None, None, "")
     journal = Journal(client("dynamodb", serving), serving.ready["table"])
     sound = {"recording_id": "r1", "key": "r1.mp3", "size": 1, "sha256": "0" * 64}
-    journal.note(leg, "RECORDING", "r1.mp3", sound, at=0)
-    journal.note(leg, "RECORDING", "r1.wav", sound | {"key": "r1.wav"}, at=0)
+    journal.put_note(leg, "RECORDING", "r1.mp3", sound, at=0)
+    journal.put_note(leg, "RECORDING", "r1.wav", sound | {"key": "r1.wav"}, at=0)
     keys = ["recordings/1.txt", "recordings/2.txt", "recordings/3.txt", "recordings/4.txt"]
     for number, (recording, key) in enumerate(zip(["r1", "r1", None, None], keys, strict=True)):
-        journal.note(leg, "RECORDING_TEXT", f"{recording}.t{number}", {"recording_id": recording, "key": key}, at=0)
+        journal.put_note(leg, "TRANSCRIPTION", f"{recording}.t{number}", {"recording_id": recording, "key": key}, at=0)
     recordings = desk.json("calls", "show", str(leg.call_leg_id))["recordings"]
     assert [one["key"] for one in recordings if "key" in one] == ["r1.mp3", "r1.wav"]
     texts = [one["transcript"]["key"] for one in recordings if "transcript" in one]
@@ -493,7 +493,7 @@ def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: 
         "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
         "sk": {"S": f"EVENT#{answered['occurred_at']}#{answered['id']}"},
     }
-    told = [one for one in answered["told"] if one["action"] != "speak"]
+    told = [one for one in answered["commands"] if one["action"] != "speak"]
     dynamodb.update_item(
         TableName=serving.ready["table"],
         Key=key,
@@ -554,8 +554,8 @@ def test_what_a_deployed_stack_has_deleted_after_its_days_is_not_missed(desk: De
     key = "recordings/2026/01/05/session/leg/r1.wav"
     event = Event("long-ago", "call.hangup", "2026-01-05T09:00:00.000000Z", {"call_leg_id": "leg-of-january"})
     journal = Journal(client("dynamodb", serving), serving.ready["table"])
-    journal.remember(event, body=json.dumps({"data": {"id": event.id, "event_type": event.type}}), received_at=ago)
-    journal.note(event.identity, "RECORDING", "r1.wav", {"key": key, "size": 1, "sha256": "0" * 64}, at=ago)
+    journal.append_event(event, body=json.dumps({"data": {"id": event.id, "event_type": event.type}}), received_at=ago)
+    journal.put_note(event.identity, "RECORDING", "r1.wav", {"key": key, "size": 1, "sha256": "0" * 64}, at=ago)
     for name, days, status, state in (("kept-30-days", 30, 0, "expired"), ("kept-for-ever", 0, 1, "missing")):
         aws = deploy(serving, name, RecordingRetentionDays=days)
         asked = ("recordings", "verify", "--day", "2026-01-05", "--stack", name, "--region", "us-east-1", "--json")

@@ -58,7 +58,7 @@ def queued(world: World) -> dict[str, Any]:
 def later(world: World, leg: str = LEG) -> list[tuple[str, str]]:
     record = world.journal.read(leg)
     assert record is not None
-    return [(note["action"], note["result"]) for note in record.notes.get("LATER", [])]
+    return [(note["action"], note["result"]) for note in record.notes.get("EVENT_RESULT", [])]
 
 
 def test_commands_are_said_in_order_with_the_ids_they_had(world: World, queued: dict[str, Any]) -> None:
@@ -67,7 +67,11 @@ def test_commands_are_said_in_order_with_the_ids_they_had(world: World, queued: 
     assert world.actions == ["speak", "record_start", "transcription_start", "answer"]
     ids = [json.loads(record["body"])["command_id"] for record in queued["Records"]]
     assert [said["body"]["command_id"] for said in world.said] == ids
-    assert sorted(later(world)) == [("record_start", "told"), ("speak", "told"), ("transcription_start", "told")]
+    assert sorted(later(world)) == [
+        ("record_start", "accepted"),
+        ("speak", "accepted"),
+        ("transcription_start", "accepted"),
+    ]
 
 
 def test_once_the_queue_has_been_emptied_later_webhooks_tell_at_once_again(
@@ -75,8 +79,8 @@ def test_once_the_queue_has_been_emptied_later_webhooks_tell_at_once_again(
 ) -> None:
     world.replies = lambda request: ok()
     assert send(queued) == []
-    told = deliver("call.dtmf.received.pound", function="call_dtmf_received")["told"]
-    assert told == ["record_stop: told", "transcription_stop: told", "speak: told"]
+    told = deliver("call.dtmf.received.pound", function="call_dtmf_received")["commands"]
+    assert told == ["record_stop: accepted", "transcription_stop: accepted", "speak: accepted"]
 
 
 def test_a_call_that_is_not_answered_yet_waits_and_others_go_on(world: World, queued: dict[str, Any]) -> None:
@@ -88,7 +92,7 @@ def test_a_call_that_is_not_answered_yet_waits_and_others_go_on(world: World, qu
     assert stay == [record["messageId"] for record in queued["Records"][:3]]
     assert world.actions == ["speak", "answer"]
     assert later(world) == []
-    assert later(world, "another") == [("answer", "told")]
+    assert later(world, "another") == [("answer", "accepted")]
     # The pause is short, not the queue's whole visibility timeout: the caller is waiting.
     time.sleep(1.2)
     # (Which of the group moto then gives first is its own affair; SQS keeps their order.)
@@ -114,7 +118,7 @@ def test_an_end_is_still_wanted_when_a_greeting_is_not(world: World) -> None:
     assert ages["record_stop"] > 480
 
 
-@pytest.mark.parametrize(("code", "result"), [("90018", "done"), ("10032", "refused")])
+@pytest.mark.parametrize(("code", "result"), [("90018", "call_ended"), ("10032", "refused")])
 def test_what_cannot_be_helped_leaves_the_queue(world: World, queued: dict[str, Any], code: str, result: str) -> None:
     world.replies = lambda request: refused(422, code)
     assert send(queued) == []
@@ -200,11 +204,11 @@ def test_a_secret_of_a_command_reaches_telnyx_and_not_the_journal(world: World) 
     from hookline.commands import streaming_start
     from hookline.environment import environment
     from hookline.events import Identity
-    from hookline.queues import Postponed
+    from hookline.queues import QueuedCommand
 
     command = streaming_start(stream_url="wss://media.example.com", stream_auth_token="hush", on="v3:x")
-    postponed = Postponed(command, "id", time.time() + 60, "E", "call.answered", Identity("L", "v3:x", None, "E"))
-    environment().queues.postpone([postponed])
+    queued = QueuedCommand(command, "id", time.time() + 60, "E", "call.answered", Identity("L", "v3:x", None, "E"))
+    environment().queues.enqueue([queued])
     assert send(batch(world)) == []
     assert world.said[0]["body"]["stream_auth_token"] == "hush"
     assert "hush" not in str(world.items)

@@ -65,7 +65,7 @@ def test_every_permutation_of_five_events_gives_the_same_call() -> None:
 
 def test_a_whole_call_reads_as_it_was() -> None:
     call = Call.of(reversed(STORY))
-    assert (call.direction, call.status, call.over) == ("incoming", "ended", True)
+    assert (call.direction, call.status, call.ended) == ("incoming", "ended", True)
     assert (call.from_, call.to) == (STORY[0].payload["from"], STORY[0].payload["to"])
     assert (call.started_at, call.answered_at, call.ended_at) == tuple(STORY[n].occurred_at for n in (0, 1, 8))
     assert (call.hangup_cause, call.hangup_source) == ("normal_clearing", "callee")

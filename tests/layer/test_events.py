@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline.errors import Unreadable
-from hookline.events import UNKNOWN_TIME, fixed_width, read
+from hookline.events import UNKNOWN_TIME, normalise_timestamp, parse_event
 from tests.support.world import sample, sample_event
 
 JSON = st.recursive(
@@ -33,12 +33,12 @@ JSON = st.recursive(
     ],
 )
 def test_moments_compare_as_text(given_: object, kept: str) -> None:
-    assert fixed_width(given_) == kept
+    assert normalise_timestamp(given_) == kept
 
 
 @given(st.datetimes().map(lambda moment: moment.isoformat()))
 def test_a_moment_always_has_the_same_width(moment: str) -> None:
-    assert len(fixed_width(moment)) == len(UNKNOWN_TIME)
+    assert len(normalise_timestamp(moment)) == len(UNKNOWN_TIME)
 
 
 @given(JSON, JSON, JSON)
@@ -46,7 +46,7 @@ def test_reading_gives_an_event_or_says_why_not_whatever_it_is_given(
     payload: object, meta: object, time: object
 ) -> None:
     data = {"id": "x", "event_type": "call.answered", "occurred_at": time, "payload": payload}
-    event = read(json.dumps({"data": data, "meta": meta}).encode())
+    event = parse_event(json.dumps({"data": data, "meta": meta}).encode())
     assert event.id == "x"
     assert event.identity.partition
     assert event.client_state is None or isinstance(payload, dict)
@@ -55,13 +55,13 @@ def test_reading_gives_an_event_or_says_why_not_whatever_it_is_given(
 @given(JSON)
 def test_json_that_is_no_event_is_unreadable(value: object) -> None:
     with pytest.raises(Unreadable):
-        read(json.dumps(value).encode())
+        parse_event(json.dumps(value).encode())
 
 
 @pytest.mark.parametrize("identifier", [None, "", 5, [], {}, "x" * 513, "ünï", "a\nb", "\ud800"])
 def test_an_event_without_a_usable_id_is_unreadable(identifier: object) -> None:
     with pytest.raises(Unreadable, match=r"data\.id"):
-        read(json.dumps({"data": {"id": identifier, "event_type": "call.answered", "payload": {}}}).encode())
+        parse_event(json.dumps({"data": {"id": identifier, "event_type": "call.answered", "payload": {}}}).encode())
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def test_an_event_without_a_usable_id_is_unreadable(identifier: object) -> None:
 )
 def test_a_look_alike_is_named_for_what_it_is(name: str, cause: str) -> None:
     with pytest.raises(Unreadable, match=cause):
-        read(sample(name)["body"].encode())
+        parse_event(sample(name)["body"].encode())
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe{}", b"[" * 100_000, b"", b"1" * 5000, b'{"data":' + b"9" * 5000 + b"}"])
 def test_bytes_that_cannot_be_read_are_unreadable_and_nothing_else(body: bytes) -> None:
     with pytest.raises(Unreadable):
-        read(body)
+        parse_event(body)
 
 
 def test_a_texml_callback_is_named() -> None:
     with pytest.raises(Unreadable, match="TeXML"):
-        read(b"CallSid=v3%3Aabc&From=%2B12025550147")
+        parse_event(b"CallSid=v3%3Aabc&From=%2B12025550147")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_texml_callback_is_named() -> None:
     ],
 )
 def test_an_event_is_filed_under_the_best_id_it_has(ids: dict[str, object], partition: str) -> None:
-    event = read(json.dumps({"data": {"id": "E", "event_type": "x", "payload": ids}}).encode())
+    event = parse_event(json.dumps({"data": {"id": "E", "event_type": "x", "payload": ids}}).encode())
     assert event.identity.partition == partition
 
 

@@ -70,7 +70,7 @@ def test_what_was_told_is_read_back_with_its_event(world: World) -> None:
     deliver("call.answered")
     record = world.journal.read(LEG)
     assert record is not None
-    assert [told["action"] for told in record.entries[0].told] == ["speak", "record_start", "transcription_start"]
+    assert [told["action"] for told in record.entries[0].commands] == ["speak", "record_start", "transcription_start"]
 
 
 def test_a_token_is_told_to_telnyx_and_never_journalled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,18 +95,18 @@ def test_a_call_of_more_than_one_page_is_read_whole(world: World) -> None:
     for number in range(8):
         event = replace(sample_event("call.hold"), id=f"id-{number}")
         body = json.dumps({"data": {"id": event.id, "event_type": event.type, "payload": {"x": "y" * 200_000}}})
-        assert world.journal.remember(event, body=body, received_at=time.time())
+        assert world.journal.append_event(event, body=body, received_at=time.time())
     assert len(world.journal.history(sample_event("call.hangup")).events) == 9
 
 
 def test_a_note_is_kept_beside_the_call_once_or_replaced(world: World) -> None:
     identity = Identity("L", None, None, "E")
-    assert world.journal.note(identity, "RECORDING", "r1", {"size": 1}, at=0.0)
-    assert not world.journal.note(identity, "RECORDING", "r1", {"size": 2}, at=0.0)
+    assert world.journal.put_note(identity, "RECORDING", "r1", {"size": 1}, at=0.0)
+    assert not world.journal.put_note(identity, "RECORDING", "r1", {"size": 2}, at=0.0)
     assert [note["size"] for note in world.journal.notes(identity, "RECORDING")] == [1]
-    assert world.journal.note(identity, "RECORDING", "r1", {"size": 3}, at=0.0, once=False)
+    assert world.journal.put_note(identity, "RECORDING", "r1", {"size": 3}, at=0.0, once=False)
     assert world.journal.notes(identity, "RECORDING") == [
-        {"name": "r1", "noted_at": "1970-01-01T00:00:00.000000Z", "size": 3}
+        {"name": "r1", "created_at": "1970-01-01T00:00:00.000000Z", "size": 3}
     ]
     record = world.journal.read("L")
     assert record is not None

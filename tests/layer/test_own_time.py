@@ -18,7 +18,7 @@ from nacl.bindings import crypto_sign_open
 
 from hookline.environment import Environment
 from hookline.journal import History
-from hookline.telnyx import Answer, Verdict
+from hookline.telnyx import Answer, Outcome
 from tests.support.world import Clock, World, handler, sample
 
 BAR = 3.0
@@ -47,7 +47,7 @@ class InstantTelnyx:
     """A Telnyx that takes every command at once."""
 
     def tell(self, command: object, **terms: Any) -> Answer:
-        return Answer(Verdict.TOLD, 200)
+        return Answer(Outcome.ACCEPTED, 200)
 
 
 def own_time(function: str, name: str, keys: list[Any]) -> tuple[float, float]:

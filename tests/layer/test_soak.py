@@ -17,7 +17,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from hookline import Call
 from hookline.environment import environment
-from hookline.events import read
+from hookline.events import parse_event
 from tests.support.world import Clock, World, handler, ok, refused, request_of, sample_data
 
 WEBHOOKS = int(os.environ.get("HOOKLINE_SOAK", "300"))
@@ -120,11 +120,13 @@ def test_no_webhook_is_lost_and_no_command_is_obeyed_twice(world: World, monkeyp
             event["id"] for event in call
         ), number
         assert told.call == Call.of(
-            read(json.dumps({"data": event}).encode()) for event in call if event["event_type"] != "call.transcription"
+            parse_event(json.dumps({"data": event}).encode())
+            for event in call
+            if event["event_type"] != "call.transcription"
         )
         for entry in told.entries:
-            for one in entry.told:
-                if one["result"] == "told":
+            for one in entry.commands:
+                if one["result"] == "accepted":
                     assert telnyx.obeyed[one["command_id"]] == 1
     assert set(telnyx.obeyed.values()) == {1}
     assert set(answered) == {200, 503}

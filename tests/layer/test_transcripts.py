@@ -51,7 +51,7 @@ def test_every_order_and_every_repetition_gives_the_same_transcript(chance: rand
 
 
 def test_a_segment_is_data_too() -> None:
-    (fact,) = (segment.as_fact() for segment in segments(CALL[:1]))
+    (fact,) = (segment.to_dict() for segment in segments(CALL[:1]))
     assert fact == {
         "at": "2026-11-21T09:00:03.200000Z",
         "track": "inbound",

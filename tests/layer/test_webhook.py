@@ -75,7 +75,7 @@ def test_every_event_is_journalled_once_however_often_it_is_delivered(world: Wor
     said = len(world.said)
     for _ in range(3):
         again = deliver(event_type)
-        assert (again["status"], again["told"], again["repeated"]) == (200, [], True)
+        assert (again["status"], again["commands"], again["repeated"]) == (200, [], True)
     assert first["status"] == 200
     assert len(world.said) == said
     assert [item["event_type"] for item in world.items] == [event_type]
@@ -94,12 +94,12 @@ def test_the_router_decides_as_the_event_s_own_function(world: World, event_type
 def test_an_event_without_a_command_costs_one_request_to_dynamodb(world: World, dynamodb_calls: list[str]) -> None:
     for event_type in ("call.hangup", "call.speak.started", "streaming.started", "call.transcription"):
         dynamodb_calls.clear()
-        assert deliver(event_type)["told"] == []
+        assert deliver(event_type)["commands"] == []
         assert dynamodb_calls == ["PutItem"], event_type
 
 
 def test_an_event_with_commands_costs_two(world: World, dynamodb_calls: list[str]) -> None:
-    assert len(deliver("call.answered")["told"]) == 3
+    assert len(deliver("call.answered")["commands"]) == 3
     assert dynamodb_calls == ["Query", "PutItem"]
 
 
@@ -117,7 +117,7 @@ def test_an_interim_transcript_is_answered_and_dropped_unless_asked_for(
 @pytest.mark.parametrize("function", [function_of(event_type) for event_type in ROUTED_EVENTS])
 def test_a_genuine_event_on_the_wrong_route_is_journalled_and_commands_nothing(world: World, function: str) -> None:
     other = "call.initiated" if function != "call_initiated" else "call.answered"
-    assert deliver(other, function=function) | {"event": ""} == {"status": 200, "event": "", "told": []}
+    assert deliver(other, function=function) | {"event": ""} == {"status": 200, "event": "", "commands": []}
     assert [item["event_type"] for item in world.items] == [other]
     assert world.said == []
 
@@ -142,8 +142,10 @@ def test_the_journal_keeps_the_event_as_it_was_received(world: World) -> None:
 def test_what_was_told_is_journalled_with_the_event(world: World) -> None:
     deliver("call.answered")
     (item,) = world.items
-    told = json.loads(item["told"])
-    assert [(one["action"], one["result"], one["status"]) for one in told] == [(name, "told", 200) for name in OPENING]
+    told = json.loads(item["commands"])
+    assert [(one["action"], one["result"], one["status"]) for one in told] == [
+        (name, "accepted", 200) for name in OPENING
+    ]
     assert [one["command_id"] for one in told] == [said["body"]["command_id"] for said in world.said]
 
 
@@ -214,13 +216,13 @@ def test_items_expire_when_a_retention_is_set(world: World, monkeypatch: pytest.
 def test_what_was_said_may_be_answered_and_is_answered_once(world: World) -> None:
     request = request_of(sample_data("call.transcription"), age=10.0)
     decide = {"call.transcription": lambda event, call: [speak(payload="I heard you", voice="female")]}
-    told = [json.loads(receive(request, Clock(), decide)["body"])["told"] for _ in range(2)]
-    assert told == [["speak: told"], []]
+    told = [json.loads(receive(request, Clock(), decide)["body"])["commands"] for _ in range(2)]
+    assert told == [["speak: accepted"], []]
     assert world.actions == ["speak"]
     (item,) = world.items
     record = world.journal.read(item["call_leg_id"])
     assert record
-    assert [entry.told[0]["action"] for entry in record.entries] == ["speak"]
+    assert [entry.commands[0]["action"] for entry in record.entries] == ["speak"]
     assert [entry.event_type for entry in record.transcript] == ["call.transcription"]
 
 
@@ -229,7 +231,7 @@ def test_a_body_too_large_for_an_item_lies_in_s3_and_the_item_points_there(world
     answer = deliver("call.transcription", transcription_data={"transcript": text, "is_final": True})
     assert answer["status"] == 200
     (item,) = world.items
-    bucket, _, key = item["kept_at"].removeprefix("s3://").partition("/")
+    bucket, _, key = item["body_uri"].removeprefix("s3://").partition("/")
     kept = json.loads(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     assert kept["data"]["payload"]["transcription_data"]["transcript"] == text
 
@@ -272,7 +274,7 @@ def test_a_huge_unreadable_body_is_kept_in_s3_and_the_message_points_there(world
     body = b"x" * 1_000_000
     assert handler("webhook_router")(request_of(body), Clock())["statusCode"] == 200
     (message,) = world.messages("QUARANTINE")
-    bucket, _, key = message["kept_at"].removeprefix("s3://").partition("/")
+    bucket, _, key = message["body_uri"].removeprefix("s3://").partition("/")
     assert world.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body
 
 
@@ -324,13 +326,13 @@ def _raise(error: Exception) -> Callable[..., Any]:
 @pytest.mark.parametrize("code", ["90018", "90031", "90048", "90054"])
 def test_a_command_with_nothing_left_to_do_counts_as_done(world: World, code: str) -> None:
     world.replies = lambda request: refused(422, code)
-    assert deliver("call.initiated")["told"] == ["answer: done"]
+    assert deliver("call.initiated")["commands"] == [f"answer: {'call_ended' if code == '90018' else 'already_done'}"]
     assert world.messages("COMMAND") == []
 
 
 def test_once_the_call_has_ended_nothing_more_is_said_to_it(world: World) -> None:
     world.replies = lambda request: refused(422, "90018")
-    assert deliver("call.answered")["told"] == [f"{name}: done" for name in OPENING]
+    assert deliver("call.answered")["commands"] == [f"{name}: call_ended" for name in OPENING]
     assert world.actions == ["speak"]
 
 
@@ -338,11 +340,11 @@ def test_once_the_call_has_ended_nothing_more_is_said_to_it(world: World) -> Non
 def test_a_command_that_comes_too_early_waits_in_the_queue_and_so_do_all_behind_it(world: World, code: str) -> None:
     world.replies = lambda request: refused(422, code)
     answer = deliver("call.answered")
-    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
+    assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
     assert world.actions == ["speak"]
     queued = world.messages("COMMAND")
     assert [message["command"]["action"] for message in queued] == OPENING
-    told = json.loads(world.items[0]["told"])
+    told = json.loads(world.items[0]["commands"])
     assert [message["command_id"] for message in queued] == [one["command_id"] for one in told]
     assert {message["command"]["call_control_id"] for message in queued} == {
         sample_data("call.answered")["payload"]["call_control_id"]
@@ -355,8 +357,8 @@ def test_a_refused_command_is_journalled_and_the_next_one_is_said(
 ) -> None:
     world.replies = lambda request: refused(422, "10032") if request.url.path.endswith("record_start") else ok()
     answer = deliver("call.answered")
-    assert answer["told"] == ["speak: told", "record_start: refused", "transcription_start: told"]
-    assert json.loads(world.items[0]["told"])[1]["code"] == "10032"
+    assert answer["commands"] == ["speak: accepted", "record_start: refused", "transcription_start: accepted"]
+    assert json.loads(world.items[0]["commands"])[1]["code"] == "10032"
     assert '"CommandRefused":[1.0]' in capsys.readouterr().out.replace(" ", "")
 
 
@@ -364,7 +366,7 @@ def test_a_refused_command_is_journalled_and_the_next_one_is_said(
 def test_a_passing_fault_is_tried_again_with_the_identical_command(world: World, status: int) -> None:
     answers = iter([refused(status), refused(status), ok()])
     world.replies = lambda request: next(answers)
-    assert deliver("call.initiated")["told"] == ["answer: told"]
+    assert deliver("call.initiated")["commands"] == ["answer: accepted"]
     assert len({json.dumps(said["body"]) for said in world.said}) == 1
     assert len(world.said) == 3
 
@@ -378,7 +380,7 @@ def test_a_connection_that_breaks_is_tried_again(world: World) -> None:
         return ok()
 
     world.replies = reply
-    assert deliver("call.initiated")["told"] == ["answer: told"]
+    assert deliver("call.initiated")["commands"] == ["answer: accepted"]
 
 
 @pytest.mark.parametrize(
@@ -390,7 +392,7 @@ def test_a_rate_limit_that_outlasts_the_deadline_goes_to_the_queue_at_once(
     reset = value.format(epoch=int(time.time()) + 30)
     world.replies = lambda request: refused(429, "10011", **{header: reset})
     began = time.perf_counter()
-    assert deliver("call.initiated")["told"] == ["answer: queued"]
+    assert deliver("call.initiated")["commands"] == ["answer: queued"]
     assert time.perf_counter() - began < 2.0
     assert len(world.said) == 1
 
@@ -402,13 +404,13 @@ def test_a_key_that_was_replaced_is_read_again(world: World) -> None:
     world.replies = lambda request: (
         ok() if request.headers["authorization"] == "Bearer KEY-of-tomorrow" else refused(401, "10009")
     )
-    assert deliver("call.answered")["told"] == [f"{name}: told" for name in OPENING]
+    assert deliver("call.answered")["commands"] == [f"{name}: accepted" for name in OPENING]
 
 
 @pytest.mark.parametrize("pointer", ["/webhook_urls", "/webhook_retries_policies/call.answered"])
 def test_an_answer_refused_for_its_routing_is_said_again_without_it(world: World, pointer: str) -> None:
     world.replies = lambda request: refused(422, "90057", pointer) if b"webhook_urls" in request.content else ok()
-    assert deliver("call.initiated")["told"] == ["answer: told"]
+    assert deliver("call.initiated")["commands"] == ["answer: accepted"]
     first, second = (said["body"] for said in world.said)
     assert "webhook_urls" not in second
     assert "webhook_retries_policies" not in second
@@ -419,13 +421,13 @@ def test_an_answer_refused_for_its_routing_is_said_again_without_it(world: World
 @pytest.mark.parametrize("code", ["90057", "10015", None])
 def test_an_answer_refused_without_a_reason_is_said_again_without_its_routing(world: World, code: str | None) -> None:
     world.replies = lambda request: refused(422, code) if b"webhook_urls" in request.content else ok()
-    assert deliver("call.initiated")["told"] == ["answer: told"]
+    assert deliver("call.initiated")["commands"] == ["answer: accepted"]
     assert len(world.said) == 2
 
 
 def test_an_answer_refused_for_something_else_is_said_once(world: World) -> None:
     world.replies = lambda request: refused(422, "10032", "/client_state")
-    assert deliver("call.initiated")["told"] == ["answer: refused"]
+    assert deliver("call.initiated")["commands"] == ["answer: refused"]
     assert len(world.said) == 1
 
 
@@ -456,13 +458,13 @@ def test_a_command_for_a_call_without_a_control_id_uses_the_one_known_from_befor
     leg = sample_data("call.initiated")["payload"]
     state = sample_data("call.recording.error")["payload"]["client_state"]
     answer = deliver("call.recording.error.documented", call_leg_id=leg["call_leg_id"], client_state=state)
-    assert answer["told"] == ["record_start: told"]
+    assert answer["commands"] == ["record_start: accepted"]
     assert leg["call_control_id"].replace(":", "%3A") in world.said[-1]["path"]
 
 
 def test_a_command_that_nobody_can_be_told_is_journalled_as_refused(world: World) -> None:
     state = sample_data("call.recording.error")["payload"]["client_state"]
-    assert deliver("call.recording.error.documented", client_state=state)["told"] == ["record_start: refused"]
+    assert deliver("call.recording.error.documented", client_state=state)["commands"] == ["record_start: refused"]
     assert world.said == []
 
 
@@ -490,7 +492,7 @@ def test_the_webhook_is_answered_in_time_while_telnyx_hangs(world: World) -> Non
     began = time.perf_counter()
     answer = deliver("call.answered", age=0.0)
     assert time.perf_counter() - began < 2.0
-    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
+    assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
     assert [message["command"]["action"] for message in world.messages("COMMAND")] == OPENING
     assert len({said["body"]["command_id"] for said in world.said}) == 1
     assert len(world.said) >= 2, "no answer within 500 ms means say the identical command again"
@@ -509,11 +511,11 @@ def test_the_webhook_is_answered_in_time_on_a_day_on_which_aws_is_slow_as_well(
     began = time.perf_counter()
     answer = deliver("call.answered", age=0.0)
     assert time.perf_counter() - began < 2.0
-    assert (answer["status"], answer["told"]) == (200, [f"{name}: queued" for name in OPENING])
+    assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
 
 
 def test_a_cold_start_that_ate_the_deadline_queues_everything_and_says_nothing(world: World) -> None:
-    assert deliver("call.answered", age=1.6)["told"] == [f"{name}: queued" for name in OPENING]
+    assert deliver("call.answered", age=1.6)["commands"] == [f"{name}: queued" for name in OPENING]
     assert world.said == []
 
 
@@ -546,7 +548,7 @@ def test_a_name_that_is_found_too_late_is_not_said_anything_any_more(
         environment().journal  # noqa: B018 - DynamoDB is in this process, but its client looks for a name as well
         monkeypatch.setattr(socket, "getaddrinfo", find_slowly)
         began = time.perf_counter()
-        assert deliver("call.initiated", age=0.0)["told"] == ["answer: queued"]
+        assert deliver("call.initiated", age=0.0)["commands"] == ["answer: queued"]
         assert time.perf_counter() - began < 2.0
         with server.accept()[0] as connection:
             connection.settimeout(2)
@@ -558,10 +560,10 @@ def test_a_name_that_is_found_too_late_is_not_said_anything_any_more(
 def test_hanging_for_a_while_does_not_hold_up_the_calls_after_it(world: World) -> None:
     world.replies = hanging(1.8)
     for number in range(3):
-        assert deliver("call.initiated", age=0.0, call_leg_id=f"{number}")["told"] == ["answer: queued"]
+        assert deliver("call.initiated", age=0.0, call_leg_id=f"{number}")["commands"] == ["answer: queued"]
     world.replies = lambda request: ok()
     began = time.perf_counter()
-    assert deliver("call.initiated", age=0.0, call_leg_id="next")["told"] == ["answer: told"]
+    assert deliver("call.initiated", age=0.0, call_leg_id="next")["commands"] == ["answer: accepted"]
     assert time.perf_counter() - began < 0.4
 
 
@@ -570,7 +572,7 @@ def test_a_later_webhook_does_not_overtake_what_waits_in_the_queue(world: World)
     deliver("call.answered")
     world.replies = lambda request: ok()
     world.said.clear()
-    assert deliver("call.dtmf.received.pound", function="call_dtmf_received")["told"][0] == "record_stop: queued"
+    assert deliver("call.dtmf.received.pound", function="call_dtmf_received")["commands"][0] == "record_stop: queued"
     assert world.said == []
     assert [message["command"]["action"] for message in world.messages("COMMAND")] == [
         *OPENING,
@@ -588,7 +590,7 @@ def test_a_later_webhook_waits_as_long_as_the_last_command_before_it_may(
     world.replies = lambda request: ok()
     world.said.clear()
     time.sleep(1.1)  # record_pause has expired by now, transcription_stop has not
-    assert deliver("call.dtmf.received.pound", digit="2")["told"] == [
+    assert deliver("call.dtmf.received.pound", digit="2")["commands"] == [
         "record_resume: queued",
         "transcription_start: queued",
     ]
@@ -600,7 +602,7 @@ def test_another_leg_s_end_does_not_silence_this_one(world: World, monkeypatch: 
     world.replies = lambda request: refused(422, "90018") if "other" in request.url.path else ok()
     request = request_of(sample_data("call.answered"), age=10.0)
     answer = receive(request, Clock(), {"call.answered": lambda event, call: two})
-    assert json.loads(answer["body"])["told"] == ["hangup: done", "speak: told"]
+    assert json.loads(answer["body"])["commands"] == ["hangup: call_ended", "speak: accepted"]
 
 
 def test_an_audio_file_in_a_command_is_told_queued_and_not_journalled(world: World) -> None:
@@ -609,21 +611,21 @@ def test_an_audio_file_in_a_command_is_told_queued_and_not_journalled(world: Wor
     request = request_of(sample_data("call.answered"), age=10.0)
     world.replies = lambda request: refused(422, "90034")
     answer = receive(request, Clock(), {"call.answered": lambda event, call: plays})
-    assert json.loads(answer["body"])["told"] == ["playback_start: queued"] * 3
+    assert json.loads(answer["body"])["commands"] == ["playback_start: queued"] * 3
     assert [message["command"]["params"]["playback_content"] for message in world.messages("COMMAND")] == [sound] * 3
-    assert json.loads(world.items[0]["told"])[0]["params"]["playback_content"] == "(400000 characters)"
+    assert json.loads(world.items[0]["commands"])[0]["params"]["playback_content"] == "(400000 characters)"
 
     huge = [playback_start(playback_content="QUJD" * 300_000, audio_type="wav")]
     request = request_of({**sample_data("call.answered"), "id": "another"}, age=10.0)
     answer = receive(request, Clock(), {"call.answered": lambda event, call: huge})
-    assert json.loads(answer["body"])["told"] == ["playback_start: refused"], (
+    assert json.loads(answer["body"])["commands"] == ["playback_start: refused"], (
         "no queue takes it, and no redelivery helps"
     )
 
 
 @pytest.mark.parametrize("control_id", [".", ".."])
 def test_a_control_id_that_is_a_path_is_no_id(world: World, control_id: str) -> None:
-    assert deliver("call.initiated", call_control_id=control_id)["told"] == ["answer: refused"]
+    assert deliver("call.initiated", call_control_id=control_id)["commands"] == ["answer: refused"]
 
 
 def test_a_link_of_a_megabyte_is_no_link(world: World) -> None:
@@ -680,5 +682,5 @@ def test_a_wrong_setting_is_no_passing_fault_and_fails_loudly(world: World, monk
 
 def test_without_the_secret_the_commands_wait_in_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     breaking(monkeypatch, "secretsmanager", client_error("InternalServiceError", 500))
-    assert deliver("call.initiated", age=0.0)["told"] == ["answer: queued"]
+    assert deliver("call.initiated", age=0.0)["commands"] == ["answer: queued"]
     assert world.said == []

@@ -34,7 +34,7 @@ def test_a_recording_is_in_the_bucket_and_in_the_journal(stack: Stack) -> None:
     sound = mp3(1.8)
     link = stack.links.put("/a.mp3", sound)
     answer = stack.saved(seconds=1.8, recording_urls={"mp3": link}, connection_id="1684641123236054244")
-    assert answer == {"status": 200, "event": answer["event"], "told": ["archive: queued"]}
+    assert answer == {"status": 200, "event": answer["event"], "commands": ["archive: queued"]}
     assert stack.work() == []
     key = f"{FOLDER}/{RECORDING}.mp3"
     assert stack.objects() == {key: sound}
@@ -227,7 +227,7 @@ def test_the_longest_ids_there_are_fit(stack: Stack) -> None:
     assert stack.work() == []
     identity = Identity("l" * 512, None, None, "")
     assert len(stack.notes(identity=identity)) == 1
-    assert len(stack.notes("RECORDING_TEXT", identity)) == 2
+    assert len(stack.notes("TRANSCRIPTION", identity)) == 2
 
 
 def test_ids_from_outside_make_no_path_of_their_own(stack: Stack) -> None:
@@ -295,7 +295,7 @@ def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> 
     assert handler("recording_archiver")({"Records": [message]}, Clock(900_000)) == {"batchItemFailures": []}
     (after,) = stack.notes()
     differing = {name for name in before if before[name] != after[name]}
-    assert differing <= {"noted_at", "tries", "checks"}
+    assert differing <= {"created_at", "tries", "checks"}
     assert len(stack.links.asked) == 1
     tags = stack.s3.get_object_tagging(Bucket=stack.bucket, Key=key)["TagSet"]
     assert {"Key": "sha256", "Value": after["sha256"]} in tags

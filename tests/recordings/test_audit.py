@@ -173,7 +173,7 @@ def test_a_transcript_that_was_announced_and_never_kept_is_missing(stack: Stack)
     stack.deliver("call.recording.transcription.saved", event_id="e3", recording_transcription_id=None)
     reason = {"reason": "neither the journal nor Telnyx gives the text", "event_id": "e3"}
     assert wrong(stack) == [("missing", f"{RECORDING}.e3", "it was announced and has not been kept")]
-    stack.journal.note(IDENTITY, "RECORDING_FAULT", f"{RECORDING}.txt", reason, at=0)
+    stack.journal.put_note(IDENTITY, "RECORDING_FAULT", f"{RECORDING}.txt", reason, at=0)
     assert wrong(stack) == [("missing", f"{RECORDING}.e3", reason["reason"])]
 
 
@@ -274,7 +274,7 @@ def test_a_note_that_has_expired_before_its_event_is_not_missed(
     expired, missing = dict.fromkeys(keys, "expired"), dict.fromkeys(keys, "missing")
     assert command(stack, capsys, "2026-11-21", RetentionDays=30) == (True, expired)
     assert command(stack, capsys, "2026-11-21", RetentionDays=31) == (False, missing)
-    stack.journal.note(IDENTITY, "RECORDING_FAULT", f"{RECORDING}.wav", {"reason": "the link is dead"}, at=0)
+    stack.journal.put_note(IDENTITY, "RECORDING_FAULT", f"{RECORDING}.wav", {"reason": "the link is dead"}, at=0)
     good, states = command(stack, capsys, "2026-11-21", RetentionDays=30)
     assert (good, states[f"{RECORDING}.wav"]) == (False, "missing")
 

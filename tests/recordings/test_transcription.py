@@ -44,7 +44,7 @@ def test_a_transcript_lies_beside_its_recording_whichever_comes_first(stack: Sta
     assert objects[f"{beside}.txt"].decode() == "Bonjour à tous."
     document = json.loads(objects[f"{beside}.json"])
     assert (document["text"], document["recording_id"], document["call_leg_id"]) == ("Bonjour à tous.", RECORDING, LEG)
-    (note,) = stack.notes("RECORDING_TEXT")
+    (note,) = stack.notes("TRANSCRIPTION")
     assert (note["key"], note["json_key"]) == (f"{beside}.txt", f"{beside}.json")
     assert note["sha256"] == hashlib.sha256("Bonjour à tous.".encode()).hexdigest()
 
@@ -55,7 +55,7 @@ def test_a_transcript_delivered_again_is_the_same_transcript(stack: Stack) -> No
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(lambda _: stack.run(message), range(5)))
     assert len(stack.objects()) == 2
-    assert len(stack.notes("RECORDING_TEXT")) == 1
+    assert len(stack.notes("TRANSCRIPTION")) == 1
 
 
 def test_a_second_transcript_of_a_recording_does_not_replace_the_first(stack: Stack) -> None:
@@ -64,14 +64,14 @@ def test_a_second_transcript_of_a_recording_does_not_replace_the_first(stack: St
     assert stack.work() == []
     texts = {content.decode() for key, content in stack.objects().items() if key.endswith(".txt")}
     assert texts == {"Bonjour à tous.", "Bonjour à toutes."}
-    assert len({note["key"] for note in stack.notes("RECORDING_TEXT")}) == 2
+    assert len({note["key"] for note in stack.notes("TRANSCRIPTION")}) == 2
 
 
 def test_a_transcript_too_long_for_an_item_is_kept_whole(stack: Stack) -> None:
     text = "Ein langes Gespräch. " * 30_000
     transcribed(stack, transcription_text=text)
     assert stack.work() == []
-    assert stack.objects("recordings/")[stack.notes("RECORDING_TEXT")[0]["key"]].decode() == text
+    assert stack.objects("recordings/")[stack.notes("TRANSCRIPTION")[0]["key"]].decode() == text
 
 
 def test_a_transcript_that_the_event_does_not_carry_is_asked_for(stack: Stack) -> None:
@@ -87,7 +87,7 @@ def test_a_transcript_that_the_event_does_not_carry_is_asked_for(stack: Stack) -
         )
     transcribed(stack, recording_transcription_id=None, transcription_text=None)
     assert stack.work() == []
-    (note,) = stack.notes("RECORDING_TEXT")
+    (note,) = stack.notes("TRANSCRIPTION")
     assert note["recording_transcription_id"] == "t-new"
 
 
@@ -113,7 +113,7 @@ def test_the_text_of_another_transcription_is_not_taken_for_this_one(stack: Stac
     for id_ in ("t-2", "t-3"):
         transcribed(stack, recording_transcription_id=id_, transcription_text=None)
         assert len(stack.work()) == 1
-    assert stack.notes("RECORDING_TEXT") == []
+    assert stack.notes("TRANSCRIPTION") == []
     assert stack.notes("RECORDING_FAULT")[0]["error"] == "NoTranscript"
 
 
@@ -169,10 +169,10 @@ def test_a_message_that_is_quicker_than_its_journal_entry_waits_for_it(stack: St
         time.sleep(0.3)
         transcribed(stack, event_id="not-yet")
         assert working.result() == {"batchItemFailures": []}
-    assert stack.notes("RECORDING_TEXT")[0]["event_id"] == "not-yet"
+    assert stack.notes("TRANSCRIPTION")[0]["event_id"] == "not-yet"
 
 
 def test_a_recording_in_which_nothing_was_said_has_an_empty_transcript(stack: Stack) -> None:
     stack.deliver("call.recording.transcription.saved", transcription_text="")
     assert stack.work() == []
-    assert stack.notes("RECORDING_TEXT")[0]["size"] == 0
+    assert stack.notes("TRANSCRIPTION")[0]["size"] == 0

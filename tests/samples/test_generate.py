@@ -18,7 +18,7 @@ from telnyx import Telnyx
 from telnyx.types.unwrap_webhook_event import UnwrapWebhookEvent
 
 from hookline.errors import Unreadable
-from hookline.events import read
+from hookline.events import parse_event
 from hookline.routing import ROUTED_EVENTS
 from hookline.signature import DEVELOPMENT_PUBLIC_KEY
 from hookline_local import signing
@@ -297,7 +297,7 @@ def test_the_client_states_are_what_the_line_sends_or_deliberately_not() -> None
 
 @every_sample
 def test_a_sample_is_read_as_the_event_it_is_named_after(name: str) -> None:
-    understood = read(raw(SAMPLES[name]))
+    understood = parse_event(raw(SAMPLES[name]))
     assert name == understood.type or name.startswith(f"{understood.type}.")
     assert understood.occurred_at == event(name)["data"]["occurred_at"]
 
@@ -305,7 +305,7 @@ def test_a_sample_is_read_as_the_event_it_is_named_after(name: str) -> None:
 @pytest.mark.parametrize("name", QUARANTINED)
 def test_what_is_for_the_quarantine_cannot_be_read(name: str) -> None:
     with pytest.raises(Unreadable):
-        read(raw(QUARANTINED[name]))
+        parse_event(raw(QUARANTINED[name]))
 
 
 # Signature and shape

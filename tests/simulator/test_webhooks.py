@@ -343,5 +343,5 @@ def test_an_observer_sees_every_webhook_and_every_command() -> None:
             ("call.hangup", 200, None),
             ("call.initiated", 200, None),
         ]
-        assert all(one.answer == {"told": []} for one in seen if isinstance(one, Answered))
+        assert all(one.answer == {"commands": []} for one in seen if isinstance(one, Answered))
         assert isinstance(seen[0], Remark)

@@ -22,7 +22,7 @@ from hookline.events import Identity
 from hookline.journal import Journal
 from hookline.recordings.archiver import Archive
 from hookline.recordings.download import Guard
-from hookline.recordings.job import Wanted
+from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES, Bucket
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import Template, load_template
@@ -145,10 +145,10 @@ class Stack:
             for message in found
         ]
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ArchiveJob:
         """The one message that waits, read."""
         (message,) = self.waiting()
-        return Wanted.of(message["body"])
+        return ArchiveJob.of(message["body"])
 
     def run(self, message: Mapping[str, Any], *, milliseconds: int = 900_000) -> dict[str, Any]:
         """Let the archiver have one message; its answer."""

@@ -175,11 +175,11 @@ def sample_data(name: str) -> dict[str, Any]:
 
 def sample_event(name: str, **payload: Any) -> Event:
     """The event of a sample, some of its payload replaced."""
-    from hookline.events import read
+    from hookline.events import parse_event
 
     data = sample_data(name)
     data["payload"].update(payload)
-    return read(json.dumps({"data": data}).encode())
+    return parse_event(json.dumps({"data": data}).encode())
 
 
 def request_of(

@@ -525,7 +525,7 @@ def test_every_queue_that_nobody_empties_has_an_alarm_as_soon_as_something_is_in
 def test_a_command_expires_where_it_is_counted_before_it_is_a_dead_letter(
     resources: Mapping[str, Any], template: Template
 ) -> None:
-    oldest = template.source["Parameters"]["CommandMaxAgeSeconds"]["MaxValue"] * telling.ENDINGS_LAST_LONGER
+    oldest = template.source["Parameters"]["CommandMaxAgeSeconds"]["MaxValue"] * telling.STOP_COMMAND_AGE_FACTOR
     waited, tries = 0, 1
     while waited <= oldest:
         waited += min(tries, command_sender.app.LONGEST_PAUSE_SECONDS)

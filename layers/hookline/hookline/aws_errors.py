@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionError as AwsConnectionError
 
 from hookline.errors import Unavailable
 
-_PASSING = frozenset(
+TRANSIENT_CODES = frozenset(
     {
         "BadDigest",
         "LimitExceededException",
@@ -30,7 +30,7 @@ _PASSING = frozenset(
 
 
 @contextmanager
-def translated(unavailable: type[Unavailable], service: str) -> Iterator[None]:
+def translate_aws_errors(unavailable: type[Unavailable], service: str) -> Iterator[None]:
     """Raise `unavailable` for an error that another try may not meet again: the network, throttling, bytes that were
     damaged on the way, any 5xx.
 
@@ -43,6 +43,6 @@ def translated(unavailable: type[Unavailable], service: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _PASSING or status >= 500:
+        if code in TRANSIENT_CODES or status >= 500:
             raise unavailable(f"{service} answered {code or status}") from error
         raise

@@ -57,7 +57,7 @@ class Call:
     @classmethod
     def of(cls, events: Iterable[Event]) -> Call:
         """The call that these events tell of; they may come in any order and more than once."""
-        ordered = in_order(events)
+        ordered = sorted_events(events)
         leg = control = session = connection = None
         known: dict[str, Any] = {}
         status: Status = "unknown"
@@ -78,28 +78,30 @@ class Call:
         return next((state for event in reversed(self.events) if (state := event.client_state) is not None), None)
 
     @property
-    def over(self) -> bool:
+    def ended(self) -> bool:
         """True once a hang-up has been told: no command can change this call any more."""
         return self.status == "ended"
 
     def count(self, event_type: str, *, before: Event | None = None) -> int:
         """How many events of this type have been told; before: only those that come before that one in order."""
         return sum(
-            1 for event in self.events if event.type == event_type and (before is None or order(event) < order(before))
+            1
+            for event in self.events
+            if event.type == event_type and (before is None or sort_key(event) < sort_key(before))
         )
 
 
-def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
+def sorted_events(events: Iterable[Event]) -> tuple[Event, ...]:
     """Each event once, in the order they occurred; the id settles a tie."""
     once: dict[str, Event] = {}
     for event in events:
         known = once.setdefault(event.id, event)
         if known != event:  # one id, two contents: never seen from Telnyx, and still one answer for every order
             once[event.id] = min(known, event, key=repr)
-    return tuple(sorted(once.values(), key=order))
+    return tuple(sorted(once.values(), key=sort_key))
 
 
-def order(event: Event) -> tuple[str, str]:
+def sort_key(event: Event) -> tuple[str, str]:
     """Where an event stands among those of its call: by the moment it occurred, then by its id."""
     return (event.occurred_at, event.id)
 

@@ -44,16 +44,16 @@ def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
 
     bucket: where what was too large for the journal lies. Raises StorageUnavailable.
     """
-    later = {note["command_id"]: note for note in record.notes.get("LATER", []) if "command_id" in note}
+    later = {note["command_id"]: note for note in record.notes.get("EVENT_RESULT", []) if "command_id" in note}
     return {
-        "call": call_facts(record.call, record),
+        "call": call_attributes(record.call, record),
         "events": [_event(entry, later) for entry in sorted(record.entries, key=lambda entry: entry.occurred_at)],
-        "transcript": [segment.as_fact() for segment in segments(spoken(record, bucket)[0])],
+        "transcript": [segment.to_dict() for segment in segments(transcript_events(record, bucket)[0])],
         "recordings": list(_recordings(record.notes)),
     }
 
 
-def spoken(record: CallRecord, bucket: Bucket) -> tuple[list[Event], list[str]]:
+def transcript_events(record: CallRecord, bucket: Bucket) -> tuple[list[Event], list[str]]:
     """The events that hookline.transcripts folds; and where those lay that are gone or cannot be read any more.
 
     Raises StorageUnavailable.
@@ -65,13 +65,13 @@ def spoken(record: CallRecord, bucket: Bucket) -> tuple[list[Event], list[str]]:
         except Unreadable:
             event = None
         if event is None:
-            gone.append(entry.kept_at or entry.event_id)
+            gone.append(entry.body_uri or entry.event_id)
         else:
             found.append(event)
     return found, gone
 
 
-def call_facts(call: Call, record: CallRecord | None = None) -> dict[str, Any]:
+def call_attributes(call: Call, record: CallRecord | None = None) -> dict[str, Any]:
     """The state of a call, under the names of CALL_KEYS. Moments: UTC texts. Duration: seconds, None unless over."""
     facts: dict[str, Any] = {
         key: getattr(call, {"from": "from_"}.get(key, key), None) for key in CALL_KEYS if key != "duration_seconds"
@@ -85,24 +85,24 @@ def call_facts(call: Call, record: CallRecord | None = None) -> dict[str, Any]:
 
 def _event(entry: Entry, later: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     told = []
-    for one in entry.told:
+    for one in entry.commands:
         note = later.get(one.get("command_id", ""))
-        told.append({**one, "later": dict(note)} if note else dict(one))
+        told.append({**one, "final": dict(note)} if note else dict(one))
     return {
         "id": entry.event_id,
         "event_type": entry.event_type,
         "occurred_at": entry.occurred_at,
         "received_at": entry.received_at,
         "payload": dict(entry.event.payload) if entry.event is not None else None,
-        "told": told,
-        "kept_at": entry.kept_at,
+        "commands": told,
+        "body_uri": entry.body_uri,
     }
 
 
 def _recordings(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[dict[str, Any]]:
     """Each recording that is kept, with its transcript; then all other transcripts; then what could not be kept."""
     kept = [dict(note) for note in notes.get("RECORDING", [])]
-    texts = [dict(note) for note in notes.get("RECORDING_TEXT", [])]
+    texts = [dict(note) for note in notes.get("TRANSCRIPTION", [])]
     with_text = set()
     for recording in kept:
         id_ = recording.get("recording_id")

@@ -22,10 +22,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from hookline.aws_errors import translated
+from hookline.aws_errors import translate_aws_errors
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.journal import Journal
-from hookline.oversize import LargeBodies
+from hookline.oversize import OversizeStore
 from hookline.queues import Queues
 from hookline.signature import public_keys
 from hookline.telnyx import BASE_URL, Telnyx
@@ -142,9 +142,9 @@ class Environment:
         return boto3.client("s3", config=_PATIENT)
 
     @cached_property
-    def large_bodies(self) -> LargeBodies:
+    def oversize(self) -> OversizeStore:
         """Where an event or a quarantined request goes that is too large for an item or a message."""
-        return LargeBodies(boto3.client("s3", config=_FAST), self.bucket)
+        return OversizeStore(boto3.client("s3", config=_FAST), self.bucket)
 
     @cached_property
     def bucket(self) -> str:
@@ -173,7 +173,7 @@ class Environment:
 
     @cached_property
     def command_max_age_seconds(self) -> int:
-        """How long a postponed command is worth saying."""
+        """How long a queued command is worth saying."""
         return self._whole("COMMAND_MAX_AGE_SECONDS", 50)
 
     def build(self) -> None:
@@ -207,7 +207,7 @@ class Environment:
         if new or self._api_key is None or time.monotonic() - self._api_key_read_at > _KEY_KEPT_SECONDS:
             client: Any = boto3.client("secretsmanager", config=_FAST)
             try:
-                with translated(TelnyxUnavailable, "Secrets Manager"):
+                with translate_aws_errors(TelnyxUnavailable, "Secrets Manager"):
                     answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])
                 key = answer["SecretString"].strip().encode("ascii").decode()
             except (ClientError, KeyError, UnicodeEncodeError) as error:

@@ -97,7 +97,7 @@ def identifier(value: object) -> str | None:
     return None
 
 
-def read(body: bytes) -> Event:
+def parse_event(body: bytes) -> Event:
     """The event that these proven bytes carry.
 
     Raises Unreadable with the likely cause when they carry none: text that is not JSON, an API v1 delivery, a body as
@@ -123,13 +123,13 @@ def read(body: bytes) -> Event:
     return Event(
         id=event_id,
         type=event_type,
-        occurred_at=fixed_width(data.get("occurred_at")),
+        occurred_at=normalise_timestamp(data.get("occurred_at")),
         payload=payload if isinstance(payload, dict) else {},
         attempt=attempt if type(attempt) is int else None,
     )
 
 
-def fixed_width(moment: object) -> str:
+def normalise_timestamp(moment: object) -> str:
     """An ISO-8601 moment in UTC with microseconds, so that moments compare as text.
 
     Telnyx writes microseconds and `Z`; other spellings are converted. What is no moment at all becomes 1970-01-01: the
@@ -148,9 +148,9 @@ def fixed_width(moment: object) -> str:
         return UNKNOWN_TIME
 
 
-def known_moment(value: object) -> str | None:
+def known_timestamp(value: object) -> str | None:
     """The same; None for what is no moment at all."""
-    moment = fixed_width(value)
+    moment = normalise_timestamp(value)
     return None if moment == UNKNOWN_TIME else moment
 
 

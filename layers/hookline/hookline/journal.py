@@ -4,7 +4,7 @@ One table, one item per webhook, never changed afterwards:
 
     pk  LEG#<call_leg_id>, else CONTROL#<call_control_id>, else SESSION#<call_session_id>, else EVENT#<event id>
     sk  EVENT#<occurred_at>#<event id>       a webhook and what was told because of it
-        LATER#<command id>                   what became of a command that waited in the queue
+        EVENT_RESULT#<command id>            what became of a command that waited in the queue
         TRANSCRIPT#<occurred_at>#<event id>  a `call.transcription` that commands nothing: beside the call, so that it
                                              does not weigh on it
         <KIND>#<name>                        any other note: what became of a recording, of its text
@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hookline.aws_errors import translated
+from hookline.aws_errors import translate_aws_errors
 from hookline.call import Call
 from hookline.errors import JournalUnavailable
-from hookline.events import Event, Identity, read
+from hookline.events import Event, Identity, parse_event
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LISTED = frozenset({"call.initiated", "call.answered", "call.hangup", "call.recording.saved"})
+DAY_INDEXED_EVENTS = frozenset({"call.initiated", "call.answered", "call.hangup", "call.recording.saved"})
 """The events that put a call on the list of its day. Any one of them is enough; the last so that no promised recording
 is out of sight of `hookline recordings verify`."""
 
@@ -49,8 +49,8 @@ _ABSENT = "attribute_not_exists(pk)"
 class Entry:
     """One webhook as the journal holds it.
 
-    event: what Telnyx told; None when its body was too large for an item (`kept_at` says where it is).
-    told: what we told Telnyx because of it, each as Told.as_fact gives it.
+    event: what Telnyx told; None when its body was too large for an item (`body_uri` says where it is).
+    told: what we told Telnyx because of it, each as Told.to_dict gives it.
     received_at: UTC, when API Gateway took the first delivery that was journalled.
     """
 
@@ -59,8 +59,8 @@ class Entry:
     event_type: str
     occurred_at: str
     received_at: str
-    told: Sequence[Mapping[str, Any]] = ()
-    kept_at: str | None = None
+    commands: Sequence[Mapping[str, Any]] = ()
+    body_uri: str | None = None
 
 
 class History(NamedTuple):
@@ -113,35 +113,35 @@ class Journal:
         waiting: dict[str, str] = {}
         for item in self._pages(
             KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z",
-            values={":p": event.identity.partition, ":a": "EVENT#", ":z": "LATER#~"},
+            values={":p": event.identity.partition, ":a": "EVENT#", ":z": "EVENT_RESULT#~"},
             ConsistentRead=True,
         ):
             kind, _, name = item["sk"]["S"].partition("#")
-            if kind == "LATER":
-                waiting.pop(name, None)  # behind every event: E comes before L
+            if kind == "EVENT_RESULT":
+                waiting.pop(name, None)  # behind every event
             elif kind == "EVENT":
                 if item["event_id"]["S"] == event.id:
                     seen = True
                 elif "body" in item:
-                    events.append(read(item["body"]["S"].encode()))
+                    events.append(parse_event(item["body"]["S"].encode()))
                 if "waiting" in item:
                     waiting |= json.loads(item["waiting"]["S"])
         return History(seen, events, max(waiting.values(), default=""))
 
-    def remember(
+    def append_event(
         self,
         event: Event,
         *,
         body: str | None,
-        kept_at: str | None = None,
+        body_uri: str | None = None,
         received_at: float,
-        told: Sequence[Mapping[str, Any]] = (),
+        commands: Sequence[Mapping[str, Any]] = (),
         waiting: Mapping[str, float] | None = None,
         commanding: bool = False,
     ) -> bool:
         """Write the event down once, with what was told; False when it was there already.
 
-        body: the envelope as received (digits blanked by the caller); None when it is kept elsewhere, at kept_at.
+        body: the envelope as received (digits blanked by the caller); None when it is kept elsewhere, at body_uri.
         received_at: seconds since 1970 UTC. waiting: the same by command id, when each command of this event that went
         to the queue will be dropped. commanding: its decision has something to say, so that it belongs to the history
         that decisions are given.
@@ -154,16 +154,16 @@ class Journal:
             "event_id": {"S": event.id},
             "event_type": {"S": event.type},
             "occurred_at": {"S": event.occurred_at},
-            "received_at": {"S": moment(received_at)},
+            "received_at": {"S": timestamp(received_at)},
         }
         if body is not None:
             item["body"] = {"S": body}
-        if kept_at is not None:
-            item["kept_at"] = {"S": kept_at}
+        if body_uri is not None:
+            item["body_uri"] = {"S": body_uri}
         if waiting:
-            item["waiting"] = {"S": _compact({name: moment(expires_at) for name, expires_at in waiting.items()})}
-        if told:
-            item["told"] = {"S": _compact(told)}
+            item["waiting"] = {"S": _compact({name: timestamp(expires_at) for name, expires_at in waiting.items()})}
+        if commands:
+            item["commands"] = {"S": _compact(commands)}
         if identity.call_leg_id:
             item["call_leg_id"] = {"S": identity.call_leg_id}
         if not spoken:
@@ -171,12 +171,12 @@ class Journal:
                 item["call_session_id"] = {"S": identity.call_session_id}
             if identity.call_control_id:
                 item["call_control_id"] = {"S": identity.call_control_id}
-            if event.type in LISTED:
+            if event.type in DAY_INDEXED_EVENTS:
                 item["day"] = {"S": event.occurred_at[:10]}
         self._expire(item, received_at)
         return self._put(item, once=True)
 
-    def note(
+    def put_note(
         self,
         identity: Identity,
         kind: str,
@@ -196,7 +196,7 @@ class Journal:
             "pk": {"S": identity.partition},
             "sk": {"S": f"{kind}#{_fitting(name)}"},
             "facts": {"S": _compact(facts)},
-            "occurred_at": {"S": moment(at)},
+            "occurred_at": {"S": timestamp(at)},
         }
         for key in ("call_leg_id", "call_session_id", "call_control_id"):
             if value := getattr(identity, key):
@@ -260,7 +260,7 @@ class Journal:
         if names:
             request["ExpressionAttributeNames"] = dict(names)
         while True:
-            with translated(JournalUnavailable, "DynamoDB"):
+            with translate_aws_errors(JournalUnavailable, "DynamoDB"):
                 page = self._client.query(**request)
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
@@ -270,7 +270,7 @@ class Journal:
     def _put(self, item: dict[str, Any], *, once: bool) -> bool:
         condition: dict[str, Any] = {"ConditionExpression": _ABSENT} if once else {}
         try:
-            with translated(JournalUnavailable, "DynamoDB"):
+            with translate_aws_errors(JournalUnavailable, "DynamoDB"):
                 self._client.put_item(TableName=self._table, Item=item, **condition)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
@@ -281,7 +281,7 @@ class Journal:
             item["expires_at"] = {"N": str(int(since) + self._retention_seconds)}
 
 
-def moment(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
     """Seconds since 1970 UTC as the journal writes them: texts that compare as the moments do."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -308,7 +308,7 @@ def _identity(item: Mapping[str, Any]) -> Identity:
 
 def _note(item: Mapping[str, Any]) -> dict[str, Any]:
     name = item["sk"]["S"].partition("#")[2]
-    return {"name": name, "noted_at": item["occurred_at"]["S"], **json.loads(item["facts"]["S"])}
+    return {"name": name, "created_at": item["occurred_at"]["S"], **json.loads(item["facts"]["S"])}
 
 
 def _partitions_beside(items: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -318,13 +318,13 @@ def _partitions_beside(items: Sequence[Mapping[str, Any]]) -> set[str]:
 
 def _entry(item: Mapping[str, Any]) -> Entry:
     return Entry(
-        event=read(item["body"]["S"].encode()) if "body" in item else None,
+        event=parse_event(item["body"]["S"].encode()) if "body" in item else None,
         event_id=item["event_id"]["S"],
         event_type=item["event_type"]["S"],
         occurred_at=item["occurred_at"]["S"],
         received_at=item["received_at"]["S"],
-        told=json.loads(item["told"]["S"]) if "told" in item else [],
-        kept_at=_text(item, "kept_at"),
+        commands=json.loads(item["commands"]["S"]) if "commands" in item else [],
+        body_uri=_text(item, "body_uri"),
     )
 
 

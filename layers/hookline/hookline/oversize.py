@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from hookline.aws_errors import translated
+from hookline.aws_errors import translate_aws_errors
 from hookline.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class LargeBodies:
+class OversizeStore:
     """The two prefixes of the stack's bucket that hold bodies: `oversize/` and `quarantine/`."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
@@ -23,6 +23,6 @@ class LargeBodies:
         Raises StorageUnavailable when S3 is out of reach, throttles or fails.
         """
         key = f"{prefix}/{name}.json"
-        with translated(StorageUnavailable, "S3"):
+        with translate_aws_errors(StorageUnavailable, "S3"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
         return f"s3://{self._bucket}/{key}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hookline.aws_errors import translated
+from hookline.aws_errors import translate_aws_errors
 from hookline.commands import Command
 from hookline.errors import QueueUnavailable, Unreadable
 from hookline.events import Event, Identity
@@ -28,7 +28,7 @@ _MESSAGES_A_REQUEST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Postponed:
+class QueuedCommand:
     """A command that could not be said inside the deadline of its webhook.
 
     expires_at: seconds since 1970 UTC; later than that it is dropped. event_id, event_type, identity: of the webhook
@@ -42,7 +42,7 @@ class Postponed:
     event_type: str
     identity: Identity
 
-    def as_message(self) -> str:
+    def to_message(self) -> str:
         """The text of its message."""
         return json.dumps(
             {
@@ -61,7 +61,7 @@ class Postponed:
         )
 
     @classmethod
-    def of(cls, message: str) -> "Postponed":
+    def of(cls, message: str) -> "QueuedCommand":
         """What as_message wrote, in this release or another. Raises Unreadable for any other text."""
         try:
             read = json.loads(message)
@@ -88,12 +88,12 @@ class Queues:
         self._recordings = recordings
         self._quarantine = quarantine
 
-    def postpone(self, commands: Sequence[Postponed]) -> None:
+    def enqueue(self, commands: Sequence[QueuedCommand]) -> None:
         """Put commands on the command queue, in order: one group a call, the command id as deduplication id."""
         entries: list[SendMessageBatchRequestEntryTypeDef] = []
         size = 0
-        for number, postponed in enumerate(commands):
-            message = postponed.as_message()
+        for number, queued in enumerate(commands):
+            message = queued.to_message()
             if len(entries) == _MESSAGES_A_REQUEST or size + len(message) > LARGEST_COMMAND_BYTES:
                 self._put_in_order(entries)
                 entries, size = [], 0
@@ -102,14 +102,14 @@ class Queues:
                 {
                     "Id": str(number),
                     "MessageBody": message,
-                    "MessageGroupId": _group(postponed),
-                    "MessageDeduplicationId": postponed.command_id,
+                    "MessageGroupId": _group(queued),
+                    "MessageDeduplicationId": queued.command_id,
                 }
             )
         self._put_in_order(entries)
 
     def _put_in_order(self, entries: "list[SendMessageBatchRequestEntryTypeDef]") -> None:
-        with translated(QueueUnavailable, "SQS"):
+        with translate_aws_errors(QueueUnavailable, "SQS"):
             answer = self._client.send_message_batch(QueueUrl=self._commands, Entries=entries)
         if answer.get("Failed"):
             raise QueueUnavailable("SQS did not take every command")
@@ -123,7 +123,7 @@ class Queues:
             {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
             for number, (handle, seconds) in enumerate(messages.items())
         ]
-        with translated(QueueUnavailable, "SQS"):
+        with translate_aws_errors(QueueUnavailable, "SQS"):
             self._client.change_message_visibility_batch(QueueUrl=self._commands, Entries=entries)
 
     def archive(self, event: Event, recording: Mapping[str, Any]) -> None:
@@ -140,21 +140,21 @@ class Queues:
         )
 
     def quarantine(
-        self, body: bytes | None, *, kept_at: str | None, reason: str, headers: Mapping[str, str], received_at: float
+        self, body: bytes | None, *, body_uri: str | None, reason: str, headers: Mapping[str, str], received_at: float
     ) -> None:
         """Keep a proven request that cannot be read: its bytes, or where a body too large for a message is kept."""
         message: dict[str, Any] = {"reason": reason, "received_at": received_at, "headers": headers}
         if body is not None:
             message["body"] = base64.b64encode(body).decode()
-        if kept_at is not None:
-            message["kept_at"] = kept_at
+        if body_uri is not None:
+            message["body_uri"] = body_uri
         self._send(self._quarantine, message)
 
     def _send(self, url: str, message: Mapping[str, Any]) -> None:
-        with translated(QueueUnavailable, "SQS"):
+        with translate_aws_errors(QueueUnavailable, "SQS"):
             self._client.send_message(QueueUrl=url, MessageBody=json.dumps(message, separators=(",", ":")))
 
 
-def _group(postponed: Postponed) -> str:
+def _group(queued: QueuedCommand) -> str:
     # A group id is at most 128 characters without blanks (SQS). The tail of a longer control id tells calls apart.
-    return (postponed.command.call_control_id or postponed.identity.partition)[-128:].replace(" ", "-")
+    return (queued.command.call_control_id or queued.identity.partition)[-128:].replace(" ", "-")

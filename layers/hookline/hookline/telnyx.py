@@ -30,32 +30,33 @@ _THREADS = 32
 _EPOCH_ABOVE = 1_000_000
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     """What Telnyx's answer to a command means."""
 
-    TOLD = "told"  # accepted; the outcome comes by webhook
-    DONE = "done"  # there is nothing left to do: the call or the thing has ended, or it is on already
-    WAIT = "wait"  # the call is not there yet: the same command later
-    RETRY = "retry"  # Telnyx cannot now: the same command at once or later
+    ACCEPTED = "accepted"  # accepted; the outcome comes by webhook
+    ALREADY_DONE = "already_done"  # what was asked for is so already: the thing has stopped, or it is on
+    CALL_ENDED = "call_ended"  # the call is over: nothing can be commanded any more
+    TOO_EARLY = "too_early"  # the call is not there yet: the same command later
+    RETRY_LATER = "retry_later"  # Telnyx cannot now: the same command at once or later
     REFUSED = "refused"  # saying it again cannot help
 
 
-BY_CODE: Mapping[str, Verdict] = {
-    "90018": Verdict.DONE,  # the call has already ended
-    "90031": Verdict.DONE,  # not forked: nothing to stop
-    "90048": Verdict.DONE,  # not streaming: nothing to stop
-    "90054": Verdict.DONE,  # transcription is already on
-    "90020": Verdict.WAIT,  # recording before audio has started
-    "90034": Verdict.WAIT,  # the call is not answered yet
-    "10007": Verdict.RETRY,  # unexpected error
-    "10008": Verdict.RETRY,  # timeout
-    "10011": Verdict.RETRY,  # too many requests
-    "10036": Verdict.RETRY,  # being processed
-    "10037": Verdict.RETRY,  # unavailable
-    "90040": Verdict.RETRY,  # the download of the audio timed out
-    "90041": Verdict.RETRY,  # channel limit of the user
-    "90042": Verdict.RETRY,  # channel limit of the profile
-    "90043": Verdict.RETRY,  # channel limit of the connection
+BY_CODE: Mapping[str, Outcome] = {
+    "90018": Outcome.CALL_ENDED,  # the call has already ended
+    "90031": Outcome.ALREADY_DONE,  # not forked: nothing to stop
+    "90048": Outcome.ALREADY_DONE,  # not streaming: nothing to stop
+    "90054": Outcome.ALREADY_DONE,  # transcription is already on
+    "90020": Outcome.TOO_EARLY,  # recording before audio has started
+    "90034": Outcome.TOO_EARLY,  # the call is not answered yet
+    "10007": Outcome.RETRY_LATER,  # unexpected error
+    "10008": Outcome.RETRY_LATER,  # timeout
+    "10011": Outcome.RETRY_LATER,  # too many requests
+    "10036": Outcome.RETRY_LATER,  # being processed
+    "10037": Outcome.RETRY_LATER,  # unavailable
+    "90040": Outcome.RETRY_LATER,  # the download of the audio timed out
+    "90041": Outcome.RETRY_LATER,  # channel limit of the user
+    "90042": Outcome.RETRY_LATER,  # channel limit of the profile
+    "90043": Outcome.RETRY_LATER,  # channel limit of the connection
 }
 """The error codes that mean something else than "refused". Source: developers.telnyx.com, API errors."""
 
@@ -75,7 +76,7 @@ class Answer:
     wait, 0 when it does not. milliseconds: over all tries.
     """
 
-    verdict: Verdict
+    outcome: Outcome
     status: int | None = None
     code: str | None = None
     pointers: tuple[str, ...] = ()
@@ -113,14 +114,14 @@ class Telnyx:
         )
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="telnyx")
 
-    def tell(self, command: Command, *, call_control_id: str, command_id: str, seconds: float) -> Answer:
-        """Say a command until it has an answer, trying again where that can help, for at most so many seconds.
+    def send(self, command: Command, *, call_control_id: str, command_id: str, seconds: float) -> Answer:
+        """Send a command until it has an answer, trying again where that can help, for at most so many seconds.
 
         The identical command is repeated: Telnyx ignores a command_id that it has had within 60 s.
         """
         began = self._clock()
         body = json.dumps(command.body(command_id), separators=(",", ":")).encode()
-        answer = Answer(Verdict.RETRY)
+        answer = Answer(Outcome.RETRY_LATER)
         tries = 0
         new_key = False
         while True:
@@ -133,7 +134,7 @@ class Telnyx:
             if answer.status == 401 and not new_key:
                 new_key = True
                 continue
-            if answer.verdict is not Verdict.RETRY:
+            if answer.outcome is not Outcome.RETRY_LATER:
                 break
             pause = answer.wait_seconds or (0.05 * 2**tries if tries > 1 else 0.0)
             if pause + SHORTEST_TRY_SECONDS > seconds - (self._clock() - began):
@@ -161,7 +162,7 @@ class Telnyx:
         if status < 300:
             return _object(content)
         code, _ = _blame(content)
-        if _verdict(status, code) is Verdict.RETRY:
+        if _verdict(status, code) is Outcome.RETRY_LATER:
             raise TelnyxUnavailable(f"HTTP {status}")
         raise TelnyxRefused(status, code)
 
@@ -174,9 +175,9 @@ class Telnyx:
             status, headers, content = exchange.result(timeout=seconds)
         except (httpx.HTTPError, TelnyxUnavailable, TimeoutError):
             exchange.cancel()
-            return Answer(Verdict.RETRY)
+            return Answer(Outcome.RETRY_LATER)
         if status < 300:
-            return Answer(Verdict.TOLD, status)
+            return Answer(Outcome.ACCEPTED, status)
         code, pointers = _blame(content)
         wait_seconds = _asked_to_wait(headers) if status == 429 else 0.0
         return Answer(_verdict(status, code), status, code, pointers, wait_seconds)
@@ -202,12 +203,12 @@ class Telnyx:
             return response.status_code, response.headers, content
 
 
-def _verdict(status: int, code: str | None) -> Verdict:
+def _verdict(status: int, code: str | None) -> Outcome:
     if code is not None and code in BY_CODE:
         return BY_CODE[code]
     if status in (408, 429) or status >= 500:
-        return Verdict.RETRY
-    return Verdict.REFUSED
+        return Outcome.RETRY_LATER
+    return Outcome.REFUSED
 
 
 def _object(content: bytes) -> dict[str, Any]:

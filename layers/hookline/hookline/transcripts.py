@@ -29,7 +29,7 @@ class Segment:
     final: bool
     event_id: str
 
-    def as_fact(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
         return asdict(self)
 

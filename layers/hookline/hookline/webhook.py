@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, Protocol
 
 from hookline.call import Call
 from hookline.commands import Command
-from hookline.dispatch import QUEUED, Told, tell
+from hookline.dispatch import QUEUED, CommandResult, send_commands
 from hookline.environment import Environment, environment
 from hookline.errors import SignatureRejected, Unavailable, Unreadable
-from hookline.events import Event, read
-from hookline.journal import LARGEST_BODY_BYTES, moment
+from hookline.events import Event, parse_event
+from hookline.journal import LARGEST_BODY_BYTES, timestamp
 from hookline.queues import LARGEST_QUARANTINED_BYTES
 from hookline.routing import with_routing
 from hookline.signature import verify
@@ -35,11 +35,11 @@ _compact = json.JSONEncoder(separators=(",", ":")).encode
 _LAST_EPOCH = 1 << 53
 """Milliseconds, far beyond any clock; a larger number is no moment."""
 
-COUNTED = {QUEUED: "CommandQueued", "refused": "CommandRefused"}
+METRIC_BY_RESULT = {QUEUED: "CommandQueued", "refused": "CommandRefused"}
 """What may wake somebody, by the result of a command."""
 
-PRESSED = "call.dtmf.received"
-KEYED = {PRESSED: "digit", "call.gather.ended": "digits"}
+DTMF_EVENT = "call.dtmf.received"
+DIGIT_FIELDS = {DTMF_EVENT: "digit", "call.gather.ended": "digits"}
 """Where the digits are that a caller keys in: they may be a card number."""
 
 Request = Mapping[str, Any]
@@ -53,7 +53,7 @@ class Context(Protocol):
         """Until Lambda stops this invocation."""
 
 
-class Proven(NamedTuple):
+class SignedRequest(NamedTuple):
     """A request that Telnyx signed.
 
     received_at: seconds since 1970 UTC, when API Gateway took it. began: when the function did, by time.perf_counter.
@@ -79,7 +79,7 @@ def receive(request: Request, context: Context, decisions: Mapping[str, Decide])
         env.logger.error("closed: no public key is configured, set the stack's parameter TelnyxPublicKeys")
         return _response(500, {"error": "no public key is configured"})
     try:
-        proven = prove(request, env)
+        proven = verify_request(request, env)
     except SignatureRejected as rejection:
         env.logger.warning("rejected", extra={"reason": str(rejection)})
         return _response(401, {"error": "not proven to come from Telnyx"})
@@ -91,7 +91,7 @@ def receive(request: Request, context: Context, decisions: Mapping[str, Decide])
         return _response(503, {"error": "out of reach, deliver again"})
 
 
-def prove(request: Request, env: Environment) -> Proven:
+def verify_request(request: Request, env: Environment) -> SignedRequest:
     """The bytes that Telnyx signed. Raises SignatureRejected for anything that is not such a request.
 
     The clock is `requestContext.timeEpoch`, the moment API Gateway took the request: a cold start does not age it.
@@ -107,22 +107,22 @@ def prove(request: Request, env: Environment) -> Proven:
     body = _raw_body(request)
     verify(body, signature=signature, timestamp=timestamp, keys=env.public_keys, now=epoch / 1000)
     signed_headers = {"telnyx-signature-ed25519": signature or "", "telnyx-timestamp": timestamp or ""}
-    return Proven(body, epoch / 1000, signed_headers, began)
+    return SignedRequest(body, epoch / 1000, signed_headers, began)
 
 
 def _answer(
-    env: Environment, proven: Proven, request: Request, context: Context, decisions: Mapping[str, Decide]
+    env: Environment, proven: SignedRequest, request: Request, context: Context, decisions: Mapping[str, Decide]
 ) -> dict[str, Any]:
     try:
-        event = read(proven.body)
+        event = parse_event(proven.body)
     except Unreadable as reason:
         return _quarantine(env, proven, str(reason))
     if _interim(event) and not env.keep_interim_transcripts:
-        return _response(200, {"event": event.id, "told": []})
+        return _response(200, {"event": event.id, "commands": []})
     decide = decisions.get(event.type)
     call = Call.of([event])
     commands = decide(event, call) if decide else ()
-    told: list[Told] = []
+    told: list[CommandResult] = []
     commanding = bool(commands)
     if decide and commands:
         asked = time.perf_counter()
@@ -136,42 +136,42 @@ def _answer(
         if base_url := _base_url(env, request):
             commands = [with_routing(command, base_url) for command in commands]
         seconds = _seconds_left(proven, context, journal_seconds)
-        if history.waits_until > moment(time.time()):
+        if history.waits_until > timestamp(time.time()):
             seconds = 0.0  # something of this call waits in the queue: stay behind it
-        told = tell(env, event, call, commands, seconds=seconds)
+        told = send_commands(env, event, call, commands, seconds=seconds)
     # A key that does something is the line's; every other one, and what was gathered, is the caller's own.
-    of_the_line = commanding and event.type == PRESSED
+    of_the_line = commanding and event.type == DTMF_EVENT
     body = proven.body if of_the_line or env.keep_digits else _without_digits(event, proven.body)
     new = _remember(env, event, body, proven.received_at, told, commanding=commanding)
     return _respond(env, event, told, proven, repeated=not new)
 
 
 def _remember(
-    env: Environment, event: Event, body: bytes, received_at: float, told: Sequence[Told], *, commanding: bool
+    env: Environment, event: Event, body: bytes, received_at: float, told: Sequence[CommandResult], *, commanding: bool
 ) -> bool:
-    facts = [one.as_fact() for one in told]
-    kept_at = None
+    facts = [one.to_dict() for one in told]
+    body_uri = None
     if len(body) > LARGEST_BODY_BYTES:
-        kept_at = env.large_bodies.keep("oversize", hashlib.sha256(event.id.encode()).hexdigest(), body)
-    text = body.decode() if kept_at is None else None
-    return env.journal.remember(
+        body_uri = env.oversize.keep("oversize", hashlib.sha256(event.id.encode()).hexdigest(), body)
+    text = body.decode() if body_uri is None else None
+    return env.journal.append_event(
         event,
         body=text,
-        kept_at=kept_at,
+        body_uri=body_uri,
         received_at=received_at,
-        told=facts,
+        commands=facts,
         waiting={one.command_id: one.expires_at for one in told if one.expires_at is not None},
         commanding=commanding,
     )
 
 
-def _quarantine(env: Environment, proven: Proven, reason: str) -> dict[str, Any]:
-    kept_at = None
+def _quarantine(env: Environment, proven: SignedRequest, reason: str) -> dict[str, Any]:
+    body_uri = None
     if len(proven.body) > LARGEST_QUARANTINED_BYTES:
-        kept_at = env.large_bodies.keep("quarantine", hashlib.sha256(proven.body).hexdigest(), proven.body)
+        body_uri = env.oversize.keep("quarantine", hashlib.sha256(proven.body).hexdigest(), proven.body)
     env.queues.quarantine(
-        proven.body if kept_at is None else None,
-        kept_at=kept_at,
+        proven.body if body_uri is None else None,
+        body_uri=body_uri,
         reason=reason,
         headers=proven.signed_headers,
         received_at=proven.received_at,
@@ -181,7 +181,9 @@ def _quarantine(env: Environment, proven: Proven, reason: str) -> dict[str, Any]
     return _response(200, {"quarantined": reason})
 
 
-def _respond(env: Environment, event: Event, told: Sequence[Told], proven: Proven, *, repeated: bool) -> dict[str, Any]:
+def _respond(
+    env: Environment, event: Event, told: Sequence[CommandResult], proven: SignedRequest, *, repeated: bool
+) -> dict[str, Any]:
     results = [f"{one.command.action}: {one.result}" for one in told]
     env.logger.info(
         "repeated" if repeated else "journalled",
@@ -191,14 +193,14 @@ def _respond(env: Environment, event: Event, told: Sequence[Told], proven: Prove
             "call_leg_id": event.call_leg_id,
             "call_session_id": event.call_session_id,
             "attempt": event.attempt,
-            "told": results,
+            "commands": results,
             "milliseconds": round((time.perf_counter() - proven.began) * 1000),
         },
     )
     for one in told:
-        if one.result in COUNTED and one.command.action != "archive":
-            env.count(COUNTED[one.result])
-    answer: dict[str, Any] = {"event": event.id, "told": results}
+        if one.result in METRIC_BY_RESULT and one.command.action != "archive":
+            env.count(METRIC_BY_RESULT[one.result])
+    answer: dict[str, Any] = {"event": event.id, "commands": results}
     if repeated:
         answer["repeated"] = True
     return _response(200, answer)
@@ -216,7 +218,7 @@ def _base_url(env: Environment, request: Request) -> str | None:
     return env.webhook_base_url or (f"https://{domain_name}" if domain_name else None)
 
 
-def _seconds_left(proven: Proven, context: Context, journal_seconds: float) -> float:
+def _seconds_left(proven: SignedRequest, context: Context, journal_seconds: float) -> float:
     """How long Telnyx may be told things before the webhook must be answered.
 
     journal_seconds: what the journal took to be read; on a slow day more is set aside for its write and the queue.
@@ -260,7 +262,7 @@ def _without_digits(event: Event, body: bytes) -> bytes:
 
     It is written anew even when there seems to be no digit: a key that stands there twice is read once.
     """
-    key = KEYED.get(event.type)
+    key = DIGIT_FIELDS.get(event.type)
     if key is None:
         return body
     envelope = json.loads(body)

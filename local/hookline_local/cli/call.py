@@ -174,8 +174,8 @@ def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     for finding in of_call(record, bucket, remarks=False):
         if not finding.good:
             yield f"recording {finding.key}: {finding.detail}"
-    later = {note.get("command_id") for note in record.notes.get("LATER", ())}
-    for told in [told for entry in record.entries for told in entry.told]:
+    later = {note.get("command_id") for note in record.notes.get("EVENT_RESULT", ())}
+    for told in [told for entry in record.entries for told in entry.commands]:
         # What becomes of `archive` is said by the recording itself.
         if told["result"] == "queued" and told["action"] != "archive" and told["command_id"] not in later:
             yield f"{told['action']} still waits in the queue"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hookline.call_report import call_document, call_facts, spoken
+from hookline.call_report import call_attributes, call_document, transcript_events
 from hookline.journal import CallRecord
 from hookline.recordings.storage import Bucket
 from hookline.transcripts import document as readable
@@ -46,7 +46,7 @@ def list_calls(place: Place, day: str, limit: int, screen: Screen) -> None:
         identities = place.journal.calls(day)
         newest = identities[-limit:]
         records = [place.journal.read(one.any_id) for one in newest]
-    calls = [call_facts(record.call, record) for record in records if record]
+    calls = [call_attributes(record.call, record) for record in records if record]
     screen.document({"day": day, "calls": calls, "left_out": len(identities) - len(newest)})
     if not calls:
         screen.say(f"No calls on {day} (UTC).")
@@ -83,8 +83,8 @@ def show_transcript(place: Place, any_id: str, screen: Screen) -> bool:
     """What was said in one call, as one readable document; whether it is whole."""
     record = read(place, any_id)
     with reached(place):
-        events, gone = spoken(record, Bucket(place.s3, place.bucket))
-    said = [segment.as_fact() for segment in segments(events)]
+        events, gone = transcript_events(record, Bucket(place.s3, place.bucket))
+    said = [segment.to_dict() for segment in segments(events)]
     screen.document({"call_leg_id": record.identity.call_leg_id, "transcript": said, "gone": gone})
     screen.whole(readable(events).rstrip("\n"))
     for at in gone:
@@ -105,7 +105,7 @@ def tail(place: Place, screen: Screen, *, every_seconds: float, since: datetime 
 
 
 def _line(screen: Screen, record: CallRecord, event: dict[str, Any]) -> None:
-    told = ", ".join(told_text(one) for one in event["told"])
+    told = ", ".join(told_text(one) for one in event["commands"])
     leg = record.identity.any_id[:8]
     text = event.get("text") or remark(event)
     screen.line(
@@ -149,7 +149,7 @@ class Follow:
             for event in self._new(record):
                 yield record, event
             newest = max((entry.received_at for entry in record.entries), default="")
-            if record.call.over and newest < self._looked_until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"):
+            if record.call.ended and newest < self._looked_until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"):
                 del self._live[any_id]
                 self._over.add(any_id)
 
@@ -171,7 +171,7 @@ class Follow:
                     "event_type": "call.transcription",
                     "occurred_at": segment["at"],
                     "received_at": received[segment["event_id"]],
-                    "told": [],
+                    "commands": [],
                     "text": f"{segment['track'] or ''}: {segment['text']}".lstrip(": "),
                 }
             )

@@ -138,7 +138,7 @@ def _document(played: Played, results: Sequence[Check]) -> dict[str, Any]:
         "ok": all(check.holds for check in results),
         "seconds": round(played.seconds, 2),
         "ready_seconds": round(played.ready_seconds, 2),
-        "checks": [check.as_fact() for check in results],
+        "checks": [check.to_dict() for check in results],
         "webhooks": [
             {
                 "event_type": one.event_type,

@@ -42,7 +42,7 @@ class Check(NamedTuple):
     sentence: str
     seen: str = ""
 
-    def as_fact(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {"ok": self.holds, "check": self.sentence, "seen": self.seen}
 
 
@@ -197,8 +197,8 @@ def _refused(seen: Evidence) -> Check:
     results = [
         f"{one['action']} {one['result']} {one.get('code') or ''}".strip()
         for event in seen.events
-        for one in event["told"]
-        if one["result"] in ("refused", "expired") or one.get("later", {}).get("result") in ("refused", "expired")
+        for one in event["commands"]
+        if one["result"] in ("refused", "expired") or one.get("final", {}).get("result") in ("refused", "expired")
     ]
     results += [
         f"{one.action} {one.status} {one.code or ''}".strip() for one in seen.commands if (one.status or 500) >= 300

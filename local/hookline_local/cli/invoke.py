@@ -92,7 +92,7 @@ async def _run(
             "function": wanted,
             "response": payload,
             "error": result.error,
-            "told": ear.told,
+            "commands": ear.told,
             "milliseconds": round(result.milliseconds, 1),
             "init_milliseconds": None if result.init_milliseconds is None else round(result.init_milliseconds, 1),
             "logs": [line.text for line in lines],

@@ -134,7 +134,7 @@ class Screen:
         table.add_column(overflow="fold")
         first = started_at or (events[0]["occurred_at"] if events else None)
         for event in events:
-            told = Text(", ".join(told_text(one) for one in event["told"]), style="green")
+            told = Text(", ".join(told_text(one) for one in event["commands"]), style="green")
             happened = Text.assemble(event["event_type"], (remark(event, "  "), "dim"))
             table.add_row(elapsed(first, event["occurred_at"]), happened, told)
         self.console.print(table)
@@ -246,7 +246,7 @@ def outcome(answer: object) -> str:
             return str(answer[key])
     if "quarantined" in answer:
         return f"quarantined: {answer['quarantined']}"
-    told = [_plain(str(one)) for one in answer.get("told", [])]
+    told = [_plain(str(one)) for one in answer.get("commands", [])]
     if answer.get("repeated"):
         return "journalled before"
     return f"sent: {', '.join(told)}" if told else ""
@@ -255,16 +255,16 @@ def outcome(answer: object) -> str:
 def _plain(told: str) -> str:
     """`speak: told` is as it should be and reads `speak`; `speak: queued` is worth saying."""
     action, _, result = told.partition(": ")
-    return action if result in ("told", "") else f"{action} ({result})"
+    return action if result in ("accepted", "") else f"{action} ({result})"
 
 
 def told_text(told: Mapping[str, Any]) -> str:
     """One thing that was told: `speak`, `record_start (refused 90015)`, `speak (queued, then told)`."""
-    result = str(told.get("result", "told"))
-    said = result if result != "told" else ""
+    result = str(told.get("result", "accepted"))
+    said = result if result != "accepted" else ""
     if told.get("code"):
         said = f"{said} {told['code']}".strip()
-    if later := told.get("later"):
+    if later := told.get("final"):
         said = f"{said}, then {later['result']}".strip(", ")
     return f"{told['action']} ({said})" if said else str(told["action"])
 

@@ -33,11 +33,11 @@ from hookline.recordings.download import (
     TooLarge,
     fetch,
 )
-from hookline.recordings.job import CONTENT_TYPES, TRANSCRIBED, Wanted
+from hookline.recordings.job import CONTENT_TYPES, TRANSCRIBED, ArchiveJob
 from hookline.recordings.source import Links, Resources, TelnyxRecordings
 from hookline.recordings.storage import Bucket, Stored
-from hookline.recordings.transcription import NoTranscript, Texts
-from hookline.telnyx import Verdict
+from hookline.recordings.transcription import NoTranscript, TranscriptionArchiver
+from hookline.telnyx import Outcome
 
 TRIES = 6
 """In a row without a byte more of one file, within one invocation; the queue comes back later with the same message."""
@@ -53,7 +53,7 @@ LINK_RESERVE_SECONDS = 60.0
 """What is left of the function's time when a download is given up, to take back what was uploaded, S3 being slow."""
 
 _PAUSING = {"record_pause": True, "record_resume": False}
-_DONE = (Verdict.TOLD.value, Verdict.DONE.value)
+_DONE = (Outcome.ACCEPTED.value, Outcome.ALREADY_DONE.value)
 _AZURE = re.compile(r"[a-z0-9-]+\.blob\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)")
 
 
@@ -98,13 +98,15 @@ class Archive:
         self._bucket = bucket
         self._journal = journal
         self._telnyx = TelnyxRecordings(telnyx)
-        self._texts = Texts(bucket=bucket, journal=journal, telnyx=self._telnyx, count=count, sleep=sleep)
+        self._texts = TranscriptionArchiver(
+            bucket=bucket, journal=journal, telnyx=self._telnyx, count=count, sleep=sleep
+        )
         self._guard = guard
         self._delete_at_telnyx = delete_at_telnyx
         self._count = count
         self._sleep = sleep
 
-    def keep(self, wanted: Wanted, *, until: float) -> list[str]:
+    def keep(self, wanted: ArchiveJob, *, until: float) -> list[str]:
         """Do what one message asks for; the keys that are new. until: time.monotonic() at which to have ended.
 
         Raises a HooklineError when the message is worth another delivery; what was kept by then stays kept.
@@ -135,7 +137,7 @@ class Archive:
                 noted[name] = next(n for n in self._journal.notes(wanted.identity, "RECORDING") if n["name"] == name)
                 continue
             was_lost, noted[name] = name in noted, facts
-            if self._journal.note(wanted.identity, "RECORDING", name, facts, at=time.time(), once=not was_lost):
+            if self._journal.put_note(wanted.identity, "RECORDING", name, facts, at=time.time(), once=not was_lost):
                 kept.append(facts.get("key", name))
                 self._count_kept(facts)
         if failed:
@@ -144,7 +146,7 @@ class Archive:
             self._delete(wanted, [noted.get(f"{wanted.name}.{format_}", {}) for format_ in links])
         return kept
 
-    def _links_for(self, wanted: Wanted, noted: Mapping[str, Any]) -> Mapping[str, str]:
+    def _links_for(self, wanted: ArchiveJob, noted: Mapping[str, Any]) -> Mapping[str, str]:
         """The links of a recording that was announced without any. Raises NoLink.
 
         Where Telnyx does not have it any more, what is noted of it is looked after, without a link.
@@ -158,7 +160,7 @@ class Archive:
             raise none
         return links
 
-    def _copied(self, wanted: Wanted, name: str, format_: str, link: str, until: float) -> dict[str, Any] | None:
+    def _copied(self, wanted: ArchiveJob, name: str, format_: str, link: str, until: float) -> dict[str, Any] | None:
         """The facts about a file once it lies in the bucket; None when another copy has noted them meanwhile."""
         key = f"{wanted.stem}.{format_}"
         if self._bucket.look(key) is None:
@@ -181,7 +183,7 @@ class Archive:
             raise NotAsSent("the bucket does not hold what was noted")
         return found is None
 
-    def _download(self, wanted: Wanted, key: str, format_: str, link: str, until: float) -> _Copy:
+    def _download(self, wanted: ArchiveJob, key: str, format_: str, link: str, until: float) -> _Copy:
         meter = Meter()
         etag: str | None = None
         total: int | None = None
@@ -230,7 +232,7 @@ class Archive:
         if found is None or found.size != stored.size or not stored.checksum.items() <= found.checksums.items():
             raise NotAsSent("the bucket does not hold what was sent")
 
-    def _reread(self, wanted: Wanted, key: str) -> tuple[Stored, Audio]:
+    def _reread(self, wanted: ArchiveJob, key: str) -> tuple[Stored, Audio]:
         """What lies there already, read from end to end: it was put there, but nobody lived to note it."""
         found = self._bucket.look(key)
         if found is None:
@@ -250,7 +252,7 @@ class Archive:
         return stored, audio
 
     def _facts(
-        self, wanted: Wanted, key: str, stored: Stored, audio: Audio, *, length: str, tries: int
+        self, wanted: ArchiveJob, key: str, stored: Stored, audio: Audio, *, length: str, tries: int
     ) -> dict[str, Any]:
         stated, channels = wanted.stated_seconds, wanted.channels or ("dual" if audio.channels == 2 else "single")
         paused = self._paused_seconds(wanted) if _shorter(audio, stated) else 0.0
@@ -277,7 +279,7 @@ class Archive:
             "remarks": remarks,
         }
 
-    def _paused_seconds(self, wanted: Wanted) -> float:
+    def _paused_seconds(self, wanted: ArchiveJob) -> float:
         """How long of its time the recording was paused, by what the journal says that Telnyx was told.
 
         By Telnyx's clock, as the recording's own times are: a pause begins with the event that it answers.
@@ -286,12 +288,12 @@ class Archive:
         record = self._journal.read(wanted.identity.any_id)
         if record is None or began is None or stated is None:
             return 0.0
-        later = {note["name"]: note for note in record.notes.get("LATER", [])}
+        later = {note["name"]: note for note in record.notes.get("EVENT_RESULT", [])}
         turns = []
         for entry in record.entries:
-            for one in entry.told:
+            for one in entry.commands:
                 late = later.get(one["command_id"])
-                waited = seconds_between(entry.received_at, late["noted_at"]) if late else 0.0
+                waited = seconds_between(entry.received_at, late["created_at"]) if late else 0.0
                 at = seconds_between(began, entry.occurred_at) + waited
                 if one["action"] in _PAUSING and (late or one)["result"] in _DONE and 0.0 <= at < stated:
                     turns.append((at, _PAUSING[one["action"]]))
@@ -303,7 +305,7 @@ class Archive:
                 paused, since = paused + at - since, None
         return paused
 
-    def _delete(self, wanted: Wanted, notes: Iterable[Mapping[str, Any]]) -> None:
+    def _delete(self, wanted: ArchiveJob, notes: Iterable[Mapping[str, Any]]) -> None:
         """Have Telnyx delete its copy, if ours is beyond doubt. What has been deleted already is deleted."""
         if wanted.recording_id is None or not all(map(_beyond_doubt, notes)):
             return
@@ -313,18 +315,18 @@ class Archive:
             self._fault(wanted, wanted.name, refusal)
             return
         facts = {"recording_id": wanted.recording_id, "event_id": wanted.event_id}
-        if self._journal.note(wanted.identity, "RECORDING_DELETED", wanted.name, facts, at=time.time()):
+        if self._journal.put_note(wanted.identity, "RECORDING_DELETED", wanted.name, facts, at=time.time()):
             self._count("RecordingDeletedAtTelnyx")
 
-    def _fresh_links(self, wanted: Wanted) -> Links:
+    def _fresh_links(self, wanted: ArchiveJob) -> Links:
         links = self._telnyx.links(wanted)
         if links.by_format:
             self._count("RecordingLinkRenewed")
         return links
 
-    def _fault(self, wanted: Wanted, name: str, error: HooklineError) -> None:
+    def _fault(self, wanted: ArchiveJob, name: str, error: HooklineError) -> None:
         facts = {"reason": str(error), "error": type(error).__name__, "event_id": wanted.event_id}
-        self._journal.note(wanted.identity, "RECORDING_FAULT", name, facts, at=time.time(), once=False)
+        self._journal.put_note(wanted.identity, "RECORDING_FAULT", name, facts, at=time.time(), once=False)
         self._count("RecordingFault")
 
     def _count_kept(self, facts: Mapping[str, Any]) -> None:
@@ -374,7 +376,7 @@ def _remarks(key: str, audio: Audio, stated: float | None, channels: str) -> Ite
         yield "it has one channel and should have two"
 
 
-def _elsewhere(wanted: Wanted, link: str) -> dict[str, Any] | None:
+def _elsewhere(wanted: ArchiveJob, link: str) -> dict[str, Any] | None:
     """The facts about a recording in the customer's own storage; None for any other link. No key to it is noted."""
     try:
         parts = urlsplit(link)
@@ -394,7 +396,7 @@ def _elsewhere(wanted: Wanted, link: str) -> dict[str, Any] | None:
     }
 
 
-def _tags(wanted: Wanted, format_: str) -> dict[str, str | None]:
+def _tags(wanted: ArchiveJob, format_: str) -> dict[str, str | None]:
     return {
         "kind": "recording",
         "format": format_,

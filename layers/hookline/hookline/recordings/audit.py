@@ -18,8 +18,8 @@ from typing import Any
 from hookline.commands import archive
 from hookline.errors import Unreadable
 from hookline.events import Event, identifier
-from hookline.journal import CallRecord, Entry, Journal, moment
-from hookline.recordings.job import CONTENT_TYPES, SAVED, TRANSCRIBED, Wanted, event_of
+from hookline.journal import CallRecord, Entry, Journal, timestamp
+from hookline.recordings.job import CONTENT_TYPES, SAVED, TRANSCRIBED, ArchiveJob, event_of
 from hookline.recordings.storage import PREFIX, Bucket, Found
 
 WHOLE, ELSEWHERE, EXPIRED = "whole", "elsewhere", "expired"
@@ -59,7 +59,7 @@ class Retention:
 
         def since(name: str) -> str:
             days = int(parameters.get(name) or 0)
-            return moment(time.time() - days * 86_400) if days else ""
+            return timestamp(time.time() - days * 86_400) if days else ""
 
         return cls(journal_since=since("RetentionDays"), recordings_since=since("RecordingRetentionDays"))
 
@@ -139,7 +139,7 @@ def of_call(
         if finding.key not in seen:
             seen.add(finding.key)
             yield finding
-    for note in [*record.notes.get("RECORDING", []), *record.notes.get("RECORDING_TEXT", [])]:
+    for note in [*record.notes.get("RECORDING", []), *record.notes.get("TRANSCRIPTION", [])]:
         key = note["kept_elsewhere"] if "kept_elsewhere" in note else note["key"]
         if key in seen:
             continue
@@ -162,7 +162,7 @@ def _announced_only(record: CallRecord, bucket: Bucket, retention: Retention) ->
         if entry.event_type not in (SAVED, TRANSCRIBED):
             continue
         expired = entry.received_at < retention.journal_since
-        at = entry.kept_at or entry.event_id
+        at = entry.body_uri or entry.event_id
         try:
             event = event_of(entry, bucket)
             names = list(_not_noted(event, record.notes)) if event else []
@@ -196,10 +196,10 @@ def _not_noted(event: Event, notes: Mapping[str, list[dict[str, Any]]]) -> Itera
         "identity": event.identity._asdict(),
         "recording": dict(archive(event.payload).params),
     }
-    wanted = Wanted.of(json.dumps(message))
+    wanted = ArchiveJob.of(json.dumps(message))
     if event.type == TRANSCRIBED:
         text_id = identifier(event.payload.get("recording_transcription_id"))
-        texts = notes.get("RECORDING_TEXT", [])
+        texts = notes.get("TRANSCRIPTION", [])
         of_event = any(note["event_id"] == event.id for note in texts)
         if not of_event and (text_id is None or all(note["recording_transcription_id"] != text_id for note in texts)):
             yield f"{wanted.name}.{text_id or event.id}"
@@ -211,7 +211,7 @@ def _not_noted(event: Event, notes: Mapping[str, list[dict[str, Any]]]) -> Itera
 
 
 def _gone(note: Mapping[str, Any], key: str, leg: str | None, retention: Retention) -> Finding:
-    if note["noted_at"] < retention.recordings_since:
+    if note["created_at"] < retention.recordings_since:
         return Finding(EXPIRED, key, leg, "its days in the bucket are over")
     return Finding(MISSING, key, leg, "it was kept and is not there any more")
 
@@ -244,5 +244,5 @@ def _same_checksum(note: Mapping[str, Any], found: Found) -> bool | None:
 
 
 def _keys(record: CallRecord) -> set[str]:
-    notes = [*record.notes.get("RECORDING", []), *record.notes.get("RECORDING_TEXT", [])]
+    notes = [*record.notes.get("RECORDING", []), *record.notes.get("TRANSCRIPTION", [])]
     return {note[name] for note in notes for name in ("key", "json_key") if name in note}

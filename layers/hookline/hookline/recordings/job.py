@@ -11,7 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hookline.errors import Unreadable
-from hookline.events import Event, Identity, fixed_width, identifier, known_moment, read, seconds_between
+from hookline.events import (
+    Event,
+    Identity,
+    identifier,
+    known_timestamp,
+    normalise_timestamp,
+    parse_event,
+    seconds_between,
+)
 from hookline.journal import Entry
 from hookline.recordings.storage import Bucket, stem
 
@@ -23,7 +31,7 @@ CONTENT_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ArchiveJob:
     """What a message of the recording queue asks for.
 
     started_at, ended_at: UTC, fixed width, None when the event does not say. links: by format; public_links: those that
@@ -44,7 +52,7 @@ class Wanted:
     public_links: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, message: str) -> "Wanted":
+    def of(cls, message: str) -> "ArchiveJob":
         """What hookline.queues wrote. Raises Unreadable for any other text: it goes to the dead-letter queue."""
         try:
             given = json.loads(message)
@@ -53,12 +61,12 @@ class Wanted:
             return cls(
                 event_id=given["event_id"],
                 event_type=given["event_type"],
-                occurred_at=fixed_width(given["occurred_at"]),
+                occurred_at=normalise_timestamp(given["occurred_at"]),
                 identity=Identity(**given["identity"]),
                 recording_id=identifier(recording.get("recording_id")),
                 channels=identifier(recording.get("channels")),
-                started_at=known_moment(recording.get("recording_started_at")),
-                ended_at=known_moment(recording.get("recording_ended_at")),
+                started_at=known_timestamp(recording.get("recording_started_at")),
+                ended_at=known_timestamp(recording.get("recording_ended_at")),
                 connection_id=identifier(recording.get("connection_id")),
                 transcription_id=identifier(recording.get("recording_transcription_id")),
                 links=public | usable_links(recording.get("recording_urls")),
@@ -82,7 +90,7 @@ class Wanted:
             name=self.name,
         )
 
-    def placed(self, record: Mapping[str, Any]) -> "Wanted":
+    def placed(self, record: Mapping[str, Any]) -> "ArchiveJob":
         """The same recording, where Telnyx's record of it, or our note, says what the event does not."""
         own = self.identity
         identity = own._replace(
@@ -90,7 +98,7 @@ class Wanted:
             call_session_id=own.call_session_id or identifier(record.get("call_session_id")),
         )
         moment = record.get("recording_started_at") or record.get("started_at")
-        return replace(self, identity=identity, started_at=known_moment(moment))
+        return replace(self, identity=identity, started_at=known_timestamp(moment))
 
     @property
     def stated_seconds(self) -> float | None:
@@ -126,7 +134,7 @@ def event_of(entry: Entry, bucket: Bucket) -> Event | None:
 
     Raises StorageUnavailable.
     """
-    if entry.event is not None or entry.kept_at is None:
+    if entry.event is not None or entry.body_uri is None:
         return entry.event
-    key = urlsplit(entry.kept_at).path.lstrip("/")
-    return read(b"".join(bucket.read(key))) if bucket.look(key) else None
+    key = urlsplit(entry.body_uri).path.lstrip("/")
+    return parse_event(b"".join(bucket.read(key))) if bucket.look(key) else None

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from hookline.errors import ApiKeyUnreadable, TelnyxRefused, TelnyxUnavailable
-from hookline.events import fixed_width, identifier, seconds_between
-from hookline.recordings.job import Wanted, usable_links
+from hookline.events import identifier, normalise_timestamp, seconds_between
+from hookline.recordings.job import ArchiveJob, usable_links
 
 SAME_START_SECONDS = 2.0
 """A recording without an id is found again by its leg and the moment it began."""
@@ -43,7 +43,7 @@ class TelnyxRecordings:
         """Nothing is sent yet."""
         self._telnyx = telnyx
 
-    def links(self, wanted: Wanted) -> Links:
+    def links(self, wanted: ArchiveJob) -> Links:
         """The links that Telnyx gives now. Raises nothing: whoever has a link that works goes on with that."""
         try:
             links = usable_links(self.record(wanted).get("download_urls"))
@@ -55,7 +55,7 @@ class TelnyxRecordings:
             return Links({}, f"Telnyx gives no fresh link: {error}", later=True)
         return Links(links) if links else Links({}, "Telnyx gives no fresh link")
 
-    def record(self, wanted: Wanted) -> Mapping[str, Any]:
+    def record(self, wanted: ArchiveJob) -> Mapping[str, Any]:
         """Telnyx's record of the recording; empty when there is none that is certainly this one.
 
         Found by its id, else by its leg and the moment it began: the nearest, of several such the newest. Raises
@@ -71,14 +71,14 @@ class TelnyxRecordings:
         began = wanted.started_at
 
         def likeness(record: Mapping[str, Any]) -> tuple[float, str]:
-            away = abs(seconds_between(began, fixed_width(record.get("recording_started_at"))))
-            return -away, fixed_width(record.get("created_at"))
+            away = abs(seconds_between(began, normalise_timestamp(record.get("recording_started_at"))))
+            return -away, normalise_timestamp(record.get("created_at"))
 
         of_the_leg = [record for record in _records(data) if record.get("call_leg_id") in (None, leg)]
         likest = max(of_the_leg, key=likeness, default=None)
         return likest if likest and likeness(likest)[0] >= -SAME_START_SECONDS else {}
 
-    def text(self, wanted: Wanted) -> tuple[str, str | None] | None:
+    def text(self, wanted: ArchiveJob) -> tuple[str, str | None] | None:
         """The text that is wanted and its id, or, where the event names none, the newest; None when Telnyx has none.
 
         Raises TelnyxUnavailable and TelnyxRefused.
@@ -96,7 +96,7 @@ class TelnyxRecordings:
         ]
         if not found:
             return None
-        newest = max(found, key=lambda record: fixed_width(record.get("created_at")))
+        newest = max(found, key=lambda record: normalise_timestamp(record.get("created_at")))
         return newest["transcription_text"], identifier(newest.get("id"))
 
     def delete(self, recording_id: str) -> None:

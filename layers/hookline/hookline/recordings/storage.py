@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, IncompleteReadError
 
-from hookline.aws_errors import translated
+from hookline.aws_errors import translate_aws_errors
 from hookline.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Bucket:
     def look(self, key: str) -> Found | None:
         """What is there under this key; None when nothing is."""
         try:
-            with translated(StorageUnavailable, "S3"):
+            with translate_aws_errors(StorageUnavailable, "S3"):
                 head: Mapping[str, Any] = self._client.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if _code(error) in _NOT_THERE:
@@ -121,7 +121,7 @@ class Bucket:
     def read(self, key: str) -> Iterator[bytes]:
         """The bytes under this key, in pieces of at most 1 MiB."""
         try:
-            with translated(StorageUnavailable, "S3"):
+            with translate_aws_errors(StorageUnavailable, "S3"):
                 body = self._client.get_object(Bucket=self.name, Key=key)["Body"]
                 yield from body.iter_chunks(_READ_BYTES)
         except IncompleteReadError as error:
@@ -129,18 +129,18 @@ class Bucket:
 
     def tags(self, key: str) -> dict[str, str]:
         """The tags of the object."""
-        with translated(StorageUnavailable, "S3"):
+        with translate_aws_errors(StorageUnavailable, "S3"):
             found = self._client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"]
         return {tag["Key"]: tag["Value"] for tag in found}
 
     def tag(self, key: str, tags: Mapping[str, str | None]) -> None:
         """Replace the tags of the object."""
-        with translated(StorageUnavailable, "S3"):
+        with translate_aws_errors(StorageUnavailable, "S3"):
             _tag(self._client, Bucket=self.name, Key=key, tags=_tags(tags))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that begins like this, in order."""
-        with translated(StorageUnavailable, "S3"):
+        with translate_aws_errors(StorageUnavailable, "S3"):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 for item in page.get("Contents", []):
                     yield item["Key"]
@@ -211,7 +211,7 @@ class Deposit:
         """Make it an object, once; None if there is one under its key already."""
         del self._filling[self._filled :]
         try:
-            with translated(StorageUnavailable, "S3"):
+            with translate_aws_errors(StorageUnavailable, "S3"):
                 if self._upload_id is None:
                     self._sum(self._filling)
                     checksum = {"ChecksumSHA256": base64.b64encode(self._sha256.digest()).decode()}
@@ -259,7 +259,7 @@ class Deposit:
     def _hand_over(self) -> None:
         """Have the part that is full sent and summed, and go on in memory that is free again."""
         if self._upload_id is None:
-            with translated(StorageUnavailable, "S3"):
+            with translate_aws_errors(StorageUnavailable, "S3"):
                 self._upload_id = self._client.create_multipart_upload(
                     **self._where,
                     ContentType=self.content_type,
@@ -281,7 +281,7 @@ class Deposit:
 
     def _send(self, number: int, part: bytearray, upload_id: str) -> Mapping[str, Any]:
         checksum = _crc32_text(zlib.crc32(part))
-        with translated(StorageUnavailable, "S3"):
+        with translate_aws_errors(StorageUnavailable, "S3"):
             answer = self._client.upload_part(
                 **self._where,
                 UploadId=upload_id,
@@ -309,7 +309,7 @@ class Deposit:
         if self._upload_id is not None:
             upload_id, self._upload_id = self._upload_id, None
             # What cannot be taken away now is taken away by the bucket's lifecycle rule.
-            with suppress(ClientError, StorageUnavailable), translated(StorageUnavailable, "S3"):
+            with suppress(ClientError, StorageUnavailable), translate_aws_errors(StorageUnavailable, "S3"):
                 self._client.abort_multipart_upload(**self._where, UploadId=upload_id)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hookline.errors import HooklineError, TelnyxRefused
 from hookline.events import Event, identifier
 from hookline.journal import Journal
-from hookline.recordings.job import Wanted, event_of
+from hookline.recordings.job import ArchiveJob, event_of
 from hookline.recordings.source import TelnyxRecordings
 from hookline.recordings.storage import Bucket
 
@@ -24,7 +24,7 @@ class NoTranscript(HooklineError):
     """Neither the journal nor Telnyx gives the text."""
 
 
-class Texts:
+class TranscriptionArchiver:
     """Keeps texts, as text and as JSON. count: adds to a metric."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Texts:
         self._count = count
         self._sleep = sleep
 
-    def keep(self, wanted: Wanted) -> list[str]:
+    def keep(self, wanted: ArchiveJob) -> list[str]:
         """Keep what one message asks for; the keys that are new.
 
         Raises NoTranscript, Unavailable and TelnyxRefused.
@@ -81,19 +81,19 @@ class Texts:
             "event_id": wanted.event_id,
         }
         name = f"{wanted.name}.{transcription_id or wanted.event_id}"
-        if self._journal.note(wanted.identity, "RECORDING_TEXT", name, facts, at=time.time()):
+        if self._journal.put_note(wanted.identity, "TRANSCRIPTION", name, facts, at=time.time()):
             self._count("TranscriptKept")
             return [key, f"{beside}.json"]
         return []
 
-    def _put(self, wanted: Wanted, key: str, content: bytes, sha256: str, content_type: str) -> bool:
+    def _put(self, wanted: ArchiveJob, key: str, content: bytes, sha256: str, content_type: str) -> bool:
         """Whether the key now holds this content, put there now or before."""
         if self._bucket.put(key, content, content_type=content_type, metadata=wanted.metadata):
             return True
         found = self._bucket.look(key)
         return found is not None and found.metadata.get("sha256") == sha256
 
-    def _text(self, wanted: Wanted) -> tuple[str, str | None]:
+    def _text(self, wanted: ArchiveJob) -> tuple[str, str | None]:
         """The text, and Telnyx's id of it: from the event that told of it, else from Telnyx.
 
         The message is queued a moment before its event is journalled, and may be here first.
@@ -110,14 +110,14 @@ class Texts:
             raise NoTranscript("neither the journal nor Telnyx gives the text")
         return found
 
-    def _event(self, wanted: Wanted) -> Event | None:
+    def _event(self, wanted: ArchiveJob) -> Event | None:
         record = self._journal.read(wanted.identity.any_id)
         for entry in record.entries if record else ():
             if entry.event_id == wanted.event_id:
                 return event_of(entry, self._bucket)
         return None
 
-    def _beside(self, wanted: Wanted) -> str:
+    def _beside(self, wanted: ArchiveJob) -> str:
         """The key of the recording, without its extension, whether or not the recording has come by now.
 
         Its folder is the day it began on. The event of the transcript does not say which that is; the note of the
