@@ -79,7 +79,7 @@ def test_once_the_queue_has_been_emptied_later_webhooks_tell_at_once_again(
 ) -> None:
     world.replies = lambda request: ok()
     assert send(queued) == []
-    told = deliver("call.dtmf.received.pound", function="call_dtmf_received")["commands"]
+    told = deliver("call.dtmf.received.pound", function="call.dtmf.received")["commands"]
     assert told == ["record_stop: accepted", "transcription_stop: accepted", "speak: accepted"]
 
 
@@ -112,7 +112,7 @@ def test_a_command_that_has_become_too_old_is_dropped_noted_and_counted(
 
 def test_an_end_is_still_wanted_when_a_greeting_is_not(world: World) -> None:
     world.replies = lambda request: refused(422, "90034")
-    deliver("call.dtmf.received.pound", function="call_dtmf_received")
+    deliver("call.dtmf.received.pound", function="call.dtmf.received")
     ages = {message["command"]["action"]: message["expires_at"] - time.time() for message in world.messages("COMMAND")}
     assert ages["speak"] <= 55
     assert ages["record_stop"] > 480

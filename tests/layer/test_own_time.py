@@ -74,7 +74,7 @@ def own_time(function: str, name: str, keys: list[Any]) -> tuple[float, float]:
         ("call_hangup", "call.hangup"),
         ("call_speak_started", "call.speak.started"),
         ("call_transcription", "call.transcription"),
-        ("webhook_router", "call.cost"),
+        (ROUTER, "call.cost"),
         ("call_recording_saved", "call.recording.saved"),
         ("call_initiated", "call.initiated"),
         ("call_answered", "call.answered"),

@@ -105,7 +105,7 @@ def test_no_webhook_is_lost_and_no_command_is_obeyed_twice(world: World, monkeyp
     answered = Counter[int]()
     while deliveries:
         event = deliveries.pop()
-        answer = handler("webhook_router")(request_of(event, age=10.0), Clock())
+        answer = handler(ROUTER)(request_of(event, age=10.0), Clock())
         answered[answer["statusCode"]] += 1
         if answer["statusCode"] != 200:
             deliveries.insert(chance.randrange(len(deliveries) + 1), event)

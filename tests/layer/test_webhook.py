@@ -14,14 +14,15 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from hookline import hangup, playback_start, receive, speak
+from hookline import Call, Command, Event, hangup, playback_start, speak
 from hookline.environment import environment
 from hookline.routing import ROUTED_EVENTS
+from tests.support.flows import reception
 from tests.support.world import (
+    ROUTER,
     Clock,
     World,
     deliver,
-    function_of,
     handler,
     ok,
     refused,
@@ -66,7 +67,23 @@ def client_error(code: str, status: int) -> ClientError:
     return ClientError(answer, "PutItem")
 
 
-# Deciding and remembering
+Deciding = Callable[..., None]
+
+
+@pytest.fixture
+def deciding(monkeypatch: pytest.MonkeyPatch) -> Deciding:
+    """Let the flow of the tests answer every event of a type with these commands."""
+
+    def answer_with(event_type: str, *commands: Command) -> None:
+        def decide(event: Event, call: Call) -> list[Command]:
+            return list(commands)
+
+        monkeypatch.setattr(reception, event_type.replace(".", "_"), decide, raising=False)
+
+    return answer_with
+
+
+# Deciding and appending
 
 
 @pytest.mark.parametrize("event_type", ROUTED_EVENTS)
@@ -75,7 +92,7 @@ def test_every_event_is_journalled_once_however_often_it_is_delivered(world: Wor
     said = len(world.said)
     for _ in range(3):
         again = deliver(event_type)
-        assert (again["status"], again["commands"], again["repeated"]) == (200, [], True)
+        assert (again["status"], again["commands"], again["duplicate"]) == (200, [], True)
     assert first["status"] == 200
     assert len(world.said) == said
     assert [item["event_type"] for item in world.items] == [event_type]
@@ -87,7 +104,7 @@ def test_the_router_decides_as_the_event_s_own_function(world: World, event_type
     told = list(world.said)
     world.dynamodb.delete_item(TableName=world.settings["TABLE_NAME"], Key=world.keys()[0])
     world.said.clear()
-    assert deliver(event_type, function="webhook_router") == own
+    assert deliver(event_type, function=ROUTER) == own
     assert [said["body"] for said in world.said] == [said["body"] for said in told]
 
 
@@ -106,15 +123,15 @@ def test_an_event_with_commands_costs_two(world: World, dynamodb_calls: list[str
 def test_an_interim_transcript_is_answered_and_dropped_unless_asked_for(
     world: World, monkeypatch: pytest.MonkeyPatch, dynamodb_calls: list[str]
 ) -> None:
-    assert deliver("call.transcription.interim", function="call_transcription")["status"] == 200
+    assert deliver("call.transcription.interim", function="call.transcription")["status"] == 200
     assert dynamodb_calls == []
     monkeypatch.setenv("KEEP_INTERIM_TRANSCRIPTS", "on")
     start_cold()
-    deliver("call.transcription.interim", function="call_transcription")
+    deliver("call.transcription.interim", function="call.transcription")
     assert [item["sk"].partition("#")[0] for item in world.items] == ["TRANSCRIPT"]
 
 
-@pytest.mark.parametrize("function", [function_of(event_type) for event_type in ROUTED_EVENTS])
+@pytest.mark.parametrize("function", [event_type for event_type in ROUTED_EVENTS])
 def test_a_genuine_event_on_the_wrong_route_is_journalled_and_commands_nothing(world: World, function: str) -> None:
     other = "call.initiated" if function != "call_initiated" else "call.answered"
     assert deliver(other, function=function) | {"event": ""} == {"status": 200, "event": "", "commands": []}
@@ -123,15 +140,15 @@ def test_a_genuine_event_on_the_wrong_route_is_journalled_and_commands_nothing(w
 
 
 def test_an_event_type_that_nobody_has_heard_of_is_journalled(world: World) -> None:
-    assert deliver("call.unheard.of", function="webhook_router")["status"] == 200
-    assert deliver("call.unheard.of.alone", function="webhook_router")["status"] == 200
+    assert deliver("call.unheard.of", function=ROUTER)["status"] == 200
+    assert deliver("call.unheard.of.alone", function=ROUTER)["status"] == 200
     assert sorted(item["pk"].partition("#")[0] for item in world.items) == ["EVENT", "SESSION"]
     assert world.said == []
 
 
 def test_the_journal_keeps_the_event_as_it_was_received(world: World) -> None:
     request = request_of(sample_data("call.hangup"))
-    handler("call_hangup")(request, Clock())
+    handler("call.hangup")(request, Clock())
     (item,) = world.items
     assert item["body"] == request["body"]
     assert item["received_at"].startswith(time.strftime("%Y-%m-%dT", time.gmtime()))
@@ -168,11 +185,11 @@ def test_keyed_digits_are_blanked_unless_the_line_acts_on_them(
     assert json.loads(world.items[0]["body"])["data"]["payload"][key] == kept
 
 
-def test_gathered_digits_are_blanked_whatever_is_decided_on_them(world: World) -> None:
+def test_gathered_digits_are_blanked_whatever_is_decided_on_them(deciding: Deciding, world: World) -> None:
     data = sample_data("call.gather.ended")
     data["payload"]["digits"] = "4111111111111111"
-    decide = {"call.gather.ended": lambda event, call: [speak(payload="Thank you", voice="female")]}
-    assert receive(request_of(data, age=10.0), Clock(), decide)["statusCode"] == 200
+    deciding("call.gather.ended", speak(payload="Thank you", voice="female"))
+    assert handler("call.gather.ended")(request_of(data, age=10.0), Clock())["statusCode"] == 200
     assert world.actions == ["speak"]
     assert "4111" not in json.dumps(world.items)
 
@@ -213,10 +230,10 @@ def test_items_expire_when_a_retention_is_set(world: World, monkeypatch: pytest.
     assert abs(int(world.items[0]["expires_at"]) - time.time() - 30 * 86_400) < 60
 
 
-def test_what_was_said_may_be_answered_and_is_answered_once(world: World) -> None:
+def test_what_was_said_may_be_answered_and_is_answered_once(deciding: Deciding, world: World) -> None:
     request = request_of(sample_data("call.transcription"), age=10.0)
-    decide = {"call.transcription": lambda event, call: [speak(payload="I heard you", voice="female")]}
-    told = [json.loads(receive(request, Clock(), decide)["body"])["commands"] for _ in range(2)]
+    deciding("call.transcription", speak(payload="I heard you", voice="female"))
+    told = [json.loads(handler("call.transcription")(request, Clock())["body"])["commands"] for _ in range(2)]
     assert told == [["speak: accepted"], []]
     assert world.actions == ["speak"]
     (item,) = world.items
@@ -256,7 +273,7 @@ def test_a_signed_body_that_cannot_be_read_is_kept_named_and_answered(
     world: World, capsys: pytest.CaptureFixture[str], name: str, cause: str
 ) -> None:
     request = sample(f"quarantine/{name}")
-    for function in ("webhook_router", "call_hangup", "call_initiated"):
+    for function in (ROUTER, "call_hangup", "call_initiated"):
         capsys.readouterr()
         answer = handler(function)(request, Clock())
         assert answer["statusCode"] == 200
@@ -272,7 +289,7 @@ def test_a_signed_body_that_cannot_be_read_is_kept_named_and_answered(
 
 def test_a_huge_unreadable_body_is_kept_in_s3_and_the_message_points_there(world: World) -> None:
     body = b"x" * 1_000_000
-    assert handler("webhook_router")(request_of(body), Clock())["statusCode"] == 200
+    assert handler(ROUTER)(request_of(body), Clock())["statusCode"] == 200
     (message,) = world.messages("QUARANTINE")
     bucket, _, key = message["body_uri"].removeprefix("s3://").partition("/")
     assert world.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body
@@ -291,7 +308,7 @@ def test_any_type_in_any_field_that_is_read_is_answered_200(world: World, value:
         wrong = dict.fromkeys(fields, value)
         for number, payload in enumerate((wrong, {**wrong, **kept}, value)):
             request = request_of({**data, "id": f"{event_type}-{number}", "payload": payload})
-            assert handler(function_of(event_type))(request, Clock())["statusCode"] == 200, (event_type, payload)
+            assert handler(event_type)(request, Clock())["statusCode"] == 200, (event_type, payload)
 
 
 # Telling
@@ -327,7 +344,7 @@ def _raise(error: Exception) -> Callable[..., Any]:
 def test_a_command_with_nothing_left_to_do_counts_as_done(world: World, code: str) -> None:
     world.replies = lambda request: refused(422, code)
     assert deliver("call.initiated")["commands"] == [f"answer: {'call_ended' if code == '90018' else 'already_done'}"]
-    assert world.messages("COMMAND") == []
+    assert world.queued_commands == []
 
 
 def test_once_the_call_has_ended_nothing_more_is_said_to_it(world: World) -> None:
@@ -342,7 +359,7 @@ def test_a_command_that_comes_too_early_waits_in_the_queue_and_so_do_all_behind_
     answer = deliver("call.answered")
     assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
     assert world.actions == ["speak"]
-    queued = world.messages("COMMAND")
+    queued = world.queued_commands
     assert [message["command"]["action"] for message in queued] == OPENING
     told = json.loads(world.items[0]["commands"])
     assert [message["command_id"] for message in queued] == [one["command_id"] for one in told]
@@ -435,7 +452,7 @@ def test_the_routes_are_below_the_domain_that_the_request_came_in_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = sample_data("call.initiated")
-    handler("webhook_router")(request_of(data, domain_name="abc.execute-api.eu-central-1.amazonaws.com"), Clock())
+    handler(ROUTER)(request_of(data, domain_name="abc.execute-api.eu-central-1.amazonaws.com"), Clock())
     base = "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks"
     assert world.said[0]["body"]["webhook_urls"] == {name: [f"{base}/{name}"] for name in ROUTED_EVENTS}
     policies = world.said[0]["body"]["webhook_retries_policies"]
@@ -472,7 +489,7 @@ def test_a_recording_is_queued_for_copying(world: World) -> None:
     assert deliver("call.recording.saved")["status"] == 200
     (message,) = world.messages("RECORDING")
     assert message["recording"]["recording_urls"] == sample_data("call.recording.saved")["payload"]["recording_urls"]
-    assert deliver("call.recording.saved")["repeated"]
+    assert deliver("call.recording.saved")["duplicate"]
     assert len(world.messages("RECORDING")) == 1
 
 
@@ -493,7 +510,7 @@ def test_the_webhook_is_answered_in_time_while_telnyx_hangs(world: World) -> Non
     answer = deliver("call.answered", age=0.0)
     assert time.perf_counter() - began < 2.0
     assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
-    assert [message["command"]["action"] for message in world.messages("COMMAND")] == OPENING
+    assert [message["command"]["action"] for message in world.queued_commands] == OPENING
     assert len({said["body"]["command_id"] for said in world.said}) == 1
     assert len(world.said) >= 2, "no answer within 500 ms means say the identical command again"
 
@@ -520,14 +537,14 @@ def test_a_cold_start_that_ate_the_deadline_queues_everything_and_says_nothing(w
 
 
 def test_a_request_that_nobody_waits_for_has_the_function_s_own_time(world: World) -> None:
-    assert handler("call_answered")(sample("call.answered"), Clock(9_000))["statusCode"] == 200
+    assert handler("call.answered")(sample("call.answered"), Clock(9_000))["statusCode"] == 200
     assert world.actions == OPENING
 
 
 def test_without_time_of_its_own_even_a_sample_is_only_queued(world: World) -> None:
-    handler("call_answered")(sample("call.answered"), Clock(900))
+    handler("call.answered")(sample("call.answered"), Clock(900))
     assert world.actions == []
-    assert len(world.messages("COMMAND")) == 3
+    assert len(world.queued_commands) == 3
 
 
 def test_a_name_that_is_found_too_late_is_not_said_anything_any_more(
@@ -572,9 +589,9 @@ def test_a_later_webhook_does_not_overtake_what_waits_in_the_queue(world: World)
     deliver("call.answered")
     world.replies = lambda request: ok()
     world.said.clear()
-    assert deliver("call.dtmf.received.pound", function="call_dtmf_received")["commands"][0] == "record_stop: queued"
+    assert deliver("call.dtmf.received.pound", function="call.dtmf.received")["commands"][0] == "record_stop: queued"
     assert world.said == []
-    assert [message["command"]["action"] for message in world.messages("COMMAND")] == [
+    assert [message["command"]["action"] for message in world.queued_commands] == [
         *OPENING,
         *("record_stop", "transcription_stop", "speak"),
     ]
@@ -597,27 +614,32 @@ def test_a_later_webhook_waits_as_long_as_the_last_command_before_it_may(
     assert world.said == []
 
 
-def test_another_leg_s_end_does_not_silence_this_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_leg_s_end_does_not_silence_this_one(
+    deciding: Deciding, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     two = [hangup(on="v3:other"), speak(payload="Hello", voice="female")]
     world.replies = lambda request: refused(422, "90018") if "other" in request.url.path else ok()
     request = request_of(sample_data("call.answered"), age=10.0)
-    answer = receive(request, Clock(), {"call.answered": lambda event, call: two})
+    deciding("call.answered", *two)
+    answer = handler("call.answered")(request, Clock())
     assert json.loads(answer["body"])["commands"] == ["hangup: call_ended", "speak: accepted"]
 
 
-def test_an_audio_file_in_a_command_is_told_queued_and_not_journalled(world: World) -> None:
+def test_an_audio_file_in_a_command_is_told_queued_and_not_journalled(deciding: Deciding, world: World) -> None:
     sound = base64.b64encode(b"x" * 300_000).decode()
     plays = [playback_start(playback_content=sound, audio_type="wav") for _ in range(3)]
     request = request_of(sample_data("call.answered"), age=10.0)
     world.replies = lambda request: refused(422, "90034")
-    answer = receive(request, Clock(), {"call.answered": lambda event, call: plays})
+    deciding("call.answered", *plays)
+    answer = handler("call.answered")(request, Clock())
     assert json.loads(answer["body"])["commands"] == ["playback_start: queued"] * 3
-    assert [message["command"]["params"]["playback_content"] for message in world.messages("COMMAND")] == [sound] * 3
+    assert [message["command"]["params"]["playback_content"] for message in world.queued_commands] == [sound] * 3
     assert json.loads(world.items[0]["commands"])[0]["params"]["playback_content"] == "(400000 characters)"
 
     huge = [playback_start(playback_content="QUJD" * 300_000, audio_type="wav")]
     request = request_of({**sample_data("call.answered"), "id": "another"}, age=10.0)
-    answer = receive(request, Clock(), {"call.answered": lambda event, call: huge})
+    deciding("call.answered", *huge)
+    answer = handler("call.answered")(request, Clock())
     assert json.loads(answer["body"])["commands"] == ["playback_start: refused"], (
         "no queue takes it, and no redelivery helps"
     )
@@ -637,7 +659,7 @@ def test_a_link_of_a_megabyte_is_no_link(world: World) -> None:
 def test_a_digit_that_stands_there_twice_is_blanked_too(world: World) -> None:
     body = json.dumps({"data": sample_data("call.gather.ended")})
     body = body.replace('"payload": {', '"payload": {"digits": "4711"}, "payload": {', 1)
-    handler("call_gather_ended")(request_of(body.encode()), Clock())
+    handler("call.gather.ended")(request_of(body.encode()), Clock())
     assert "4711" not in world.items[0]["body"]
 
 
@@ -670,7 +692,7 @@ def test_without_the_queue_the_answer_is_503_and_nothing_is_journalled(
     with monkeypatch.context() as broken:
         breaking(broken, "sqs", EndpointConnectionError(endpoint_url="x"))
         assert deliver("call.answered")["status"] == 503
-        assert handler("call_hangup")(sample("quarantine/not-json"), Clock())["statusCode"] == 503
+        assert handler("call.hangup")(sample("quarantine/not-json"), Clock())["statusCode"] == 503
     assert world.items == []
 
 

@@ -21,7 +21,7 @@ and developers.telnyx.com, "Call commands".
 from __future__ import annotations  # 300 unions less to build at a cold start
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha1
 from typing import Literal
 from urllib.parse import quote
@@ -35,6 +35,7 @@ _COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 _VARIANT = {f"{digit:x}": f"{digit & 0x3 | 0x8:x}" for digit in range(16)}
 
 _HIDDEN = "(secret)"
+_LONGEST_DELAY_SECONDS = 3_600
 _LONGEST_SHOWN = 6000
 """A spoken text is at most 5000 characters; what is longer is a file in base64, which no journal needs."""
 
@@ -43,14 +44,31 @@ _LONGEST_SHOWN = 6000
 class Command:
     """One thing to say.
 
-    action: Telnyx's name of it, or "archive", which is ours.
+    action: Telnyx's name for it.
     params: the JSON body as Telnyx takes it, without command_id; client_state already encoded.
     call_control_id: the leg to command; None is the leg the event is about.
+    delay_seconds: how long it waits in the command queue before it is sent; 0 is at once.
+    fallback: sent in its place when Telnyx refuses it, or when it has become too old to be sent.
     """
 
     action: str
     params: Mapping[str, object] = field(default_factory=dict)
     call_control_id: str | None = None
+    delay_seconds: float = 0.0
+    fallback: Command | None = None
+
+    def after(self, seconds: float) -> Command:
+        """The same command, sent so many seconds later, whatever happens on the call until then.
+
+        seconds: 1 to 3,600. Raises ValueError outside that.
+        """
+        if not 1 <= seconds <= _LONGEST_DELAY_SECONDS:
+            raise ValueError(f"{self.action}: a delay must be 1 to {_LONGEST_DELAY_SECONDS} seconds")
+        return replace(self, delay_seconds=float(seconds))
+
+    def otherwise(self, fallback: Command) -> Command:
+        """The same command, with another that is sent when Telnyx refuses it or it has become too old."""
+        return replace(self, fallback=fallback)
 
     @property
     def method(self) -> Literal["POST", "PUT"]:
@@ -61,10 +79,8 @@ class Command:
         """The path below https://api.telnyx.com/v2, percent-encoded.
 
         call_control_id: the leg the event is about; the command's own comes first.
-        Raises ValueError without a usable id, and for archive, which Telnyx does not know.
+        Raises ValueError without a usable id.
         """
-        if self.action == "archive":
-            raise ValueError("archive is not a command of Telnyx")
         if self.action == "dial":
             return "/calls"
         leg = self.call_control_id or call_control_id
@@ -644,40 +660,3 @@ def dial(
     send_digits_on_answer: at most 64 of 0-9, A-D, *, #, w, W.
     """
     return _command("dial", locals())
-
-
-# Not Telnyx's
-
-_KEPT = (
-    "recording_id",
-    "recording_transcription_id",
-    "channels",
-    "recording_started_at",
-    "recording_ended_at",
-    "connection_id",
-)
-
-
-def archive(recording: Mapping[str, object]) -> Command:
-    """Have a recording copied to the bucket: queued, never said to Telnyx.
-
-    recording: the payload of call.recording.saved, of which the params keep what the copy needs. What a stranger put
-    there in another type than text is left out, so this does not raise for a webhook, only for what is no mapping.
-    """
-    if not isinstance(recording, Mapping):
-        raise ValueError(f"archive: recording must be a mapping, not a {type(recording).__name__}")  # noqa: TRY004
-    kept: dict[str, object] = {name: recording[name] for name in _KEPT if _text(recording.get(name), 512)}
-    kept["recording_urls"] = _links(recording.get("recording_urls"))
-    if public := _links(recording.get("public_recording_urls")):
-        kept["public_recording_urls"] = public
-    return Command("archive", kept)
-
-
-def _links(urls: object) -> dict[str, str]:
-    if not isinstance(urls, Mapping):
-        return {}
-    return {name: urls[name] for name in ("mp3", "wav") if _text(urls.get(name), 8192)}
-
-
-def _text(value: object, longest: int) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= longest

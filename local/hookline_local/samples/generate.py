@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hookline.client_state import encode
+from hookline.client_state import encode_for_flow
 from hookline_local.signing import api_gateway_request
 
 EVENTS = Path(__file__).parents[3] / "events"
 
-# What the line puts into client_state at each step (functions/line.py). A body says ${client_state.greeting}.
+# The state that the flow reception leaves on a leg at each step. A body writes ${client_state.greeting}.
 CLIENT_STATES: Mapping[str, object] = {
     "answer": {"step": "answer"},
     "greeting": {"step": "greeting"},
@@ -92,7 +92,7 @@ def filled_in(text: str, name: str) -> str:
             return event_id(wanted.removeprefix("id of "))
         kind, _, step = wanted.partition(".")
         if kind == "client_state" and step in CLIENT_STATES:
-            return encode(CLIENT_STATES[step])
+            return encode_for_flow("reception", CLIENT_STATES[step])
         if wanted in NAMES:
             return NAMES[wanted]
         raise ValueError(f"bodies/{name}: there is no value for {match[0]}")

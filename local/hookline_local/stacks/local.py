@@ -87,6 +87,7 @@ class Stack:
     address stands for a WebhookBaseUrl that is not given.
     environment: variables for every function; they win over everything else. port: of the gateway, 0 picks one.
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
+    flows: a folder of call flows to run in place of the template's (default: the variable HOOKLINE_FLOWS).
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
     development key.
     The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
@@ -106,6 +107,7 @@ class Stack:
         api_key: str = API_KEY,
         public_key: str | None = None,
         built: bool = False,
+        flows: str | Path | None = None,
         process_limit: int = 32,
     ) -> None:
         path = Path(template_path).resolve()
@@ -125,6 +127,8 @@ class Stack:
         self._api_key = api_key
         self._public_key = public_key or DEVELOPMENT_PUBLIC_KEY
         self._built = built
+        chosen = flows or os.environ.get("HOOKLINE_FLOWS")
+        self._flows = Path(chosen) if chosen else None
         self._process_limit = process_limit
         self._template: Template | None = None
         self._runtime: LambdaRuntime | None = None
@@ -274,7 +278,8 @@ class Stack:
                 environment["WEBHOOK_BASE_URL"] = self.url
             physical = f"{template.stack_name}-{name}"
             code = said.code.resolve()
-            watched = [code, *(path for path in paths if path not in linked.values())]
+            packages_ = [self._source_of(layer) for layer in said.layers if layer.is_package]
+            watched = [code, *(path for path in paths if path not in linked.values()), *packages_]
             whole = [root for root in watched if self._built and root.is_relative_to(self.template_path.parent)]
             found.append(
                 Function(
@@ -297,6 +302,12 @@ class Stack:
         return found
 
     def _python_path(self, layer: Layer, scratch: Path, linked: dict[Path, Path]) -> Path:
+        if layer.is_package:
+            folder = scratch / "layers" / layer.id
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                (folder / layer.path.name).symlink_to(self._source_of(layer), target_is_directory=True)
+            return folder
         requirements = _requirements_of(layer)
         if requirements is None:
             return layer.python_path.resolve()
@@ -306,6 +317,10 @@ class Stack:
             present = [name for name in wanted if name not in absent]
             linked[requirements] = packages.link(present, scratch / "layers" / layer.id)
         return linked[requirements]
+
+    def _source_of(self, layer: Layer) -> Path:
+        """The folder of a layer that is a package; for the flows the one that was given in its place."""
+        return (self._flows if self._flows and layer.path.name == "flows" else layer.path).resolve()
 
     def _sqs(self, region: str) -> "SQSClient":
         patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})

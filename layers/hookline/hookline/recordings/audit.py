@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from hookline.commands import archive
 from hookline.errors import Unreadable
 from hookline.events import Event, identifier
 from hookline.journal import CallRecord, Entry, Journal, timestamp
+from hookline.queues import recording_fields
 from hookline.recordings.job import CONTENT_TYPES, SAVED, TRANSCRIBED, ArchiveJob, event_of
 from hookline.recordings.storage import PREFIX, Bucket, Found
 
@@ -194,7 +194,7 @@ def _not_noted(event: Event, notes: Mapping[str, list[dict[str, Any]]]) -> Itera
         "event_type": event.type,
         "occurred_at": event.occurred_at,
         "identity": event.identity._asdict(),
-        "recording": dict(archive(event.payload).params),
+        "recording": dict(recording_fields(event.payload)),
     }
     wanted = ArchiveJob.of(json.dumps(message))
     if event.type == TRANSCRIBED:

@@ -8,13 +8,13 @@ fresh link.
 from time import monotonic
 from typing import Any
 
-from hookline import Context
 from hookline.environment import Environment, environment
 from hookline.errors import HooklineError
 from hookline.recordings.archiver import LINK_RESERVE_SECONDS, Archive
 from hookline.recordings.download import Guard
 from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import Bucket
+from hookline.webhook import Context
 
 DEFAULT_HOSTS = ".amazonaws.com,.telnyx.com"
 DEFAULT_LARGEST_BYTES = 2 << 30
