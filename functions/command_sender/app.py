@@ -74,7 +74,8 @@ def deliver(record: dict[str, Any]) -> None:
         env.count("CommandExpired")
     else:
         address = postponed.command.call_control_id or ""
-        answer = say(env.telnyx, postponed.command, address, postponed.command_id, seconds=PATIENCE_SECONDS)
+        seconds = PATIENCE_SECONDS * env.patience
+        answer = say(env.telnyx, postponed.command, address, postponed.command_id, seconds=seconds)
         if answer.verdict in (Verdict.WAIT, Verdict.RETRY):
             raise NotNow(f"Telnyx answered {answer.code or answer.status or 'nothing'}", answer.wait_seconds)
         told = Told(

@@ -36,7 +36,7 @@ from hookline_local import packages
 from hookline_local.aws import MotoServer, local_session
 from hookline_local.creating import create_resources
 from hookline_local.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
-from hookline_local.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
+from hookline_local.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
 from hookline_local.lambda_api import PREFIX, LambdaApi
 from hookline_local.resources import EventSource, Layer, Template, load_template
 from hookline_local.running import lives
@@ -87,6 +87,7 @@ class Stack:
     address stands for a WebhookBaseUrl that is not given.
     environment: variables for every function; they win over everything else. port: of the gateway, 0 picks one.
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
+    patience: how many times as long as on AWS everything may take before it is given up; for a busy machine.
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
     development key.
     The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
@@ -107,6 +108,7 @@ class Stack:
         public_key: str | None = None,
         built: bool = False,
         process_limit: int = 32,
+        patience: float = 1.0,
     ) -> None:
         path = Path(template_path).resolve()
         self.template_path = path.parent / ".aws-sam" / "build" / "template.yaml" if built else path
@@ -126,6 +128,7 @@ class Stack:
         self._public_key = public_key or DEVELOPMENT_PUBLIC_KEY
         self._built = built
         self._process_limit = process_limit
+        self._patience = patience
         self._template: Template | None = None
         self._runtime: LambdaRuntime | None = None
         self._closing = contextlib.AsyncExitStack()
@@ -215,7 +218,11 @@ class Stack:
             own_packages=packages.link(packages.OF_LAMBDA, scratch / "lambda"),
             home=home,
             region=template.region,
-            settings={"AWS_ENDPOINT_URL": self.aws_endpoint, **self._environment},
+            settings={
+                "AWS_ENDPOINT_URL": self.aws_endpoint,
+                **({} if self._patience == 1 else {"HOOKLINE_PATIENCE": f"{self._patience:g}"}),
+                **self._environment,
+            },
             on_log=self._log,
             process_limit=self._process_limit,
         )
@@ -253,6 +260,7 @@ class Stack:
             invoke,
             account=template.account,
             on_exchange=lambda exchange: self.on_exchange(exchange),
+            integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
 
@@ -288,7 +296,7 @@ class Stack:
                     watched_whole=tuple(whole),
                     environment=environment,
                     runtime=said.runtime,
-                    timeout_seconds=said.timeout,
+                    timeout_seconds=said.timeout * self._patience,
                     memory_megabytes=said.memory,
                     reserved_concurrency=said.reserved_concurrency,
                     sealed=self._built,

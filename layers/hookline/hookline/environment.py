@@ -28,7 +28,7 @@ from hookline.journal import Journal
 from hookline.large import LargeBodies
 from hookline.queues import Queues
 from hookline.signature import public_keys
-from hookline.telnyx import BASE_URL, Telnyx
+from hookline.telnyx import BASE_URL, PATIENCE_SECONDS, Telnyx
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,6 +44,8 @@ answered 503 and delivered again; so it is when Telnyx has stopped waiting by th
 
 _PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
 """For S3, which only background work waits for."""
+
+_MOST_PATIENCE = 1000.0
 
 
 class _Lines(LambdaPowertoolsFormatter):
@@ -107,6 +109,20 @@ class Environment:
         return self.settings.get("AWS_SAM_LOCAL") == "true"
 
     @cached_property
+    def patience(self) -> float:
+        """How many times as long as on AWS everything may take: 1, but on a laptop, which may be busy, what it says."""
+        value = self.settings.get("HOOKLINE_PATIENCE") if self.local else None
+        patience = float(value or 1)
+        if not 1 <= patience <= _MOST_PATIENCE:
+            raise ValueError(f"HOOKLINE_PATIENCE is not between 1 and {_MOST_PATIENCE:.0f}")
+        return patience
+
+    @cached_property
+    def _fast(self) -> Config:
+        longer = Config(connect_timeout=0.3 * self.patience, read_timeout=0.4 * self.patience)
+        return _FAST if self.patience == 1 else _FAST.merge(longer)
+
+    @cached_property
     def public_keys(self) -> "list[VerifyKey]":
         """The keys that prove a webhook; empty means closed. What is wrong with a configured key is logged, once."""
         keys, wrong = public_keys(self.settings.get("TELNYX_PUBLIC_KEY", ""), development=self.local)
@@ -117,14 +133,14 @@ class Environment:
     @cached_property
     def journal(self) -> Journal:
         """The journal in this stack's table."""
-        client = boto3.client("dynamodb", config=_FAST)
+        client = boto3.client("dynamodb", config=self._fast)
         return Journal(client, self.settings["TABLE_NAME"], retention_days=self._whole("RETENTION_DAYS", 0))
 
     @cached_property
     def queues(self) -> Queues:
         """This stack's queues, those that this function may send to."""
         return Queues(
-            boto3.client("sqs", config=_FAST),
+            boto3.client("sqs", config=self._fast),
             commands=self.settings.get("COMMAND_QUEUE_URL", ""),
             recordings=self.settings.get("RECORDING_QUEUE_URL", ""),
             quarantine=self.settings.get("QUARANTINE_QUEUE_URL", ""),
@@ -134,7 +150,8 @@ class Environment:
     def telnyx(self) -> Telnyx:
         """Telnyx's API."""
         base_url = self.settings.get("TELNYX_API_BASE_URL") or BASE_URL
-        return Telnyx(self._read_api_key, base_url=base_url, transport=self.transport)
+        patience = PATIENCE_SECONDS * self.patience
+        return Telnyx(self._read_api_key, base_url=base_url, transport=self.transport, patience_seconds=patience)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -144,7 +161,7 @@ class Environment:
     @cached_property
     def large_bodies(self) -> LargeBodies:
         """Where an event or a quarantined request goes that is too large for an item or a message."""
-        return LargeBodies(boto3.client("s3", config=_FAST), self.bucket)
+        return LargeBodies(boto3.client("s3", config=self._fast), self.bucket)
 
     @cached_property
     def bucket(self) -> str:
@@ -205,7 +222,7 @@ class Environment:
         if key := self.settings.get("TELNYX_API_KEY"):
             return key
         if new or self._api_key is None or time.monotonic() - self._api_key_read_at > _KEY_KEPT_SECONDS:
-            client: Any = boto3.client("secretsmanager", config=_FAST)
+            client: Any = boto3.client("secretsmanager", config=self._fast)
             try:
                 with translated(TelnyxUnavailable, "Secrets Manager"):
                     answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])

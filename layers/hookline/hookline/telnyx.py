@@ -88,6 +88,7 @@ class Telnyx:
 
     api_key: called when a request needs it, so that a webhook without a command never fetches it; called with True
     after a 401, when a key kept from before may have been replaced.
+    patience_seconds: how long one try of a command may take.
     clock: monotonic seconds; sleep: as time.sleep. Both are there to be replaced by a test's own time.
     """
 
@@ -97,11 +98,13 @@ class Telnyx:
         *,
         base_url: str = BASE_URL,
         transport: httpx.BaseTransport | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Build the client; nothing is sent yet."""
         self._api_key = api_key
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._sleep = sleep
         self._http = httpx.Client(
@@ -128,7 +131,7 @@ class Telnyx:
             if left < SHORTEST_TRY_SECONDS:
                 break
             tries += 1
-            patience = min(PATIENCE_SECONDS, left)
+            patience = min(self._patience_seconds, left)
             answer = self._try(command.method, command.path(call_control_id), body, patience, new_key=new_key)
             if answer.status == 401 and not new_key:
                 new_key = True
