@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +122,7 @@ async def play(template: Path, screen: Screen) -> Played:
     scenario = read_scenario(SCENARIO)
     media = MediaSink()
     try:
-        config = Config(api_key=API_KEY, speed=0, seed=1)
-        config = replace(config, webhook_timeout_seconds=config.webhook_timeout_seconds * PATIENCE)
+        config = Config(api_key=API_KEY, speed=0, seed=1, patience=PATIENCE)
         async with AudioFile(seconds=20) as audio, serve(config) as telnyx:
             stack = Stack(
                 template,

@@ -111,8 +111,7 @@ async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> Non
         standin: Telnyx | None = None
         if elsewhere is None:
             config = Config(api_key=api_key, port=wishes.telnyx_port, speed=wishes.speed, seed=wishes.seed)
-            timeout = config.webhook_timeout_seconds * patience
-            standin = Telnyx(replace(config, webhook_timeout_seconds=timeout))
+            standin = Telnyx(replace(config, patience=patience))
             try:
                 await standin.start()
             except OSError as error:
