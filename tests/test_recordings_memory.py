@@ -24,7 +24,11 @@ def client(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_part_is_sent_while_the_next_is_read(client: Any) -> None:
     """The first part is not let go before the second has been written."""
     read = threading.Event()
-    client.meta.events.register("before-call.s3.UploadPart", lambda **_: read.wait(60))
+
+    def sending(**_: object) -> None:
+        read.wait(60)
+
+    client.meta.events.register("before-call.s3.UploadPart", sending)
     with Bucket(client, "recordings").deposit("overlapping", metadata={}, tags={}) as deposit:
         for _ in range(2):
             deposit.write(b"x" * PART_BYTES)
