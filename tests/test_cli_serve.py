@@ -307,6 +307,7 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
     import httpx
 
     calls = f"{serving.ready['telnyx_url']}/_standin/calls"
+    deliveries = f"{serving.ready['telnyx_url']}/_standin/deliveries"
     before = len(httpx.get(calls).json())
     with subprocess.Popen(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
@@ -317,8 +318,11 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
     ) as ringing:
         ends = time.monotonic() + 60
         while time.monotonic() < ends:
-            sessions = httpx.get(calls).json()[before:]
-            if sessions and sessions[0]["legs"][0]["state"] == "answered":
+            # Of a recording that is empty nothing can be kept: something has to be said first.
+            sessions = [one["call_session_id"] for one in httpx.get(calls).json()[before:]]
+            told = [one["webhook"] for one in httpx.get(deliveries).json()]
+            spoken = [one["payload"]["call_session_id"] for one in told if one["event_type"] == "call.speak.ended"]
+            if sessions and sessions[0] in spoken:
                 break
             time.sleep(0.05)
         ringing.terminate()
