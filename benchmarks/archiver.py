@@ -56,16 +56,19 @@ def measure() -> dict[str, float]:
 
 
 def meter() -> float:
-    """The most memory, in MB, that measuring four hours of MP3 takes."""
+    """The most memory, in MB, that measuring four hours of MP3 takes, or passing over 15 MB that come before a sound."""
     from hookline.audio import Meter
-    from sound import mp3
+    from sound import mp3, wav
 
-    frames, measuring = mp3(7.2), Meter()
+    frames, measuring, passing, quiet = mp3(7.2), Meter(), Meter(), bytes(65_536)
     measuring.feed(mp3(0.72))
     tracemalloc.start()
     try:
         for _ in range(2000):
             measuring.feed(frames)
+        passing.feed(wav(1.0)[:36] + struct.pack("<4sI", b"LIST", 15 << 20))
+        for _ in range(15 * 16):
+            passing.feed(quiet)
         return tracemalloc.get_traced_memory()[1] / MB
     finally:
         tracemalloc.stop()

@@ -22,7 +22,7 @@ BARS = {
     "warm-sdk": Bar("warm, three commands, against the SDK", 1.2, "of the SDK's"),
     "warm-bare": Bar("warm, three commands, against the libraries bare", 1.5, "of the bare one's"),
     "memory": Bar("memory of the archiver, largest against 10 MB", 16.0, "MB more"),
-    "meter": Bar("memory of the meter for four hours of MP3", 1.05, "MB"),
+    "meter": Bar("memory of the meter, four hours of MP3", 0.25, "MB"),
     "pace": Bar("pace of the archiver against upload_fileobj", 0.8, "of boto3's", most=False),
     "hanging": Bar("answered while Telnyx's API hangs", 2.0, "s"),
     "help": Bar("hookline --help against its libraries", 0.15, "s more"),
