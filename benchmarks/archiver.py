@@ -56,7 +56,7 @@ def measure() -> dict[str, float]:
 
 
 def meter() -> float:
-    """The most memory, in MB, that measuring four hours of MP3 takes, or passing over 15 MB that come before a sound."""
+    """The most memory, in MB, that measuring four hours of MP3 takes, or passing over 15 MB before a sound."""
     from hookline.audio import Meter
     from sound import mp3, wav
 
