@@ -28,7 +28,7 @@ _FOR_THE_QUEUE = Answer(Outcome.RETRY_LATER)
 
 
 def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Journal each message of a batch. The answer names those that stay: of a call the first that failed and the rest."""
+    """Journal each message of a batch. Those that stay are named: of a call the first that failed and all behind."""
     env = environment()
     deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
     failures = []

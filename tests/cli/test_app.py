@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from hookline_local.cli.screen import Screen, told_text
 from rich.console import Console
 
 from hookline.call_report import call_document
@@ -19,7 +20,6 @@ from hookline.events import Identity, parse_event
 from hookline.journal import CallRecord, Entry
 from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
-from hookline_local.cli.screen import Screen, told_text
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 PROJECT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ class Hookline:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
@@ -82,16 +82,15 @@ def test_every_command_is_listed(hookline: Hookline) -> None:
     assert all(f"  {command.split()[0]} " in listed for command in COMMANDS)
 
 
-def test_help_is_there_at_once(hookline: Hookline) -> None:
-    """The bar is 0.3 s; a busy machine may take longer than that for any Python, so it is measured against one."""
-
-    def seconds(*command: str) -> float:
-        began = time.perf_counter()
-        subprocess.run([sys.executable, *command], env=hookline.environment, capture_output=True, check=True)
-        return time.perf_counter() - began
-
-    bare = min(seconds("-c", "import rich.console, typer") for _ in range(3))
-    assert min(seconds("-m", "hookline_local", "--help") for _ in range(3)) < bare + 0.15
+def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
+    """That is why it is there at once; how soon is measured in benchmarks/."""
+    look = (
+        "import sys, contextlib; from hookline_local import cli; sys.argv = ['hookline', '--help']\n"
+        "with contextlib.suppress(SystemExit): cli.main()\n"
+        "print('loaded', *sorted({'boto3', 'moto', 'uvicorn', 'starlette', 'nacl'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], env=hookline.environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "loaded"
 
 
 @pytest.mark.parametrize(
@@ -340,7 +339,7 @@ def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -
         os.close(reading)
         command = [sys.executable, "-m", "hookline_local", *arguments]
         done = subprocess.run(
-            command, env=hookline.environment, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+            command, env=hookline.environment, stdout=writing, stderr=subprocess.PIPE, timeout=300, check=False
         )
         os.close(writing)
         assert (done.returncode, done.stderr) == (141, b"")

@@ -18,7 +18,7 @@ from botocore.exceptions import ReadTimeoutError
 from hookline import Call
 from hookline.environment import environment
 from hookline.events import parse_event
-from tests.support.world import Clock, World, handler, ok, refused, request_of, sample_data
+from tests.support.world import ROUTER, Clock, World, handler, ok, refused, request_of, sample_data
 
 WEBHOOKS = int(os.environ.get("HOOKLINE_SOAK", "300"))
 SEED = 20260901

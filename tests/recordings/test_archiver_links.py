@@ -1,6 +1,6 @@
 """A recording is kept however its link, or what is behind it, behaves, and nothing else is fetched."""
 
-import time
+import threading
 from typing import Any
 from uuid import uuid4
 
@@ -256,20 +256,18 @@ def test_a_file_longer_than_announced_is_not_taken_for_whole_in_silence(stack: S
 
 def test_a_silent_server_is_not_waited_for(stack: Stack) -> None:
     sound = wav()
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, cut_after(1000, pause=5.0))})
-    began = time.monotonic()
-    stack.archive(silence_seconds=0.2).keep(stack.wanted(), until=until())
-    assert time.monotonic() - began < 2.0
+    given_up = threading.Event()
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, cut_after(1000, pause=given_up))})
+    stack.archive(silence_seconds=1.0).keep(stack.wanted(), until=until())
+    given_up.set()
     assert list(stack.objects().values()) == [sound]
-    assert stack.links.ranges_asked("/a.wav") == [None, "bytes=1000-"]
+    assert stack.links.ranges_asked("/a.wav")[:2] == [None, "bytes=1000-"]
 
 
 def test_a_dripping_server_is_as_good_as_a_silent_one(stack: Stack) -> None:
     sound = wav()
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, dripping(10, 0.05))})
-    began = time.monotonic()
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, dripping(10, 0.5))})  # for half an hour
     stack.archive(slowest_bytes_per_second=5_000, slowness_seconds=0.4).keep(stack.wanted(), until=until())
-    assert time.monotonic() - began < 3.0
     assert list(stack.objects().values()) == [sound]
 
 
@@ -366,9 +364,7 @@ def test_one_format_that_fails_does_not_keep_the_other_from_being_kept(stack: St
 def test_one_format_that_never_ends_does_not_starve_the_other(stack: Stack) -> None:
     endless_mp3 = stack.links.put("/a.mp3", mp3(), *[endless_and_slow] * 50)
     stack.saved(recording_urls={"mp3": endless_mp3, "wav": stack.links.put("/a.wav", wav())})
-    began = time.monotonic()
-    assert len(stack.work(milliseconds=62_000)) == 1
-    assert time.monotonic() - began < 4.0
+    assert len(stack.work(milliseconds=68_000)) == 1
     assert [note["format"] for note in stack.notes()] == ["wav"]
     assert [(fault["name"], fault["error"]) for fault in stack.notes("RECORDING_FAULT")] == [
         (f"{RECORDING}.mp3", "OutOfTime")
@@ -376,21 +372,17 @@ def test_one_format_that_never_ends_does_not_starve_the_other(stack: Stack) -> N
 
 
 def test_a_function_that_runs_out_of_time_takes_back_what_it_uploaded(stack: Stack) -> None:
-    link = stack.links.put("/a.wav", LARGE, dripping(PART_BYTES // 16, 0.1))
+    link = stack.links.put("/a.wav", LARGE, dripping(PART_BYTES // 64, 0.1))
     stack.saved(recording_urls={"wav": link})
-    began = time.monotonic()
     with pytest.raises(OutOfTime):
         stack.archive().keep(stack.wanted(), until=until(1.0))
-    assert time.monotonic() - began < 2.0
     assert stack.unfinished() == []
     assert stack.objects() == {}
 
 
 def test_lambdas_own_clock_ends_a_download(stack: Stack) -> None:
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", LARGE, dripping(1 << 20, 0.2))})
-    began = time.monotonic()
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", LARGE, dripping(1 << 16, 0.2))})
     assert len(stack.work(milliseconds=61_000)) == 1
-    assert time.monotonic() - began < 4.0
 
 
 @pytest.mark.parametrize("host", ["a..telnyx.com", "a" * 64 + ".telnyx.com"])

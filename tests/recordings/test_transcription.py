@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from hookline.environment import environment
 from hookline.events import Identity
 from tests.support.recording_stack import LEG, RECORDING, SESSION, Stack
 from tests.support.sound import wav
@@ -163,10 +164,13 @@ def test_a_message_that_is_quicker_than_its_journal_entry_waits_for_it(stack: St
         "identity": identity._asdict(),
         "recording": {"recording_id": RECORDING},
     }
+    looked = threading.Event()
+    client: Any = environment().journal._client  # noqa: SLF001
+    client.meta.events.register("after-call.dynamodb", lambda **_: looked.set())
     with ThreadPoolExecutor(1) as thread:
         record = {"messageId": "m", "body": json.dumps(message)}
         working = thread.submit(handler("recording_archiver"), {"Records": [record]}, Clock(900_000))
-        time.sleep(0.3)
+        assert looked.wait(60)
         transcribed(stack, event_id="not-yet")
         assert working.result() == {"batchItemFailures": []}
     assert stack.notes("TRANSCRIPTION")[0]["event_id"] == "not-yet"

@@ -1,15 +1,18 @@
 """Recordings of the stand-in are real files behind links that expire."""
 
 import io
+import time
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from hookline_local.simulator import Misbehaviour, Scenario, Step
+from hookline_local.simulator.calls import recording
 from hookline_local.simulator.sound import seconds_of, sound_file
 from tests.support.flow_server import Line, Received, answers, line_and_telnyx
 
@@ -161,15 +164,14 @@ def test_a_link_dies_and_a_fresh_one_can_be_had() -> None:
         assert line.ask("GET", path).status_code == 404
 
 
-def test_links_live_as_long_as_the_stand_in_was_told() -> None:
-    import time
-
+def test_links_live_as_long_as_the_stand_in_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"channels": "single", "format": "wav"}
-    with recorded(body, Step(after=3), links_expire_after_seconds=0.5) as (line, _, (saved,)):
+    with recorded(body, Step(after=3), links_expire_after_seconds=3600) as (line, _, (saved,)):
         path = f"/recordings/{saved.payload['recording_id']}"
         fresh = line.ask("GET", path).json()["data"]["download_urls"]["wav"]
         assert get(fresh).status_code == 200
-        time.sleep(0.6)
+        then = time.time() + 3601
+        monkeypatch.setattr(recording, "time", SimpleNamespace(time=lambda: then, time_ns=time.time_ns))
         assert get(fresh).status_code == 403
 
 

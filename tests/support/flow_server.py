@@ -67,7 +67,7 @@ class Line:
     api_base_url: str = ""
     received: list[Received] = field(default_factory=list)
     told: list[tuple[str, int]] = field(default_factory=list)
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=5, verify=False, trust_env=False))  # noqa: S501  # plain HTTP
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, verify=False, trust_env=False))  # noqa: S501  # plain HTTP
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, received: Received) -> int:
@@ -83,7 +83,7 @@ class Line:
     def wait_for_any(self, times: int) -> Received:
         """The so-manieth webhook of any type; it need not be readable."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.received) >= times, 8)
+            assert self._changed.wait_for(lambda: len(self.received) >= times, 60)
             return self.received[times - 1]
 
     @property
@@ -98,7 +98,7 @@ class Line:
             return [one for one in mine if leg is None or one.payload.get("call_leg_id") == leg.call_leg_id]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: len(found()) >= times, 8), (event_type, self.types)
+            assert self._changed.wait_for(lambda: len(found()) >= times, 60), (event_type, self.types)
             return found()[times - 1]
 
     def tell(self, call: str, action: str, /, **body: object) -> httpx.Response:
@@ -134,13 +134,19 @@ class PromptServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
+        for _ in range(3):  # a connection that has just been let in is known by then, and can be closed
+            await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks, timeout=2)
+            await asyncio.wait(self.server_state.tasks, timeout=60)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def leave(self) -> None:
-        self._up.wait(5)
+        self._up.wait(60)
         self._loop.call_soon_threadsafe(self._leave.set)
 
 
@@ -167,7 +173,7 @@ def webhook(take: Callable[[Received], int]) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.leave()
-        thread.join(5)
+        thread.join(60)
         listening.close()
 
 
@@ -183,7 +189,7 @@ def line_and_telnyx(decide: Decide = answers, **config: Any) -> Iterator[tuple[L
     line = Line(decide=decide)
     with line.http, webhook(line.take) as url:
         line.url = url
-        wishes: dict[str, Any] = {"api_key": KEY, "speed": 0, "webhook_url": f"{url}/webhooks", **config}
+        wishes: dict[str, Any] = {"api_key": KEY, "speed": 0, "patience": 30, "webhook_url": f"{url}/webhooks"} | config
         with standin_in_thread(Config(**wishes)) as telnyx:
             line.api_base_url = telnyx.api_base_url
             yield line, telnyx

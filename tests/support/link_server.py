@@ -59,14 +59,15 @@ def status(code: int) -> Turn:
     return turn
 
 
-def cut_after(count: int, *, pause: float = 0.0) -> Turn:
-    """The connection ends in the middle; before that, perhaps, silence."""
+def cut_after(count: int, *, pause: threading.Event | None = None) -> Turn:
+    """The connection ends in the middle; before that, perhaps, silence until something has happened."""
 
     def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
         handler.head(200, {"Content-Length": str(len(content)), "ETag": etag})
         handler.wfile.write(content[:count])
         handler.wfile.flush()
-        time.sleep(pause)
+        if pause is not None:
+            pause.wait(60)
         handler.close_connection = True
 
     return turn

@@ -56,10 +56,13 @@ def moto_server() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(300):
+        ends = time.monotonic() + 60
+        while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
+            assert server.poll() is None, "moto has ended"
+            assert time.monotonic() < ends, "moto did not start"
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -32,8 +32,8 @@ from hookline_local.stacks.running import Running
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 DIGITS = "0123456789ABCD*#"
-ARCHIVED_WITHIN_SECONDS = 15.0
-SHOWN_WITHIN_SECONDS = 5.0
+ARCHIVED_WITHIN_SECONDS = 60.0
+SHOWN_WITHIN_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 86_400.0
 LISTENS_SECONDS = 5.0
 """Call seconds between the caller's last key and hanging up: to hear what comes of it."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from hookline_local.simulator.observations import Answered, Sending, Told
 
 ANSWERED_WITHIN_MILLISECONDS = 2000
-"""Telnyx waits no longer (developers.telnyx.com, webhook fundamentals)."""
+"""Telnyx waits no longer (developers.telnyx.com, webhook fundamentals). A busy laptop may: that is said, not failed."""
 
 DUPLICATED, LATE, FORGED = "call.answered", "call.speak.started", "call.dtmf.received"
 """The types of the three webhooks that go wrong; demo.toml makes them."""
@@ -113,16 +113,25 @@ def checks(seen: Evidence) -> Iterator[Check]:
     )
 
 
+def slow(seen: Evidence) -> list[str]:
+    """What was answered later than Telnyx waits: a sentence each. It tells of the machine, and is no failure."""
+    return [
+        f"{one.event_type} was answered after {one.milliseconds:.0f} ms; Telnyx waits for 2000 and delivers again"
+        for one in seen.genuine
+        if one.milliseconds >= ANSWERED_WITHIN_MILLISECONDS
+    ]
+
+
 def _answered(seen: Evidence) -> Check:
     wrong = [
         f"{one.event_type} {one.status or one.problem} after {one.milliseconds:.0f} ms"
         for one in seen.genuine
-        if one.status != 200 or one.milliseconds >= ANSWERED_WITHIN_MILLISECONDS
+        if one.status != 200
     ]
     slowest = max((one.milliseconds for one in seen.genuine), default=0)
     return Check(
         bool(seen.genuine) and not wrong,
-        "Every webhook of Telnyx's was answered 200 within 2 s.",
+        "Every webhook of Telnyx's was answered 200.",
         ", ".join(wrong) or f"{len(seen.genuine)} of them; the slowest, a cold start, took {slowest:.0f} ms",
     )
 

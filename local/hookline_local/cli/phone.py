@@ -17,7 +17,7 @@ class Phone:
     """The stand-in's own endpoints: place a call, press keys, hang up. Raises Problem when nobody answers."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/_standin", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/_standin", timeout=60, trust_env=False)
 
     def place(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The leg of the new call."""

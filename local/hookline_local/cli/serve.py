@@ -9,7 +9,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from hookline_local.cli.live_view import Watch
@@ -50,6 +50,17 @@ class Wishes:
         """--aws-endpoint, else AWS_ENDPOINT_URL: another AWS than moto. Raises Problem for what is no URL."""
         url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL")
         return checked_url(url, "--aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL.") if url else None
+
+    def patience(self) -> float:
+        """HOOKLINE_PATIENCE: how many times as long as on AWS everything may take. Raises Problem for what is none."""
+        text = os.environ.get("HOOKLINE_PATIENCE") or "1"
+        try:
+            patience = float(text)
+        except ValueError:
+            patience = 0.0
+        if not 1 <= patience <= 1000:
+            raise Problem(f"HOOKLINE_PATIENCE={text} is not between 1 and 1000", code=TYPED_WRONG)
+        return patience
 
     def check(self) -> None:
         """Raise Problem for what would have no effect: it is about something that is not started."""
@@ -96,10 +107,11 @@ async def run(wishes: Wishes, screen: Screen) -> None:
 async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> None:
     api_key = os.environ.get("TELNYX_API_KEY") or API_KEY
     async with contextlib.AsyncExitStack() as closing:
-        elsewhere = wishes.telnyx()
+        elsewhere, patience = wishes.telnyx(), wishes.patience()
         standin: Telnyx | None = None
         if elsewhere is None:
-            standin = Telnyx(Config(api_key=api_key, port=wishes.telnyx_port, speed=wishes.speed, seed=wishes.seed))
+            config = Config(api_key=api_key, port=wishes.telnyx_port, speed=wishes.speed, seed=wishes.seed)
+            standin = Telnyx(replace(config, patience=patience))
             try:
                 await standin.start()
             except OSError as error:
@@ -115,6 +127,7 @@ async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> Non
             api_key=api_key,
             public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
             built=wishes.built,
+            patience=patience,
         )
         stack.on_log = _Logs(screen, shown=wishes.logs).take
         await closing.enter_async_context(started(stack, wishes.template, built=wishes.built, port=wishes.port))

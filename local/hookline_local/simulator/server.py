@@ -70,6 +70,7 @@ class _Server(uvicorn.Server):
             server.close()
         for listening in sockets or []:
             listening.close()
+        await asyncio.sleep(0)  # a connection that has just been let in gets its transport, which can be closed
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if self.server_state.tasks:
@@ -83,7 +84,8 @@ class _Server(uvicorn.Server):
         if sys.version_info >= (3, 13):  # and of those who were let in a moment ago, whom uvicorn does not know yet
             for server in self.servers:
                 server.abort_clients()
-        await asyncio.sleep(0)
+        for _ in range(3):  # a transport says goodbye, and then closes its socket
+            await asyncio.sleep(0)
 
 
 class Telnyx:

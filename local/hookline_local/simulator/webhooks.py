@@ -219,8 +219,9 @@ class Courier:
         self._observers(self._sending(webhook, attempt=attempt, url=url, fault=fault))
         began, started_at = time.monotonic(), spelled(datetime.now(UTC))
         status, text, answer, problem = None, "", None, None
+        timeout_seconds = webhook.address.timeout_seconds * self._config.patience
         try:
-            async with asyncio.timeout(webhook.address.timeout_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 if webhook.address.method == "GET":
                     # The signature does not cover a query, which is why nobody should ask for this.
                     response = await self._client.get(url, params=_flat(json.loads(body)), headers=headers)
@@ -232,7 +233,7 @@ class Courier:
             except ValueError:
                 answer = None
         except TimeoutError:
-            problem = f"no answer within {webhook.address.timeout_seconds:g} s"
+            problem = f"no answer within {timeout_seconds:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             problem = f"{type(error).__name__}: {error}".rstrip(": ")
         if record is not None:

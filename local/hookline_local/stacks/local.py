@@ -34,7 +34,15 @@ from botocore.config import Config
 
 from hookline_local.emulator import packages
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
-from hookline_local.emulator.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
+from hookline_local.emulator.gateway import (
+    INTEGRATION_TIMEOUT_SECONDS,
+    Exchange,
+    HttpApi,
+    LoopbackServer,
+    Receive,
+    Scope,
+    Send,
+)
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
 from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
@@ -88,6 +96,7 @@ class Stack:
     environment: variables for every function; they win over everything else. port: of the gateway, 0 picks one.
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
     flows: a folder of call flows to run in place of the template's (default: the variable HOOKLINE_FLOWS).
+    patience: how many times as long as on AWS everything may take before it is given up; for a busy machine.
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
     development key.
     The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
@@ -109,6 +118,7 @@ class Stack:
         built: bool = False,
         flows: str | Path | None = None,
         process_limit: int = 32,
+        patience: float = 1.0,
     ) -> None:
         path = Path(template_path).resolve()
         self.template_path = path.parent / ".aws-sam" / "build" / "template.yaml" if built else path
@@ -130,6 +140,7 @@ class Stack:
         chosen = flows or os.environ.get("HOOKLINE_FLOWS")
         self._flows = Path(chosen) if chosen else None
         self._process_limit = process_limit
+        self._patience = patience
         self._template: Template | None = None
         self._runtime: LambdaRuntime | None = None
         self._closing = contextlib.AsyncExitStack()
@@ -219,7 +230,11 @@ class Stack:
             own_packages=packages.link(packages.OF_LAMBDA, scratch / "lambda"),
             home=home,
             region=template.region,
-            settings={"AWS_ENDPOINT_URL": self.aws_endpoint, **self._environment},
+            settings={
+                "AWS_ENDPOINT_URL": self.aws_endpoint,
+                **({} if self._patience == 1 else {"HOOKLINE_PATIENCE": f"{self._patience:g}"}),
+                **self._environment,
+            },
             on_log=self._log,
             process_limit=self._process_limit,
         )
@@ -257,6 +272,7 @@ class Stack:
             invoke,
             account=template.account,
             on_exchange=lambda exchange: self.on_exchange(exchange),
+            integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
 
@@ -293,7 +309,7 @@ class Stack:
                     watched_whole=tuple(whole),
                     environment=environment,
                     runtime=said.runtime,
-                    timeout_seconds=said.timeout,
+                    timeout_seconds=said.timeout * self._patience,
                     memory_megabytes=said.memory,
                     reserved_concurrency=said.reserved_concurrency,
                     sealed=self._built,

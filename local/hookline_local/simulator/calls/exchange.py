@@ -185,7 +185,7 @@ class Exchange:
             },
         )
         leg.spawn(self._ring_out(leg))
-        leg.spawn(play(leg, scenario.steps, patience_seconds=scenario.patience_seconds))
+        leg.spawn(play(leg, scenario.steps, patience_seconds=scenario.patience_seconds * self.config.patience))
         return leg
 
     async def _ring_out(self, leg: Leg) -> None:
@@ -238,7 +238,7 @@ class Exchange:
             return False
         leg.answered()
         leg.spawn(self.time_limit(leg, body.get("time_limit_secs", 14_400)))
-        leg.spawn(play(leg, far_end.steps, patience_seconds=30.0))
+        leg.spawn(play(leg, far_end.steps, patience_seconds=30.0 * self.config.patience))
         detection = body.get("answering_machine_detection", "disabled")
         if detection != "disabled":
             leg.spawn(self._detect(leg, detection, far_end))
