@@ -99,7 +99,8 @@ class Flows:
         try:
             decided = function(*arguments)
         except Exception as error:  # noqa: BLE001 - what a flow may raise is not ours to list
-            return Decision(error=f"{type(error).__name__}: {error}"[:1000], error_type=type(error).__name__)
+            text = f"{type(error).__name__}: {error}"[:1000].encode(errors="backslashreplace").decode()
+            return Decision(error=text, error_type=type(error).__name__)
         return Decision(commands=decided if isinstance(decided, (list, tuple)) else ())
 
     def _module(self, name: str) -> ModuleType:

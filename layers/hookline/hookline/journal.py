@@ -367,7 +367,11 @@ def _call_list_attributes(event: Event) -> dict[str, str]:
     """What a list of calls shows and selects by, as far as this event knows it."""
     found = {"direction": "direction", "from": "from_number", "to": "to_number"}
     values = {column: event.payload.get(name) for name, column in found.items()}
-    return {column: value for column, value in values.items() if isinstance(value, str) and 0 < len(value) <= 256}
+    return {
+        column: value
+        for column, value in values.items()
+        if isinstance(value, str) and 0 < len(value) <= 256 and value.isprintable()
+    }
 
 
 def _history(event: Event, items: Sequence[Mapping[str, Any]]) -> History:

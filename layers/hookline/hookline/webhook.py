@@ -117,8 +117,10 @@ def receive(request: Request, context: Context) -> dict[str, Any]:
         return _handle(env, signed, event, envelope, deadline)
     except Unavailable as reason:
         fields = ids_of(event) if event else {}
-        env.logger.error("dependency unavailable, answering 503", extra={"reason": str(reason), **fields})
-        env.count("DependencyUnavailable")
+        is_wrong_route = isinstance(reason, WrongRoute)
+        message = "wrong route, answering 503" if is_wrong_route else "dependency unavailable, answering 503"
+        env.logger.error(message, extra={"reason": str(reason), **fields})
+        env.count("WrongRoute" if is_wrong_route else "DependencyUnavailable")
         return _response(503, {"error": "dependency unavailable, deliver again"})
 
 
@@ -132,7 +134,7 @@ def _handle(env: Environment, signed: SignedRequest, event: Event, envelope: Any
     try:
         if delivery.has_commands:
             began = time.perf_counter()
-            history = env.journal.history(event, deadline.less(RESERVE_SECONDS * env.patience))
+            history = env.journal.history(event, deadline.less(_reserve(env, delivery)))
             delivery.journal_seconds = time.perf_counter() - began
             if history.is_duplicate:
                 return _respond(env, delivery, is_duplicate=True)
@@ -170,7 +172,7 @@ def _archive(env: Environment, delivery: Delivery) -> Unavailable | None:
     """
     if delivery.event.type in ARCHIVED_EVENTS:
         try:
-            env.queues.archive(delivery.event, delivery.deadline.less(RESERVE_SECONDS * env.patience))
+            env.queues.archive(delivery.event, delivery.deadline.less(_reserve(env, delivery)))
         except QueueUnavailable as error:
             return error
     return None
@@ -212,13 +214,16 @@ def command(env: Environment, delivery: Delivery, history: History) -> list[Plan
 def _command(env: Environment, delivery: Delivery, history: History) -> None:
     """Decide with the history of the call, and send or queue the commands; delivery.results says the outcomes."""
     plans = command(env, delivery, history)
-    reserve = max(RESERVE_SECONDS * env.patience, 3 * delivery.journal_seconds)
-    seconds = delivery.deadline.left(reserve=reserve)
+    seconds = delivery.deadline.left(reserve=max(RESERVE_SECONDS * env.patience, 3 * delivery.journal_seconds))
     if history.commands_pending_until > timestamp(time.time()):
         seconds = 0.0  # commands of this call are queued: stay behind them
     results = send_commands(env, plans, seconds=seconds, event=delivery.event)
-    before_append = delivery.deadline.less(min(RESERVE_SECONDS / 2, delivery.journal_seconds + 0.1) * env.patience)
-    delivery.results = enqueue(env, delivery.event, results, before_append)
+    delivery.results = enqueue(env, delivery.event, results, delivery.deadline.less(_reserve(env, delivery) / 2))
+
+
+def _reserve(env: Environment, delivery: Delivery) -> float:
+    """Seconds to leave for the queue and the journal: half of what is left, when a cold start has taken the rest."""
+    return min(RESERVE_SECONDS * env.patience, delivery.deadline.left() / 2)
 
 
 def _failure_commands(env: Environment) -> list[Command]:
@@ -245,7 +250,7 @@ def append(env: Environment, delivery: Delivery) -> bool:
     actions = list(dict.fromkeys(result.command.action for result in own))
     if any("client_state" in result.command.params for result in own):
         actions.append(CLIENT_STATE)
-    defer_seconds = 0.0 if helps_to_deliver_again(event) else DEFER_SECONDS * env.patience
+    defer_seconds = 0.0 if helps_to_deliver_again(event) else min(DEFER_SECONDS, delivery.deadline.left() / 2)
     return env.journal.append_event(
         event,
         body=None if body_uri else delivery.body.decode(),
@@ -420,10 +425,9 @@ def _seconds(signed: SignedRequest, context: Context, patience: float) -> float:
     A request that is older than its deadline, a sample or a replay, has no caller waiting for it: then the function's
     own time counts. patience: how many times as long as on AWS everything may take here.
     """
-    seconds = DEADLINE_SECONDS * patience - max(0.0, time.time() - signed.received_at)
-    if seconds <= 0:
-        return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS * patience
-    return seconds - WAY_BACK_SECONDS * patience
+    age = max(0.0, time.time() - signed.received_at)
+    seconds = (DEADLINE_SECONDS - WAY_BACK_SECONDS) * patience - age
+    return seconds if seconds > 0 else context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
 
 def _is_interim(event: Event) -> bool:
