@@ -11,7 +11,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from hookline_local.cli.screen import Screen, told_text
 from rich.console import Console
 
 from hookline.call_report import call_document
@@ -20,6 +19,7 @@ from hookline.events import Identity, parse_event
 from hookline.journal import CallRecord, Entry
 from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
+from hookline_local.cli.screen import Screen, told_text
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 PROJECT = Path(__file__).parents[2]

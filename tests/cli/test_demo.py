@@ -15,11 +15,11 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
-from hookline_local.cli.screen import Screen
 from rich.console import Console
 
 from hookline_local.cli.demo import Played, play, tell
 from hookline_local.cli.demo_checks import DUPLICATED, Evidence, checks, slow
+from hookline_local.cli.screen import Screen
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "hookline_local", "demo"]

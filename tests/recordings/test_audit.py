@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hookline_local.cli.recordings import verify_recordings
-from hookline_local.cli.screen import Screen
 
 from hookline.recordings.audit import Finding, days, verify
 from hookline.recordings.storage import PART_BYTES, Bucket
+from hookline_local.cli.recordings import verify_recordings
+from hookline_local.cli.screen import Screen
 from hookline_local.stacks.resources import Place
 from tests.support.recording_stack import FOLDER, IDENTITY, LEG, RECORDING, Stack
 from tests.support.sound import mp3, wav
