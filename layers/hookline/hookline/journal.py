@@ -135,11 +135,16 @@ class Journal:
         keys when none of them was reached, and one read for the event itself when it is older than all that was read.
         """
         partition = event.identity.partition
+        own_key = event_key(event.type, event.occurred_at, event.id, has_commands=True)
         items, is_cut = self._page(partition, "CALL#", "KEY#~", HISTORY_ITEMS, deadline)
-        if is_cut and not any(item["sk"]["S"].startswith("KEY#") for item in items):
-            items += self._page(partition, "KEY#", "KEY#~", HISTORY_ITEMS // 5, deadline)[0]
-        if is_cut and all(item.get("event_id", {}).get("S") != event.id for item in items):
-            items += self._own_item(event, deadline)
+        is_beyond = is_cut and own_key > items[-1]["sk"]["S"]
+        if is_cut and items[-1]["sk"]["S"] < "KEY#":
+            keys, is_cut = self._page(partition, "KEY#", "KEY#~", HISTORY_ITEMS // 5, deadline)
+            if own_key > "KEY#":
+                is_beyond = is_cut and own_key > keys[-1]["sk"]["S"]
+            items += keys
+        if is_beyond:
+            items += self._item(partition, own_key, deadline)
         return _history(event, items)
 
     def _page(
@@ -156,10 +161,11 @@ class Journal:
             )
         return page["Items"], "LastEvaluatedKey" in page
 
-    def _own_item(self, event: Event, deadline: Deadline | None) -> list[dict[str, Any]]:
-        key = {"pk": {"S": event.identity.partition}, "sk": {"S": event_key(event.type, event.occurred_at, event.id)}}
+    def _item(self, partition: str, key: str, deadline: Deadline | None) -> list[dict[str, Any]]:
         with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
-            found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            found = self._client.get_item(
+                TableName=self._table, Key={"pk": {"S": partition}, "sk": {"S": key}}, ConsistentRead=True
+            )
         return [found["Item"]] if "Item" in found else []
 
     def append_event(
