@@ -1,8 +1,8 @@
 """reception: answers, greets, records and transcribes, streams or forks, plays a file, and obeys the keys of the phone.
 
-1 pauses recording and transcription (a card number follows), 2 resumes them, * stops what plays, # finishes: stop, say
-goodbye, hang up; # once more hangs up at once. The step of a call travels in client_state. The settings are the stack's
-parameters. Sources: developers.telnyx.com, Voice API webhooks, Media streaming, Storing call recordings.
+1 pauses recording and transcription (a card number follows), 2 resumes them, * stops what plays, # finishes: it stops
+all, speaks a goodbye and hangs up; # once more hangs up at once. The step of a call travels in client_state. The settings
+are the stack's parameters. Sources: developers.telnyx.com, Voice API webhooks, Media streaming, Storing call recordings.
 """
 
 import os
@@ -211,7 +211,7 @@ def call_answered(event: Event, call: Call) -> list[Command]:
 
 
 def call_bridged(event: Event, call: Call) -> list[Command]:
-    """What is being heard stops: two people are talking now."""
+    """Speech and audio stop: two people are talking now."""
     if current_step(event) in ("greeting", "music") and not call.ended:
         return [playback_stop(client_state=client_state_for("listening"))]
     return []
@@ -287,7 +287,7 @@ def streaming_failed(event: Event, call: Call) -> list[Command]:
 
 
 def finish_commands() -> list[Command]:
-    """Stop all that the flow has started, then say goodbye. What is not running answers that it is not: no harm."""
+    """Stop all that the flow has started, then speak the goodbye. Stopping what is not running does no harm."""
     commands = []
     if SETTINGS.record:
         commands.append(record_stop())

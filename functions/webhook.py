@@ -1,4 +1,4 @@
-"""The handler of every event's function and of the router. EVENT_TYPE says which event the function is for.
+"""The handler of every event's function and of the router. EVENT_TYPE names the event of a function.
 
 The variable is set in template.yaml and never read from the path of the request; the router has none and handles every
 event.

@@ -1,6 +1,6 @@
-"""Commands: what can be said to Telnyx about a call, one plain function each.
+"""Commands to Telnyx about a call, one plain function each.
 
-A function checks what can be checked before the network and returns a Command, which is only a value: saying it is
+A function checks what can be checked before the network and returns a Command, which is only a value: sending it is
 the business of hookline.telnyx. The names are Telnyx's (`POST /v2/calls/{call_control_id}/actions/{name}`), and so
 are the parameters, with these four rules:
 
@@ -8,9 +8,9 @@ are the parameters, with these four rules:
 * `client_state` and `target_leg_client_state` take any value that JSON can hold, and are encoded here.
 * `from` is a word of Python: it is `from_` here and `from` on the wire.
 * `on` is the call_control_id of the leg to command, when it is not the leg the event is about. (Telnyx has it in
-  the path and, for bridge, a second `call_control_id` in the body: that one keeps its name.)
+  the path and, for bridge, a second `call_control_id` in the body: its name is unchanged.)
 
-`command_id` is not a parameter: whoever says the command derives it from the event, see `command_id`.
+`command_id` is not a parameter: it is derived from the event when the command is sent, see `command_id`.
 
 A mistake raises ValueError naming the action and the parameter; a parameter that must be there and is not even
 mentioned is Python's own TypeError. Text the caller wrote is never in the message. Ranges, lengths and closed lists
@@ -42,7 +42,7 @@ _LONGEST_SHOWN = 6000
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Command:
-    """One thing to say.
+    """One command.
 
     action: Telnyx's name for it.
     params: the JSON body as Telnyx takes it, without command_id; client_state already encoded.
@@ -58,7 +58,7 @@ class Command:
     fallback: Command | None = None
 
     def after(self, seconds: float) -> Command:
-        """The same command, sent so many seconds later, whatever happens on the call until then.
+        """The same command, sent that many seconds later, whatever happens on the call until then.
 
         seconds: 1 to 3,600. Raises ValueError outside that.
         """
@@ -116,10 +116,10 @@ def _redacted(name: str, value: object) -> object:
 
 
 def command_id(event_id: str, action: str, ordinal: int = 0) -> str:
-    """The id under which Telnyx says a command once, however often the event is delivered.
+    """The id under which Telnyx obeys a command once, however often the event is delivered.
 
     ordinal: counts the commands of the same action for that event, from 0.
-    The same arguments give the same id, for ever; Telnyx remembers it for 60 s per call.
+    The same arguments always give the same id; Telnyx remembers it for 60 s per call.
     """
     name = f"{event_id}|{action}|{ordinal}".encode()
     digits = sha1(_COMMAND_IDS + name, usedforsecurity=False).hexdigest()
@@ -209,7 +209,7 @@ def transcription_start(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Transcribe what is said while it is said. Then call.transcription, many times, until hangup.
+    """Transcribe the call live. Then call.transcription, many times, until hangup.
 
     transcription_engine_config: the engine's own settings, which repeat its name as `transcription_engine`;
     Azure's need a `region`. transcription_tracks: inbound is the leg that is commanded.
@@ -275,7 +275,7 @@ def record_start(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Record the call. Nothing says that it has begun; at the end call.recording.saved or call.recording.error.
+    """Record the call. No event reports its beginning; at the end call.recording.saved or call.recording.error.
 
     max_length: seconds, 0 to 14400, 0 is endless. timeout_secs: seconds of silence that end it, 0 is never.
     custom_file_name: at most 40 characters. The transcription_* parameters speak of the text made afterwards.
@@ -359,7 +359,7 @@ def answer(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Answer an incoming call, before anything else is said to it (90034). Then call.answered.
+    """Answer an incoming call, before any other command (90034). Then call.answered.
 
     record_max_length: seconds, 0 to 43200, 0 is endless. record_timeout_secs: seconds of silence, 0 is never.
     webhook_retries_policies: per event type `{"retries_ms": [...]}`, at most 5 and 60000 ms together.
@@ -376,7 +376,7 @@ def hangup(
 ) -> Command:
     """End the leg. Then call.hangup.
 
-    reason: the SIP Reason of cancelling an outbound leg nobody has answered; no quotes, backslashes or emoji.
+    reason: the SIP Reason of cancelling an outbound leg that is not answered; no quotes, backslashes or emoji.
     """
     return _command("hangup", locals())
 
@@ -430,7 +430,7 @@ def transfer(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Call somebody else and bridge. Then call.initiated, call.answered or call.hangup of the new leg, call.bridged.
+    """Call another number and bridge. Then call.initiated, call.answered or call.hangup of the new leg, call.bridged.
 
     to: a number in +E164 format or a SIP URI. timeout_secs: 5 to 600. time_limit_secs: at most 14400.
     client_state belongs to this leg, target_leg_client_state to the new one. audio_url and media_name exclude each
@@ -510,9 +510,9 @@ def gather_using_speak(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Say a text and collect keys, again when nobody presses any. Then call.dtmf.received, call.gather.ended.
+    """Speak a text and collect keys, again when none is pressed. Then call.dtmf.received, call.gather.ended.
 
-    payload and voice as for speak; invalid_payload is said when the keys do not fit; the rest as for gather.
+    payload and voice as for speak; invalid_payload is spoken when the keys do not fit; the rest as for gather.
     """
     return _command("gather_using_speak", locals())
 

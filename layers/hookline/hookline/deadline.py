@@ -21,7 +21,7 @@ class DeadlineExceeded(BaseException):
 
 
 class Deadline:
-    """The moment at which the caller must have its answer. seconds: from now on."""
+    """The time by which the caller must have its answer. seconds: from now on."""
 
     def __init__(self, seconds: float) -> None:
         """Start counting."""
@@ -32,7 +32,7 @@ class Deadline:
         return self._ends - time.monotonic() - reserve
 
     def less(self, seconds: float) -> "Deadline":
-        """A deadline that is so many seconds earlier, to leave them for what comes afterwards."""
+        """A deadline that is earlier by these seconds, to leave them for what comes afterwards."""
         return Deadline(self.left(reserve=seconds))
 
     @contextlib.contextmanager

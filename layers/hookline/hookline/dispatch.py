@@ -26,7 +26,7 @@ _SETS_CLIENT_STATE = frozenset({"client_state"})
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """A command and what became of it.
+    """A command and its result.
 
     result: an Outcome's value, QUEUED, EXPIRED or SUPERSEDED. milliseconds: over all tries. queued: what is in the
     command queue, when it is QUEUED. is_repeat: known from an earlier delivery, and not sent again.
@@ -56,7 +56,7 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A decided command, ready to be sent. leg: where it is addressed to, None when nothing says.
+    """A decided command, ready to be sent. leg: its call_control_id, None when it is not known.
 
     expires_at: seconds since 1970 UTC. known: its result, when it need not be sent.
     """
@@ -71,7 +71,7 @@ class Plan:
 def plan(
     event: Event, call: Call, commands: Sequence[Command], history: History, *, flow: str, first_received_at: float
 ) -> list[Plan]:
-    """What is to become of each decided command, before anything is sent.
+    """Decide for each command whether it is to be sent, before anything is.
 
     Dropped are: what yields to a newer event of the leg; what is too old to be sent without being obeyed twice. Known
     are the results of an earlier delivery. first_received_at: seconds since 1970 UTC; lifetimes count from then.
@@ -196,8 +196,8 @@ def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, s
 def send_once(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
     """Send one command; once more without the routing that Telnyx blames for a refusal.
 
-    The second form has an id of its own, derived from the first: nobody documents whether Telnyx remembers the id of a
-    command that it refused.
+    The second form has an id of its own, derived from the first: it is not documented whether Telnyx remembers the id of
+    a command that it refused.
     """
     ends = time.monotonic() + seconds
     command = planned.command

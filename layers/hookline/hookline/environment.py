@@ -111,7 +111,7 @@ class Environment:
 
     @cached_property
     def patience(self) -> float:
-        """How many times as long as on AWS everything may take: 1, but on a laptop what HOOKLINE_PATIENCE says.
+        """How many times as long as on AWS everything may take: 1, but on a laptop the value of HOOKLINE_PATIENCE.
 
         Raises ValueError outside 1 to 1,000.
         """

@@ -11,7 +11,7 @@
     + WrongRoute                 an event came to the route of another: handed on
     + TelnyxUnavailable          Telnyx cannot now; a command then goes to the queue
       . ApiKeyUnreadable           the secret with Telnyx's API key is missing, unreadable or not a key
-  - TelnyxRefused         ...  Telnyx will not: anything else that is no success
+  - TelnyxRefused         ...  Telnyx will not: any other failure
 
 A missing setting is none of these: it raises as itself, the function fails loudly, API Gateway answers 500 and Telnyx
 delivers again. What a flow raises is journalled with its event.

@@ -33,7 +33,7 @@ class Identity(NamedTuple):
 
     @property
     def partition(self) -> str:
-        """Where the journal keeps it: by leg, else by control id, else by session, else alone."""
+        """Its partition in the journal: by leg, else by control id, else by session, else alone."""
         if self.call_leg_id:
             return f"LEG#{self.call_leg_id}"
         if self.call_control_id:
@@ -54,8 +54,8 @@ class Event:
 
     occurred_at: UTC, always `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that text order is time order.
     payload: as received; every key may be missing, null or of another type than documented.
-    attempt: of this delivery, not of the event, so it does not count when events are compared; None when the envelope
-        does not say.
+    attempt: of this delivery, not of the event, so it does not count when events are compared; None when the
+        envelope has none.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Event:
 
     @property
     def call_control_id(self) -> str | None:
-        """What a command to this leg is addressed to; None when the payload does not carry it."""
+        """The address of commands to this leg; None when the payload does not carry it."""
         return identifier(self.payload.get("call_control_id"))
 
     @property

@@ -26,9 +26,9 @@ NUMBERS_FILE = "numbers.toml"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a flow has decided on an event. error: what it raised, as `Type: text`, None when it raised nothing.
+    """The decision of a flow on an event. error: what it raised, as `Type: text`, None when it raised nothing.
 
-    The text of an error is journalled and never logged: it may hold what a caller has said or keyed in.
+    The text of an error is journalled and never logged: it may hold a caller's words or digits.
     """
 
     commands: Sequence[Command] = ()

@@ -59,8 +59,8 @@ _ABSENT = "attribute_not_exists(pk)"
 class Entry:
     """One webhook as the journal holds it.
 
-    event: what Telnyx told; None when its body was too large for an item (`body_uri` says where it is).
-    told: what we told Telnyx because of it, each as Told.to_dict gives it.
+    event: None when its body was too large for an item; then body_uri is where it lies.
+    commands: those that answered it, each as CommandResult.to_dict gives it; empty when they lie at commands_uri.
     received_at: UTC, when API Gateway took the first delivery that was journalled.
     """
 
@@ -115,8 +115,8 @@ class CallRecord:
 class Journal:
     """The journal of one stack.
 
-    client: a boto3 DynamoDB client; table: its name; retention_days: after so many days DynamoDB deletes an item by
-    its TTL, 0 keeps it forever.
+    client: a boto3 DynamoDB client; table: its name; retention_days: DynamoDB deletes an item this many days
+    later by its TTL, 0 never.
 
     Every method raises JournalUnavailable when DynamoDB is unavailable, throttles or fails; a wrong name or a missing
     permission raises as boto3's own ClientError.
@@ -129,7 +129,7 @@ class Journal:
         self._retention_seconds = retention_days * 86_400
 
     def history(self, event: Event, deadline: Deadline | None = None) -> History:
-        """What is known of the event's call, in one limited and consistent query of its own partition.
+        """The known state of the event's call, in one limited and consistent query of its own partition.
 
         Only a call with more than HISTORY_ITEMS events, or more than 1 MB of them, costs more: one query for the newest
         keys when none of them was reached, and one read for the event itself when it is older than all that was read.
@@ -255,7 +255,7 @@ class Journal:
 
         kind: capitals, for example RECORDING; name: unique within the kind and the call, its end hashed where it is
         longer than a key may be. at: seconds since 1970 UTC.
-        once: keep the first note and return False when there is one; otherwise replace it.
+        once: the first note stands, and False is returned when there is one; otherwise it is replaced.
         """
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
@@ -370,7 +370,7 @@ def newest_first(occurred_at: str) -> str:
 
 
 def _call_list_attributes(event: Event) -> dict[str, str]:
-    """What a list of calls shows and selects by, as far as this event knows it."""
+    """The attributes that a list of calls shows and selects by, as far as this event has them."""
     found = {"direction": "direction", "from": "from_number", "to": "to_number"}
     values = {column: event.payload.get(name) for name, column in found.items()}
     return {

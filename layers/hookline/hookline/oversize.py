@@ -1,4 +1,4 @@
-"""What is too large for a DynamoDB item or an SQS message lies in S3, and the item or message points there."""
+"""Stores in S3 what is too large for a DynamoDB item or an SQS message, which then points there."""
 
 from typing import TYPE_CHECKING
 

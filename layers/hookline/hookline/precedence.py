@@ -36,10 +36,10 @@ SUBJECTS: Mapping[str, str] = {
     "transcription_stop": TRANSCRIPTION,
     "transfer": LEG,
 }
-"""What each action commands. An action that is not listed (dial, send_dtmf) yields to the end of the leg alone."""
+"""The subject of each action. An action that is not listed (dial, send_dtmf) yields to the end of the leg alone."""
 
 ENDING = frozenset({"hangup", "reject"})
-"""What ends the leg, so that nothing older is worth sending to it."""
+"""These end the leg: nothing older is worth sending to it."""
 
 CLIENT_STATE = "client_state"
 """Among the actions of an event: it has set the client_state of its leg."""
@@ -64,7 +64,7 @@ LONG_LIVED = frozenset(
         "transcription_stop",
     }
 )
-"""What stops, pauses, resumes or hangs up: doing it twice is doing it once."""
+"""These stop, pause, resume or hang up. Idempotent."""
 
 _TURNS_ON = frozenset({"fork_start", "record_resume", "record_start", "streaming_start", "transcription_start"})
 

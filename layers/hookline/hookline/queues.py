@@ -20,7 +20,7 @@ LARGEST_QUARANTINED_BYTES = 600_000
 """A message holds 1 MiB (docs.aws.amazon.com, Amazon SQS quotas) and base64 adds a third."""
 
 LARGEST_MESSAGE_BYTES = 900_000
-"""What fits into a message of the command or the deferred queue, with room for what surrounds it."""
+"""Of a message of the command or the deferred queue; SQS takes 1 MiB."""
 
 _RECORDING_FIELDS = (
     "recording_id",
@@ -268,7 +268,7 @@ def _is_text(value: object, longest: int) -> bool:
 
 
 def _group(name: str) -> str:
-    # A group or deduplication id is at most 128 characters without blanks (SQS). The tail tells longer ones apart.
+    # A group or deduplication id is at most 128 characters without blanks (SQS). The tail distinguishes longer ones.
     return name[-100:].replace(" ", "-")
 
 

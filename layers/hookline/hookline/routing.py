@@ -50,7 +50,7 @@ AUDIBLE = frozenset(
 """A person on the phone hears it when the answer to one of these is late."""
 
 ARCHIVED_EVENTS = frozenset({"call.recording.saved", "call.recording.transcription.saved"})
-"""What they announce is archived, whatever flow the call runs."""
+"""The recordings and transcriptions that these announce are archived, whatever flow the call runs."""
 
 AUDIBLE_RETRIES_MILLISECONDS = (250, 500, 1_000, 5_000, 15_000)
 OTHER_RETRIES_MILLISECONDS = (1_000, 4_000, 10_000, 12_000, 14_000)
@@ -58,7 +58,7 @@ OTHER_RETRIES_MILLISECONDS = (1_000, 4_000, 10_000, 12_000, 14_000)
 besides, and the last begins at most 55 s after the first: within the 60 s in which Telnyx knows the id of a command."""
 
 _UNKNOWN_SCHEDULE_ATTEMPTS = 3
-"""Where Telnyx's own schedule is in force, which nobody documents, the third attempt counts as the last."""
+"""Where Telnyx's own schedule is in force, which is not documented, the third attempt counts as the last."""
 
 CARRIERS = frozenset({"answer", "dial", "transfer"})
 

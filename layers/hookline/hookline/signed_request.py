@@ -21,7 +21,7 @@ class SignedRequest(NamedTuple):
     """A request that Telnyx signed.
 
     received_at: seconds since 1970 UTC, when API Gateway received it. began: when the function did, by perf_counter.
-    domain_name: of the API that received it, None when the request does not say. is_stale: signed too long ago.
+    domain_name: of the API that received it, None when the request has none. is_stale: signed too long ago.
     """
 
     body: bytes

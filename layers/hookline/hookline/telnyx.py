@@ -76,13 +76,13 @@ OPTIONAL_ROUTING = ("webhook_urls", "webhook_retries_policies")
 """Parameters that a command can do without: it is sent again without those that the answer blames."""
 
 NEVER_REPEATED = frozenset({"dial", "client_state_update"})
-"""A second call would ring, or a newer state be overwritten: client_state_update takes no command_id, and nobody
-documents what becomes of a dial whose id is repeated while the first is still being handled."""
+"""A second call would ring, or a newer state be overwritten: client_state_update takes no command_id, and it is
+not documented what becomes of a dial whose id is repeated while the first is still being handled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command.
+    """The result of a command.
 
     status: the HTTP status, None when nothing came back; code: Telnyx's error code, None when it named none.
     pointers: the parameters that the answer blames, as Telnyx writes them. wait_seconds: how long Telnyx asks us to
@@ -113,7 +113,7 @@ class Telnyx:
     """Telnyx's API, on one keep-alive connection pool.
 
     api_key: called when a request needs it, so that a webhook without a command never fetches it; called with True
-    after a 401, when a key kept from before may have been replaced.
+    after a 401, when a cached key may have been replaced.
     patience_seconds: after this long without an answer a command is sent again.
     clock: monotonic seconds; sleep: as time.sleep. Both are there to be replaced by a test's own time.
     """
@@ -292,7 +292,7 @@ def _blame(content: bytes) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Seconds until Telnyx takes requests again; 0 when it does not say.
+    """Seconds until Telnyx takes requests again; 0 when it gives no time.
 
     `retry-after` and `x-ratelimit-reset` are seconds; one page of the documentation shows an epoch in the latter, so a
     value above a million is read as one.

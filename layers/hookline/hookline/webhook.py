@@ -212,7 +212,7 @@ def command(env: Environment, delivery: Delivery, history: History) -> list[Plan
 
 
 def _command(env: Environment, delivery: Delivery, history: History) -> None:
-    """Decide with the history of the call, and send or queue the commands; delivery.results says the outcomes."""
+    """Decide with the history of the call, and send or queue the commands; delivery.results holds the results."""
     plans = command(env, delivery, history)
     seconds = delivery.deadline.left(reserve=max(RESERVE_SECONDS * env.patience, 3 * delivery.journal_seconds))
     if history.commands_pending_until > timestamp(time.time()):
@@ -227,7 +227,7 @@ def _reserve(env: Environment, delivery: Delivery) -> float:
 
 
 def _failure_commands(env: Environment) -> list[Command]:
-    """What a caller hears when a flow has failed, and the end of the call."""
+    """The text that a caller hears when a flow has failed, and the end of the call."""
     text = env.flow_failure_text
     if not text:
         return [hangup()]
@@ -275,7 +275,7 @@ def _pending(results: Sequence[CommandResult]) -> dict[str, float]:
 
 
 def _trouble(delivery: Delivery) -> str | None:
-    """Why a person may want to look at this call."""
+    """A code when an operator should look at this call."""
     if delivery.decision.error:
         return "flow_failed"
     if any(result.result == Outcome.REFUSED.value for result in delivery.results):
@@ -292,7 +292,7 @@ def _is_own_leg(event: Event, sent: Command) -> bool:
 def _first_received_at(delivery: Delivery) -> float:
     """Seconds since 1970 UTC, when Telnyx first delivered the event, as far as that is known.
 
-    A redelivery says only that there was an earlier delivery: then it was when the event occurred, or soon after.
+    A redelivery shows only that there was an earlier delivery: then it was when the event occurred, or soon after.
     """
     event = delivery.event
     if (event.attempt or 1) > 1 and event.occurred_at != UNKNOWN_TIME:
