@@ -1,8 +1,9 @@
 """reception: answers, greets, records and transcribes, streams or forks, plays a file, and obeys the keys of the phone.
 
 1 pauses recording and transcription (a card number follows), 2 resumes them, * stops what plays, # finishes: it stops
-all, speaks a goodbye and hangs up; # once more hangs up at once. The step of a call travels in client_state. The settings
-are the stack's parameters. Sources: developers.telnyx.com, Voice API webhooks, Media streaming, Storing call recordings.
+all, speaks a goodbye and hangs up; # once more hangs up at once. The step of a call travels in client_state. The
+settings are the stack's parameters. Sources: developers.telnyx.com, Voice API webhooks, Media streaming, Storing call
+recordings.
 """
 
 import os

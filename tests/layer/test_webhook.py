@@ -15,7 +15,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from hookline import Call, Command, Event, hangup, playback_start, speak
+from hookline.call_report import call_document
 from hookline.environment import environment
+from hookline.recordings.storage import Bucket
 from hookline.routing import ROUTED_EVENTS
 from hookline.telnyx import Telnyx
 from tests.support.flows import reception
@@ -586,7 +588,7 @@ def test_a_request_that_nobody_waits_for_has_the_function_s_own_time(world: Worl
     assert world.actions == OPENING
 
 
-def test_without_time_of_its_own_even_a_sample_is_only_queued(world: World) -> None:
+def test_without_time_of_its_own_even_a_sample_is_only_queued(world: World, clock: Time) -> None:
     handler("call.answered")(sample("call.answered"), Clock(900))
     assert world.actions == []
     assert len(world.queued_commands) == 3
@@ -752,6 +754,81 @@ def test_a_wrong_setting_is_no_passing_fault_and_fails_loudly(world: World, monk
     breaking(monkeypatch, "dynamodb", client_error("AccessDeniedException", 400))
     with pytest.raises(ClientError):
         deliver("call.hangup")
+
+
+@pytest.mark.parametrize("response", [refused(401, "10009"), refused(403, "10010"), refused(401), refused(403)])
+def test_a_refused_api_key_queues_the_commands_and_calls_for_a_person_at_once(
+    world: World, capsys: pytest.CaptureFixture[str], response: httpx.Response
+) -> None:
+    world.replies = lambda request: response
+    answer = deliver("call.answered")
+    assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
+    assert [queued["command"]["action"] for queued in world.queued_commands] == OPENING
+    (item,) = world.items
+    assert (item["event_type"], item["trouble"]) == ("call.answered", "api_key_refused")
+    out = capsys.readouterr().out
+    (line,) = [json.loads(line) for line in out.splitlines() if '"level":"ERROR"' in line]
+    assert "put a valid key into its secret" in line["message"]
+    assert line["call_leg_id"] == item["call_leg_id"]
+    assert '"ApiKeyRefused":[1.0]' in out
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "DecryptionFailure"])
+def test_an_unreadable_api_key_loses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    breaking(monkeypatch, "secretsmanager", client_error(code, 400))
+    assert deliver("call.initiated")["commands"] == ["answer: queued"]
+    assert [item["event_type"] for item in world.items] == ["call.initiated"]
+    assert '"ApiKeyRefused":[1.0]' in capsys.readouterr().out
+    assert world.said == []
+
+
+def test_a_refresh_of_the_api_key_that_fails_leaves_the_old_one_in_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver("call.initiated")
+    environment()._api_key_read_at -= 301  # noqa: SLF001 - five minutes later
+    breaking(monkeypatch, "secretsmanager", client_error("InternalServiceError", 500))
+    assert deliver("call.answered")["commands"] == [f"{name}: accepted" for name in OPENING]
+
+
+def test_command_results_too_large_for_an_item_lie_in_s3(deciding: Deciding, world: World) -> None:
+    deciding("call.answered", *[speak(payload="x" * 5_000, voice="female")] * 90)
+    assert len(deliver("call.answered")["commands"]) == 90
+    (item,) = world.items
+    assert "commands" not in item
+    bucket, _, key = item["commands_uri"].removeprefix("s3://").partition("/")
+    assert len(json.loads(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read())) == 90
+    record = world.journal.read(item["call_leg_id"])
+    assert record
+    document = call_document(record, Bucket(world.s3, bucket))
+    assert [command["result"] for command in document["events"][0]["commands"]] == ["accepted"] * 90
+
+
+def test_the_commands_of_a_webhook_are_queued_in_one_message_and_in_order(world: World) -> None:
+    world.replies = lambda request: refused(503)
+    deliver("call.answered")
+    (message,) = world.messages("COMMAND")
+    assert [queued["command"]["action"] for queued in message["commands"]] == OPENING
+
+
+def test_every_retry_of_ours_ends_before_telnyx_forgets_an_id(world: World) -> None:
+    deliver("call.initiated")
+    policies = world.said[0]["body"]["webhook_retries_policies"]
+    assert policies.keys() == set(ROUTED_EVENTS)
+    for policy in policies.values():
+        last_begins = sum(policy["retries_ms"]) / 1000 + 2.0 * len(policy["retries_ms"])  # each try may take 2 s
+        assert last_begins <= 55
+
+
+def test_the_retry_policy_is_sent_with_routing_off_as_well(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PER_EVENT_ROUTING", "off")
+    start_cold(world)
+    deliver("call.initiated")
+    body = world.said[0]["body"]
+    assert "webhook_urls" not in body
+    assert body["webhook_retries_policies"]["call.answered"]["retries_ms"][0] == 250
 
 
 def test_without_the_secret_the_commands_wait_in_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

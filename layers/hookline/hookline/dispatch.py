@@ -196,8 +196,8 @@ def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, s
 def send_once(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
     """Send one command; once more without the routing that Telnyx blames for a refusal.
 
-    The second form has an id of its own, derived from the first: it is not documented whether Telnyx remembers the id of
-    a command that it refused.
+    The second form has an id of its own, derived from the first: it is not documented whether Telnyx remembers the id
+    of a command that it refused.
     """
     ends = time.monotonic() + seconds
     command = planned.command
