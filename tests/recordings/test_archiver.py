@@ -20,14 +20,24 @@ from hookline.environment import environment
 from hookline.errors import HooklineError
 from hookline.events import Identity
 from hookline.recordings.archiver import NoLink
-from hookline.recordings.download import DownloadBroken
+from hookline.recordings.download import DownloadFailed
 from hookline.recordings.storage import PART_BYTES
 from tests.support.link_server import meanwhile, page
 from tests.support.recording_stack import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
 from tests.support.sound import mp3, wav
 from tests.support.world import Clock, handler
 
-# It is kept
+
+def codes(note: dict[str, Any]) -> list[str]:
+    """The codes of a note's findings."""
+    return [finding["code"] for finding in note["findings"]]
+
+
+def shorter(seconds: float) -> dict[str, Any]:
+    return {"code": "shorter_than_reported", "figures": {"seconds": seconds}}
+
+
+# It is archived
 
 
 def test_a_recording_is_in_the_bucket_and_in_the_journal(stack: Stack) -> None:
@@ -43,7 +53,7 @@ def test_a_recording_is_in_the_bucket_and_in_the_journal(stack: Stack) -> None:
     assert note["name"] == f"{RECORDING}.mp3"
     assert (note["bucket"], note["key"], note["size"], note["sha256"]) == (stack.bucket, key, len(sound), sha256)
     assert (note["duration_seconds"], note["format"], note["channels"]) == (1.8, "mp3", "single")
-    assert (note["event_id"], note["recording_id"], note["remarks"]) == (answer["event"], RECORDING, [])
+    assert (note["event_id"], note["recording_id"], note["findings"]) == (answer["event"], RECORDING, [])
     head = stack.s3.head_object(Bucket=stack.bucket, Key=key, ChecksumMode="ENABLED")
     assert base64.b64decode(head["ChecksumSHA256"]).hex() == sha256
     assert head["ContentType"] == "audio/mpeg"
@@ -120,11 +130,11 @@ def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
     )
     assert stack.work() == []
     true, false = stack.notes()
-    assert (true["channels"], true["remarks"]) == ("dual", [])
-    assert (false["channels"], false["remarks"]) == ("dual", ["it has one channel and should have two"])
+    assert (true["channels"], true["findings"]) == ("dual", [])
+    assert (false["channels"], codes(false)) == ("dual", ["channels_differ"])
     tags = stack.s3.get_object_tagging(Bucket=stack.bucket, Key=true["key"])["TagSet"]
     assert {"Key": "channels", "Value": "dual"} in tags
-    assert capsys.readouterr().out.count('"RecordingRemarkable":') == 1
+    assert capsys.readouterr().out.count('"RecordingAnomaly":') == 1
 
 
 @pytest.mark.parametrize(
@@ -142,7 +152,7 @@ def test_a_recording_in_the_customers_own_storage_is_noted_as_kept_elsewhere(
     stack.saved(recording_urls={"mp3": link})
     assert stack.work() == []
     (note,) = stack.notes()
-    assert note["kept_elsewhere"] == noted
+    assert note["external_uri"] == noted
     assert stack.objects() == {}
 
 
@@ -160,9 +170,10 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
     stack.saved(seconds=10.0, recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))})
     assert stack.work() == []
     (note,) = stack.notes()
-    assert (note["duration_seconds"], note["stated_seconds"]) == (seconds, 10.0)
-    assert bool(note["remarks"]) is differs
-    assert ("RecordingDurationDiffers" in capsys.readouterr().out) is differs
+    assert (note["duration_seconds"], note["reported_seconds"]) == (seconds, 10.0)
+    code = "shorter_than_reported" if seconds < 10 else "longer_than_reported"
+    assert codes(note) == ([code] if differs else [])
+    assert ("RecordingAnomaly" in capsys.readouterr().out) is differs
 
 
 def paused_call(stack: Stack, *, began: float, ended: float, seconds: float, keys: str = "1") -> dict[str, Any]:
@@ -183,15 +194,15 @@ def paused_call(stack: Stack, *, began: float, ended: float, seconds: float, key
 def test_a_recording_that_was_paused_is_rightly_shorter(deleting: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     deleting.recorded()
     note = paused_call(deleting, began=-20, ended=40, seconds=20.0)
-    assert (note["paused_seconds"], note["remarks"]) == (40.0, [])
-    assert "RecordingDurationDiffers" not in capsys.readouterr().out
+    assert (note["paused_seconds"], note["findings"]) == (40.0, [])
+    assert "RecordingAnomaly" not in capsys.readouterr().out
     assert deleting.links.records == {}
 
 
 @pytest.mark.parametrize("keys, paused", [("12", 10.0), ("1122", 20.0), ("1212", 20.0), ("2", 0.0), ("121", 30.0)])
 def test_what_was_resumed_is_recorded_again(stack: Stack, keys: str, paused: float) -> None:
     note = paused_call(stack, began=-20, ended=40, seconds=60.0 - paused - 5, keys=keys)
-    assert (note["paused_seconds"], note["remarks"]) == (paused, ["it lasts 5.0 s shorter than Telnyx says"])
+    assert (note["paused_seconds"], note["findings"]) == (paused, [shorter(5.0)])
 
 
 @pytest.mark.parametrize("began, ended", [(-100, -40), (5, 65)])
@@ -200,7 +211,7 @@ def test_a_pause_at_another_time_is_no_reason_for_a_recording_to_be_shorter(
 ) -> None:
     deleting.recorded()
     note = paused_call(deleting, began=began, ended=ended, seconds=20.0)
-    assert (note["paused_seconds"], note["remarks"]) == (0.0, ["it lasts 40.0 s shorter than Telnyx says"])
+    assert (note["paused_seconds"], note["findings"]) == (0.0, [shorter(40.0)])
     assert RECORDING in deleting.links.records
 
 
@@ -208,14 +219,14 @@ def test_a_pause_that_telnyx_never_heard_of_is_none(stack: Stack) -> None:
     stack.links.api_status = 503
     note = paused_call(stack, began=-20, ended=40, seconds=20.0)
     assert note["paused_seconds"] == 0.0
-    assert note["remarks"]
+    assert codes(note) == ["shorter_than_reported"]
 
 
 @pytest.mark.parametrize("stated, lasts, differs", [(600.0, 590.0, False), (600.0, 585.0, True)])
 def test_a_long_recording_may_differ_by_two_per_cent(stack: Stack, stated: float, lasts: float, differs: bool) -> None:
     stack.saved(seconds=stated, recording_urls={"wav": stack.links.put("/a.wav", wav(lasts))})
     assert stack.work() == []
-    assert bool(stack.notes()[0]["remarks"]) is differs
+    assert bool(stack.notes()[0]["findings"]) is differs
 
 
 def test_the_longest_ids_there_are_fit(stack: Stack) -> None:
@@ -263,7 +274,7 @@ def test_delivered_ten_times_at_once_it_is_one_object_and_one_entry(stack: Stack
                 range(10),
             )
         )
-    assert len(stack.links.asked) == 10, "the ten did not meet"
+    assert len(stack.links.requests) == 10, "the ten did not meet"
     assert answers == [{"batchItemFailures": []}] * 10
     assert stack.objects() == {f"{FOLDER}/{RECORDING}.wav": LARGE}
     (note,) = stack.notes()
@@ -275,7 +286,7 @@ def test_what_is_kept_is_not_fetched_again(stack: Stack) -> None:
     for _ in range(3):
         stack.saved(event_id="a-delivery", recording_urls={"wav": stack.links.put("/a.wav", wav())})
         assert stack.work() == []
-    assert len(stack.links.asked) == 1
+    assert len(stack.links.requests) == 1
     assert len(stack.notes()) == 1
 
 
@@ -295,8 +306,8 @@ def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> 
     assert handler("recording_archiver")({"Records": [message]}, Clock(900_000)) == {"batchItemFailures": []}
     (after,) = stack.notes()
     differing = {name for name in before if before[name] != after[name]}
-    assert differing <= {"created_at", "tries", "checks"}
-    assert len(stack.links.asked) == 1
+    assert differing <= {"created_at", "attempts", "length_source"}
+    assert len(stack.links.requests) == 1
     tags = stack.s3.get_object_tagging(Bucket=stack.bucket, Key=key)["TagSet"]
     assert {"Key": "sha256", "Value": after["sha256"]} in tags
 
@@ -308,7 +319,7 @@ def test_what_is_kept_is_not_missed_when_it_is_announced_again_without_a_link(st
     assert stack.run(message) == {"batchItemFailures": []}
     stack.links.records.clear()  # and Telnyx has nothing any more
     assert stack.run(message) == {"batchItemFailures": []}
-    assert stack.notes("RECORDING_FAULT") == []
+    assert stack.notes("RECORDING_FAILURE") == []
     assert len(stack.notes()) == 1
 
 
@@ -316,16 +327,16 @@ def test_a_format_is_not_forgotten_when_telnyx_is_down_while_it_is_announced_aga
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav(), *[page] * 20)}
     stack.recorded(download_urls=urls)
     stack.saved(recording_urls=None)
-    message = stack.wanted()
+    message = stack.job()
     with pytest.raises(HooklineError):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3"]
     stack.links.turns["/a.wav"] = []
     stack.links.api_status = 503
     with pytest.raises(NoLink):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     stack.links.api_status = 200
-    stack.archive().keep(message, until=until())
+    stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
 
 
@@ -410,7 +421,7 @@ def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleti
     for _ in range(2):
         assert len(stack.run(message)["batchItemFailures"]) == 1
         assert stack.notes() == []
-        assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+        assert stack.notes("RECORDING_FAILURE")[0]["code"] == "object_differs"
     assert RECORDING in stack.links.records
 
 
@@ -421,7 +432,7 @@ def test_telnyxs_copy_is_left_alone_unless_a_setting_says_otherwise(stack: Stack
     stack.recorded()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
-    assert stack.links.told == []
+    assert stack.links.api_requests == []
 
 
 def test_telnyxs_copy_is_deleted_once_every_format_is_kept(deleting: Stack) -> None:
@@ -450,7 +461,7 @@ def test_telnyxs_copy_is_left_alone_while_there_is_any_doubt_about_ours(
     assert deleting.work() == []
     assert len(deleting.notes()) == 1
     assert RECORDING in deleting.links.records
-    assert (deleting.notes()[0]["remarks"] == ["it holds no sound"]) is (lasts == 0.0)
+    assert (codes(deleting.notes()[0]) == ["no_audio"]) is (lasts == 0.0)
 
 
 def test_a_deletion_that_telnyx_refuses_is_none(deleting: Stack) -> None:
@@ -459,14 +470,14 @@ def test_a_deletion_that_telnyx_refuses_is_none(deleting: Stack) -> None:
     deleting.saved(recording_urls={"wav": deleting.links.put("/a.wav", wav())})
     assert deleting.work() == []
     assert deleting.notes("RECORDING_DELETED") == []
-    assert deleting.notes("RECORDING_FAULT")[0]["error"] == "TelnyxRefused"
+    assert deleting.notes("RECORDING_FAILURE")[0]["code"] == "telnyx_refused"
 
 
 def test_nothing_is_deleted_at_telnyx_that_is_not_known_by_its_id(deleting: Stack) -> None:
     deleting.recorded()
     deleting.saved(recording_id=None, recording_urls={"wav": deleting.links.put("/a.wav", wav())})
     assert deleting.work() == []
-    assert all(method == "GET" for method, _ in deleting.links.told)
+    assert all(method == "GET" for method, _ in deleting.links.api_requests)
 
 
 def test_what_is_copied_again_is_noted_again(deleting: Stack) -> None:
@@ -514,7 +525,7 @@ def test_telnyxs_copy_is_not_deleted_while_ours_is_not_what_was_noted(deleting: 
     else:
         assert stays
         assert RECORDING in stack.links.records, "the only copy there is"
-        assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+        assert stack.notes("RECORDING_FAILURE")[0]["code"] == "object_differs"
 
 
 def test_telnyxs_copy_is_deleted_when_two_deliveries_have_shared_the_formats(deleting: Stack) -> None:
@@ -559,9 +570,9 @@ def test_garbage_is_answered_queued_and_ends_in_a_dead_letter_not_in_an_accident
 ) -> None:
     data: dict[str, Any] = {"recording_urls": {}, **payload}
     assert stack.saved(**data)["status"] == 200
-    message = stack.wanted()
+    message = stack.job()
     with pytest.raises(HooklineError):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     assert stack.objects() == {}
 
 
@@ -572,10 +583,10 @@ def test_nothing_that_came_in_is_logged(stack: Stack, capsys: pytest.CaptureFixt
     stack.deliver("call.recording.transcription.saved", transcription_text="my card number is")
     stack.work()
     logged = capsys.readouterr().out
-    assert "not kept" in logged
+    assert "recording archive failed" in logged
     assert secret not in logged
     assert "card number" not in logged
-    assert secret not in json.dumps([stack.notes(), stack.notes("RECORDING_FAULT")])
+    assert secret not in json.dumps([stack.notes(), stack.notes("RECORDING_FAILURE")])
 
 
 def test_an_s3_that_fails_leaves_the_message_in_the_queue(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -589,5 +600,5 @@ def test_an_s3_that_fails_leaves_the_message_in_the_queue(stack: Stack, monkeypa
 
 def test_a_broken_download_says_so_and_not_that_all_is_well(stack: Stack) -> None:
     stack.saved(recording_urls={"wav": "http://127.0.0.1:9/a.wav"})
-    with pytest.raises(DownloadBroken):
-        stack.archive().keep(stack.wanted(), until=until())
+    with pytest.raises(DownloadFailed):
+        stack.archiver().archive(stack.job(), until=until())

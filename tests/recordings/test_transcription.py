@@ -114,7 +114,7 @@ def test_the_text_of_another_transcription_is_not_taken_for_this_one(stack: Stac
         transcribed(stack, recording_transcription_id=id_, transcription_text=None)
         assert len(stack.work()) == 1
     assert stack.notes("TRANSCRIPTION") == []
-    assert stack.notes("RECORDING_FAULT")[0]["error"] == "NoTranscript"
+    assert stack.notes("RECORDING_FAILURE")[0]["code"] == "no_transcription"
 
 
 def test_a_transcript_waits_while_telnyx_will_not_say_where_it_belongs(stack: Stack) -> None:

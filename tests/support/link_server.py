@@ -18,8 +18,9 @@ Turn = Callable[["_Handler", "LinkServer", bytes, str], None]
 class LinkServer:
     """files: content by path. turns: by path, how the next requests are answered; after the last one, well.
 
-    asked: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
-    told: every request to the API, as (method, path with query). A list is given whole, whatever filter is asked for.
+    requests: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
+    api_requests: every request to the API, as (method, path with query). A list is
+    given whole, whatever the filter.
     api_keys: those that are good; empty: every one is.
     """
 
@@ -28,10 +29,10 @@ class LinkServer:
         self.files: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
         self.turns: dict[str, list[Turn]] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
         self.records: dict[str, dict[str, object]] = {}
         self.transcriptions: list[dict[str, object]] = []
-        self.told: list[tuple[str, str]] = []
+        self.api_requests: list[tuple[str, str]] = []
         self.api_status = 200
         self.api_keys: set[str] = set()
         self.refuse_deleting = False
@@ -47,7 +48,7 @@ class LinkServer:
 
     def ranges_asked(self, path: str) -> list[str | None]:
         """The Range header of every request for a file, in order."""
-        return [headers.get("Range") for asked, headers in self.asked if asked == path]
+        return [headers.get("Range") for requested, headers in self.requests if requested == path]
 
 
 def status(code: int) -> Turn:
@@ -209,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._api("GET")
             return
         with server.lock:
-            server.asked.append((path, dict(self.headers.items())))
+            server.requests.append((path, dict(self.headers.items())))
             turn = server.turns[path].pop(0) if server.turns.get(path) else _well
         if "Authorization" in self.headers:
             self.answer(400, b"Only one auth mechanism allowed", {})
@@ -243,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server.links
         parts = urlsplit(self.path)
         with server.lock:
-            server.told.append((method, self.path))
+            server.api_requests.append((method, self.path))
         kind, _, which = parts.path.removeprefix("/v2/").partition("/")
         scheme, _, key = self.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or (server.api_keys and key not in server.api_keys):
@@ -269,11 +270,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _well(handler: _Handler, server: LinkServer, content: bytes, etag: str) -> None:
-    asked, headers = handler.headers.get("Range"), {"ETag": etag}
+    requested, headers = handler.headers.get("Range"), {"ETag": etag}
     if handler.headers.get("If-Match") not in (None, etag):
         handler.answer(412, b"", {})
-    elif asked and server.ranges:
-        start = int(asked.removeprefix("bytes=").rstrip("-"))
+    elif requested and server.ranges:
+        start = int(requested.removeprefix("bytes=").rstrip("-"))
         extent = f"bytes {start}-{len(content) - 1}/{len(content)}"
         handler.answer(206, content[start:], headers | {"Content-Range": extent})
     else:

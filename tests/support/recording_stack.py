@@ -20,8 +20,8 @@ import pytest
 from hookline.environment import environment
 from hookline.events import Identity
 from hookline.journal import Journal
-from hookline.recordings.archiver import Archive
-from hookline.recordings.download import Guard
+from hookline.recordings.archiver import RecordingArchiver
+from hookline.recordings.download import UrlPolicy
 from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES, Bucket
 from hookline_local.emulator.provisioning import create_resources
@@ -85,14 +85,14 @@ class Stack:
         environment.cache_clear()
         environment().transport = self.network
 
-    def archive(self, **guard: Any) -> Archive:
+    def archiver(self, **policy: Any) -> RecordingArchiver:
         """The archive, with a shorter patience than Lambda's."""
-        hosts, sleep = guard.pop("hosts", [".amazonaws.com"]), guard.pop("sleep", lambda seconds: None)
-        return Archive(
+        hosts, sleep = policy.pop("hosts", [".amazonaws.com"]), policy.pop("sleep", lambda seconds: None)
+        return RecordingArchiver(
             bucket=Bucket(self.s3, self.bucket),
             journal=self.journal,
             telnyx=environment().telnyx,
-            guard=Guard(**{"hosts": hosts, "largest_bytes": 1 << 30, "loopback": True, **guard}),
+            policy=UrlPolicy(**{"hosts": hosts, "largest_bytes": 1 << 30, "loopback": True, **policy}),
             sleep=sleep,
         )
 
@@ -145,10 +145,10 @@ class Stack:
             for message in found
         ]
 
-    def wanted(self) -> ArchiveJob:
+    def job(self) -> ArchiveJob:
         """The one message that waits, read."""
         (message,) = self.waiting()
-        return ArchiveJob.of(message["body"])
+        return ArchiveJob.from_message(message["body"])
 
     def run(self, message: Mapping[str, Any], *, milliseconds: int = 900_000) -> dict[str, Any]:
         """Let the archiver have one message; its answer."""
