@@ -21,8 +21,9 @@ from hookline.errors import HooklineError
 from hookline.events import Identity
 from hookline.recordings.archiver import NoLink
 from hookline.recordings.download import DownloadFailed
+from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES
-from tests.support.link_server import meanwhile, page
+from tests.support.link_server import announcing, meanwhile, page, status
 from tests.support.recording_stack import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
 from tests.support.sound import mp3, wav
 from tests.support.world import Clock, handler
@@ -119,6 +120,34 @@ def test_a_recording_with_public_links_alone_is_kept(stack: Stack) -> None:
     stack.saved(recording_urls=None, public_recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
     assert list(stack.objects().values()) == [wav()]
+
+
+def without_public_links(message: dict[str, Any]) -> dict[str, Any]:
+    """The message as it is when the queue leaves the links that do not expire to the journal."""
+    body = json.loads(message["body"])
+    public = body["recording"].pop("public_recording_urls")
+    body["recording"]["public_formats"] = sorted(public)
+    return {**message, "body": json.dumps(body)}
+
+
+def test_public_links_that_the_queue_leaves_to_the_journal_are_found_there(stack: Stack) -> None:
+    public = {name: stack.links.put(f"/public.{name}", sound) for name, sound in (("mp3", mp3()), ("wav", wav()))}
+    expired = stack.links.put("/a.wav", wav(), *[status(403)] * 9)
+    stack.saved(recording_urls={"wav": expired}, public_recording_urls=public)
+    (message,) = stack.waiting()
+    assert stack.run(without_public_links(message)) == {"batchItemFailures": []}
+    assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
+    assert [path for path, _ in stack.links.requests] == ["/public.mp3", "/a.wav", "/public.wav"]
+
+
+def test_a_message_whose_public_links_are_gone_with_the_journal_still_leads_to_telnyx(stack: Stack) -> None:
+    stack.recorded(download_urls={"wav": stack.links.put("/fresh.wav", wav())})
+    stack.saved(recording_urls=None, public_recording_urls={"wav": stack.links.put("/public.wav", wav())})
+    message = {**stack.waiting()[0]}
+    body = json.loads(without_public_links(message)["body"])
+    job = ArchiveJob.from_message(json.dumps({**body, "event_id": "expired"}))
+    stack.archiver().archive(job, until=until())
+    assert [path for path, _ in stack.links.requests] == ["/fresh.wav"]
 
 
 def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
@@ -250,6 +279,32 @@ def test_ids_from_outside_make_no_path_of_their_own(stack: Stack) -> None:
     assert day == "21"
     for part in (session, leg, name.removesuffix(".wav")):
         assert part.replace("-", "").isalnum()
+
+
+# Nothing in it
+
+
+@pytest.mark.parametrize("format_", ["mp3", "wav"])
+def test_a_recording_of_no_bytes_is_archived_as_one_without_audio(
+    deleting: Stack, format_: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deleting.recorded()
+    deleting.saved(seconds=1.0, channels="dual", recording_urls={format_: deleting.links.put(f"/a.{format_}", b"")})
+    assert deleting.work() == []
+    assert deleting.objects() == {f"{FOLDER}/{RECORDING}.{format_}": b""}
+    (note,) = deleting.notes()
+    assert (codes(note), note["format"], note["duration_seconds"]) == (["no_audio"], format_, 0.0)
+    assert deleting.notes("RECORDING_FAILURE") == []
+    assert '"RecordingAnomaly":' in capsys.readouterr().out
+    assert RECORDING in deleting.links.records
+
+
+def test_an_answer_of_no_bytes_is_not_believed_the_first_time(stack: Stack) -> None:
+    link = stack.links.put("/a.wav", wav(), announcing("0"))
+    stack.saved(recording_urls={"wav": link})
+    stack.archiver().archive(stack.job(), until=until())
+    assert list(stack.objects().values()) == [wav()]
+    assert (stack.notes()[0]["attempts"], stack.notes()[0]["findings"]) == (2, [])
 
 
 # Once
@@ -574,6 +629,36 @@ def test_garbage_is_answered_queued_and_ends_in_a_dead_letter_not_in_an_accident
     with pytest.raises(HooklineError):
         stack.archiver().archive(message, until=until())
     assert stack.objects() == {}
+
+
+def test_every_line_about_a_call_carries_all_of_its_ids(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    urls = {"wav": stack.links.put("/a.wav", wav()), "mp3": "https://example.com/a.mp3"}
+    for number, links in enumerate([{"wav": urls["wav"]}, {"wav": urls["wav"]}, urls]):
+        stack.saved(event_id=f"e{number}", recording_urls=links)
+        stack.work()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    messages = ["recording archived", "recording already archived", "recording archive failed"]
+    lines = [line for line in lines if line.get("message") in messages]
+    assert [line["message"] for line in lines] == messages
+    for number, line in enumerate(lines):
+        assert line["message_id"]
+        assert {name: line.get(name) for name in (*IDS, "event_id")} == {**IDS, "event_id": f"e{number}"}
+    assert (lines[2]["error"], lines[2]["findings"][0]["code"]) == ("LinkForbidden", "link_forbidden")
+
+
+IDS = {
+    "event_type": "call.recording.saved",
+    "call_leg_id": LEG,
+    "call_session_id": SESSION,
+    "recording_id": RECORDING,
+}
+
+
+def test_each_failure_is_counted(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.saved(recording_urls={"mp3": "https://example.com/a.mp3", "wav": "https://example.com/a.wav"})
+    stack.work()
+    assert capsys.readouterr().out.count('"RecordingArchiveFailed":') == 2
+    assert [codes({"findings": [failure]}) for failure in stack.notes("RECORDING_FAILURE")] == [["link_forbidden"]] * 2
 
 
 def test_nothing_that_came_in_is_logged(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
