@@ -1,11 +1,11 @@
-"""What the archiver costs: its memory for recordings of 1 KB, 10 MB and 500 MB, and its pace beside boto3's own.
+"""The cost of the archiver: its memory for recordings of 1 KB, 10 MB and 500 MB, and its pace beside boto3's own.
 
-    .venv/bin/python tests/measure_archiver.py            the figures; exit status 1 when one misses its bar
-    .venv/bin/python tests/measure_archiver.py 60         60 MB instead of 500
-    .venv/bin/python tests/measure_archiver.py memory 60  only the memory: what the tests run
+    .venv/bin/python tests/recordings/measure_archiver.py            the figures; exit status 1 when one misses its bar
+    .venv/bin/python tests/recordings/measure_archiver.py 60         60 MB instead of 500
+    .venv/bin/python tests/recordings/measure_archiver.py memory 60  only the memory: what the tests run
 
 AWS (moto) and the server behind the link are processes of their own, and so is every measurement of memory, so that a
-peak is one recording's and nobody else's. boto3's own is `upload_fileobj` as it is, reading from the same server. For
+peak is one recording's alone. boto3's own is `upload_fileobj` as it is, reading from the same server. For
 the pace S3 is one that takes every byte and does nothing with it: moto copies the whole object several times when an
 upload is completed, which takes it from 1.6 to 3.7 seconds for 500 MB and would be most of what is compared.
 """
@@ -41,8 +41,8 @@ def main(largest_mb: int, *, only_memory: bool = False) -> int:
 
     with served("source") as link, served("sink") as sink, moto_server() as aws:
         settings = deploy(aws)
-        run(settings, "keep", link, MB)  # moto imports half of itself on first use
-        peaks = {size: run(settings, "keep", link, size)["peak_mb"][0] for size in (1_000, 10 * MB, largest_mb * MB)}
+        run(settings, "archive", link, MB)  # moto imports half of itself on first use
+        peaks = {size: run(settings, "archive", link, size)["peak_mb"][0] for size in (1_000, 10 * MB, largest_mb * MB)}
         for size, peak in peaks.items():
             print(f"{size / MB:10.3f} MB   peak memory {peak:6.1f} MB")
         growth = peaks[largest_mb * MB] - peaks[10 * MB]
@@ -53,7 +53,7 @@ def main(largest_mb: int, *, only_memory: bool = False) -> int:
         for name, taken in seconds.items():
             print(f"{name:24} {largest_mb / min(taken):6.1f} MB/s  {[round(second, 2) for second in taken]} s")
         pace = min(seconds[BOTO3]) / min(seconds[OURS])
-        print(f"{pace:.2f} of boto3's pace; at least {LEAST_PACE} is wanted")
+        print(f"{pace:.2f} of boto3's pace; at least {LEAST_PACE} is required")
     return 0 if growth <= MOST_MEMORY_MB and pace >= LEAST_PACE else 1
 
 
@@ -96,7 +96,7 @@ def run(settings: dict[str, str], what: str, link: str, size: int) -> dict[str, 
     return measured
 
 
-def keep(link: str, size: int) -> float:
+def archive(link: str, size: int) -> float:
     """Let the archiver's function have one message; seconds."""
     from tests.support.world import Clock, handler
 
@@ -108,9 +108,9 @@ def keep(link: str, size: int) -> float:
         "identity": identity,
         "recording": {"recording_id": "r", "recording_urls": {"wav": link}},
     }
-    archive = handler("recording_archiver")
+    lambda_handler = handler("recording_archiver")
     began = time.perf_counter()
-    answer = archive({"Records": [{"messageId": "m", "body": json.dumps(message)}]}, Clock(900_000))
+    answer = lambda_handler({"Records": [{"messageId": "m", "body": json.dumps(message)}]}, Clock(900_000))
     assert answer == {"batchItemFailures": []}
     return time.perf_counter() - began
 
@@ -131,11 +131,11 @@ def race(link: str, size: int) -> dict[str, list[float]]:
     """Both in turn, in one warm process."""
     taken: dict[str, list[float]] = {BOTO3: [], OURS: []}
     warm = link.replace(f"{size}.wav", f"{20 * MB}.wav")
-    keep(warm, 20 * MB)
+    archive(warm, 20 * MB)
     upload_fileobj(warm, 20 * MB)
     for _ in range(ROUNDS):
         taken[BOTO3].append(upload_fileobj(link, size))
-        taken[OURS].append(keep(link, size))
+        taken[OURS].append(archive(link, size))
     return taken
 
 
@@ -154,7 +154,7 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 class _Source(_Quiet):
-    """A WAV of the size that its name says."""
+    """A WAV of the size in its name."""
 
     def do_GET(self) -> None:
         size = int(self.path.strip("/").removesuffix(".wav"))
@@ -215,8 +215,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", what]:
             serve(what)
-        case ["keep", link, size]:
-            keep(link, int(size))
+        case ["archive", link, size]:
+            archive(link, int(size))
             print(json.dumps({"peak_mb": [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]}))
         case ["race", link, size]:
             print(json.dumps(race(link, int(size))))

@@ -1,7 +1,7 @@
-"""A recording that was promised is kept, whole, once, and found again.
+"""A recording that was announced is archived, whole, once, and found again.
 
 In by the webhook, through the queue, out of the bucket and the journal; AWS is moto over HTTP, what is behind the links
-is tests/link_server.py.
+is tests/support/link_server.py.
 """
 
 import base64
@@ -100,7 +100,7 @@ def test_a_large_recording_goes_in_parts_and_s3_has_checked_the_whole(stack: Sta
 
 
 @pytest.mark.parametrize("size", [PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 5])
-def test_a_recording_of_any_size_is_kept_to_the_byte(stack: Stack, size: int) -> None:
+def test_a_recording_of_any_size_is_archived_to_the_byte(stack: Stack, size: int) -> None:
     sound = (4 * LARGE)[:size]
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound)})
     assert stack.work() == []
@@ -108,7 +108,7 @@ def test_a_recording_of_any_size_is_kept_to_the_byte(stack: Stack, size: int) ->
     assert stack.notes()[0]["size"] == size
 
 
-def test_both_formats_are_kept_when_both_links_are_given(stack: Stack) -> None:
+def test_both_formats_are_archived_when_both_links_are_given(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav())}
     stack.saved(recording_urls=urls)
     assert stack.work() == []
@@ -116,7 +116,7 @@ def test_both_formats_are_kept_when_both_links_are_given(stack: Stack) -> None:
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
 
 
-def test_a_recording_with_public_links_alone_is_kept(stack: Stack) -> None:
+def test_a_recording_with_public_links_alone_is_archived(stack: Stack) -> None:
     stack.saved(recording_urls=None, public_recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
     assert list(stack.objects().values()) == [wav()]
@@ -150,7 +150,7 @@ def test_a_message_whose_public_links_are_gone_with_the_journal_still_leads_to_t
     assert [path for path, _ in stack.links.requests] == ["/fresh.wav"]
 
 
-def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
+def test_dual_channel_is_noted_and_one_channel_under_that_name_is_a_finding(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.saved(channels="dual", recording_urls={"wav": stack.links.put("/a.wav", wav(channels=2))})
@@ -175,9 +175,7 @@ def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
         ("https://acct.blob.core.windows.net/c/a?sig=secret", "https://acct.blob.core.windows.net/c/a"),
     ],
 )
-def test_a_recording_in_the_customers_own_storage_is_noted_as_kept_elsewhere(
-    stack: Stack, link: str, noted: str
-) -> None:
+def test_a_recording_in_the_customers_own_storage_is_noted_as_external(stack: Stack, link: str, noted: str) -> None:
     stack.saved(recording_urls={"mp3": link})
     assert stack.work() == []
     (note,) = stack.notes()
@@ -186,7 +184,7 @@ def test_a_recording_in_the_customers_own_storage_is_noted_as_kept_elsewhere(
 
 
 @pytest.mark.parametrize("host", ["a.blob.core.example.com", "blob.core.windows.net.example.com", "core.windows.net"])
-def test_a_host_that_only_looks_like_azures_is_no_place_to_keep_a_recording(stack: Stack, host: str) -> None:
+def test_a_host_that_only_looks_like_azures_is_no_external_storage(stack: Stack, host: str) -> None:
     stack.saved(recording_urls={"mp3": f"https://{host}/c/a"})
     assert len(stack.work()) == 1
     assert stack.notes() == []
@@ -206,15 +204,15 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
 
 
 def paused_call(stack: Stack, *, began: float, ended: float, seconds: float, keys: str = "1") -> dict[str, Any]:
-    """Keys, 10 s apart, and a recording that began and ended so many seconds from the first of them; its note."""
+    """Keys, 10 s apart, and a recording that began and ended these seconds from the first of them; its note."""
     for number, key in enumerate(keys):
         stack.deliver("call.dtmf.received", occurred_at=f"2026-11-21T10:00:{number * 10:02}.000000Z", digit=key)
     first = datetime(2026, 11, 21, 10, tzinfo=UTC)
-    moments: dict[str, Any] = {
+    times: dict[str, Any] = {
         "recording_started_at": (first + timedelta(seconds=began)).isoformat(),
         "recording_ended_at": (first + timedelta(seconds=ended)).isoformat(),
     }
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))}, **moments)
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))}, **times)
     assert stack.work() == []
     (note,) = stack.notes()
     return note
@@ -235,7 +233,7 @@ def test_what_was_resumed_is_recorded_again(stack: Stack, keys: str, paused: flo
 
 
 @pytest.mark.parametrize("began, ended", [(-100, -40), (5, 65)])
-def test_a_pause_at_another_time_is_no_reason_for_a_recording_to_be_shorter(
+def test_a_pause_at_another_time_does_not_explain_a_shorter_recording(
     deleting: Stack, began: float, ended: float
 ) -> None:
     deleting.recorded()
@@ -337,7 +335,7 @@ def test_delivered_ten_times_at_once_it_is_one_object_and_one_entry(stack: Stack
     assert stack.unfinished() == []
 
 
-def test_what_is_kept_is_not_fetched_again(stack: Stack) -> None:
+def test_what_is_archived_is_not_fetched_again(stack: Stack) -> None:
     for _ in range(3):
         stack.saved(event_id="a-delivery", recording_urls={"wav": stack.links.put("/a.wav", wav())})
         assert stack.work() == []
@@ -345,7 +343,7 @@ def test_what_is_kept_is_not_fetched_again(stack: Stack) -> None:
     assert len(stack.notes()) == 1
 
 
-def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> None:
+def test_an_object_that_was_never_noted_is_read_and_noted(stack: Stack) -> None:
     stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": stack.links.put("/a.wav", LARGE)})
     (message,) = stack.waiting()
     handler("recording_archiver")({"Records": [message]}, Clock(900_000))
@@ -367,7 +365,7 @@ def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> 
     assert {"Key": "sha256", "Value": after["sha256"]} in tags
 
 
-def test_what_is_kept_is_not_missed_when_it_is_announced_again_without_a_link(stack: Stack) -> None:
+def test_what_is_archived_is_not_missed_when_it_is_announced_again_without_a_link(stack: Stack) -> None:
     stack.recorded(download_urls={"wav": stack.links.put("/a.wav", wav())})
     stack.saved(recording_urls=None)
     (message,) = stack.waiting()
@@ -395,7 +393,7 @@ def test_a_format_is_not_forgotten_when_telnyx_is_down_while_it_is_announced_aga
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
 
 
-def test_what_is_lost_and_gone_at_telnyx_too_is_no_success(stack: Stack) -> None:
+def test_what_is_lost_and_gone_at_telnyx_too_fails(stack: Stack) -> None:
     stack.recorded(download_urls={"wav": stack.links.put("/a.wav", wav())})
     stack.saved(recording_urls=None)
     (message,) = stack.waiting()
@@ -432,7 +430,7 @@ def test_an_s3_that_will_not_take_one_format_takes_the_other(stack: Stack, code:
     assert [note["format"] for note in stack.notes()] == ["wav"]
 
 
-def test_an_upload_that_somebody_else_has_ended_is_looked_for_again(stack: Stack) -> None:
+def test_an_upload_that_another_delivery_has_ended_is_tried_again(stack: Stack) -> None:
     ended = iter([ClientError({"Error": {"Code": "NoSuchUpload"}}, "CompleteMultipartUpload")])
 
     def end(**_: object) -> None:
@@ -483,14 +481,14 @@ def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleti
 # Telnyx's copy
 
 
-def test_telnyxs_copy_is_left_alone_unless_a_setting_says_otherwise(stack: Stack) -> None:
+def test_telnyxs_copy_is_left_alone_by_default(stack: Stack) -> None:
     stack.recorded()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
     assert stack.links.api_requests == []
 
 
-def test_telnyxs_copy_is_deleted_once_every_format_is_kept(deleting: Stack) -> None:
+def test_telnyxs_copy_is_deleted_once_every_format_is_archived(deleting: Stack) -> None:
     deleting.recorded()
     urls = {"mp3": "https://example.com/a.mp3", "wav": deleting.links.put("/a.wav", wav())}
     deleting.saved(seconds=2.016, recording_urls=urls)
@@ -551,7 +549,9 @@ def test_what_is_copied_again_is_noted_again(deleting: Stack) -> None:
 
 
 @pytest.mark.parametrize("urls", [{"wav": "short"}, {"wav": "s3://theirs/a"}])
-def test_telnyxs_copy_is_left_alone_when_ours_is_remarkable_or_elsewhere(deleting: Stack, urls: dict[str, str]) -> None:
+def test_telnyxs_copy_is_left_alone_when_ours_has_findings_or_is_external(
+    deleting: Stack, urls: dict[str, str]
+) -> None:
     deleting.recorded()
     short = deleting.links.put("/a.wav", wav(1.0))
     deleting.saved(seconds=60.0, recording_urls={name: short if url == "short" else url for name, url in urls.items()})
@@ -588,7 +588,7 @@ def test_telnyxs_copy_is_deleted_when_two_deliveries_have_shared_the_formats(del
     urls = {"mp3": stack.links.put("/a.mp3", mp3(2.016))}
 
     def second_delivery() -> None:
-        stack.links.api_status = 500  # it keeps the file and notes it, and cannot delete
+        stack.links.api_status = 500  # it archives and notes the file, and cannot delete
         assert stack.run(message)["batchItemFailures"]
         stack.links.api_status = 200
 
@@ -683,7 +683,7 @@ def test_an_s3_that_fails_leaves_the_message_in_the_queue(stack: Stack, monkeypa
     assert stack.journal.notes(IDENTITY, "RECORDING") == []
 
 
-def test_a_broken_download_says_so_and_not_that_all_is_well(stack: Stack) -> None:
+def test_a_failed_download_fails(stack: Stack) -> None:
     stack.saved(recording_urls={"wav": "http://127.0.0.1:9/a.wav"})
     with pytest.raises(DownloadFailed):
         stack.archiver().archive(stack.job(), until=until())

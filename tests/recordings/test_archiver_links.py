@@ -1,4 +1,4 @@
-"""A recording is kept however its link, or what is behind it, behaves, and nothing else is fetched."""
+"""A recording is archived however its link, or what is behind it, behaves, and nothing else is fetched."""
 
 import time
 from typing import Any
@@ -39,7 +39,7 @@ from tests.support.world import Clock, handler
 
 
 @pytest.mark.parametrize("turn", [status(403), status(404), status(410), status(400)])
-def test_a_dead_link_is_replaced_by_a_fresh_one(stack: Stack, turn: Turn) -> None:
+def test_an_expired_link_is_replaced_by_a_fresh_one(stack: Stack, turn: Turn) -> None:
     sound = mp3()
     dead = stack.links.put("/dead.mp3", sound, *[turn] * MAX_FRUITLESS_ATTEMPTS)
     stack.recorded(download_urls={"mp3": stack.links.put("/fresh.mp3", sound)})
@@ -82,7 +82,7 @@ def test_a_recording_announced_without_a_link_is_asked_for(stack: Stack) -> None
     assert list(stack.objects()) == [f"{FOLDER}/{RECORDING}.wav"]
 
 
-def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_kept(stack: Stack) -> None:
+def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_archived(stack: Stack) -> None:
     for number, start in (("1", "00.000000"), ("2", "01.500000")):
         stack.links.records[number] = {
             "id": number,
@@ -97,7 +97,7 @@ def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_kept(stack: Stack
     assert list(stack.objects().values()) == [wav(1.0)]
 
 
-def test_pieces_without_a_length_are_whole_when_their_end_is_told(stack: Stack) -> None:
+def test_pieces_without_a_length_are_whole_when_their_end_is_marked(stack: Stack) -> None:
     sound = wav()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, chunked)})
     assert stack.work() == []
@@ -110,7 +110,7 @@ def test_a_download_cut_in_the_middle_goes_on_where_it_stopped(stack: Stack) -> 
     stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": link})
     assert stack.work() == []
     assert list(stack.objects().values()) == [LARGE]
-    first, second = stack.links.ranges_asked("/a.wav")
+    first, second = stack.links.ranges_requested("/a.wav")
     assert first is None
     assert second == f"bytes={stopped}-"
     assert stack.notes()[0]["attempts"] == 2
@@ -122,7 +122,7 @@ def test_a_download_goes_on_behind_a_fresh_link_to_the_same_content(stack: Stack
     stack.saved(recording_urls={"wav": link})
     assert stack.work() == []
     assert list(stack.objects().values()) == [LARGE]
-    assert stack.links.ranges_asked("/fresh.wav") == [f"bytes={PART_BYTES}-"]
+    assert stack.links.ranges_requested("/fresh.wav") == [f"bytes={PART_BYTES}-"]
 
 
 def test_a_download_that_is_cut_again_and_again_arrives_as_long_as_it_comes_further(stack: Stack) -> None:
@@ -162,7 +162,7 @@ def test_a_forbidden_link_is_not_tried_again_when_telnyx_gives_no_other(stack: S
     assert len(stack.links.requests) == 1
 
 
-def test_a_recording_of_another_moment_or_leg_is_not_taken_for_the_one_without_an_id(stack: Stack) -> None:
+def test_a_recording_of_another_time_or_leg_is_not_taken_for_the_one_without_an_id(stack: Stack) -> None:
     link = stack.links.put("/another.wav", wav())
     stack.recorded(id="later", recording_started_at="2026-11-21T09:01:00Z", download_urls={"wav": link})
     stack.recorded(id="another leg's", call_leg_id="another", download_urls={"wav": link})
@@ -262,7 +262,7 @@ def test_a_silent_server_is_not_waited_for(stack: Stack) -> None:
     stack.archiver(silence_seconds=0.2).archive(stack.job(), until=until())
     assert time.monotonic() - began < 2.0
     assert list(stack.objects().values()) == [sound]
-    assert stack.links.ranges_asked("/a.wav") == [None, "bytes=1000-"]
+    assert stack.links.ranges_requested("/a.wav") == [None, "bytes=1000-"]
 
 
 def test_a_dripping_server_is_as_good_as_a_silent_one(stack: Stack) -> None:
@@ -290,7 +290,7 @@ def test_what_keeps_going_wrong_ends_noted_counted_and_in_the_queue(
     assert (failure["name"], failure["code"]) == (f"{RECORDING}.wav", raised.value.code)
 
 
-def test_a_dead_link_and_why_there_is_no_other_are_told_together(stack: Stack) -> None:
+def test_an_expired_link_and_why_there_is_no_other_are_noted_together(stack: Stack) -> None:
     stack.links.api_keys = {"another"}
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[status(403)] * 9)})
     assert len(stack.work()) == 1
@@ -304,7 +304,7 @@ def test_a_dead_link_and_why_there_is_no_other_are_told_together(stack: Stack) -
     assert (failures["no-link"]["code"], failures["no-link"]["causes"]) == ("no_link", causes)
 
 
-def test_links_that_are_dead_as_often_as_they_are_given_come_to_an_end(stack: Stack) -> None:
+def test_fresh_links_that_have_expired_too_come_to_an_end(stack: Stack) -> None:
     dead = stack.links.put("/dead.wav", wav(), *[status(403)] * 50)
     stack.recorded(download_urls={"wav": dead})
     stack.saved(recording_urls={"wav": dead})
@@ -353,7 +353,7 @@ def test_one_bad_message_of_a_batch_holds_up_no_other(stack: Stack) -> None:
     assert len(stack.objects()) == 1
 
 
-def test_one_format_that_fails_does_not_keep_the_other_from_being_kept(stack: Stack) -> None:
+def test_one_format_that_fails_does_not_stop_the_other(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3(), *[page] * 50), "wav": stack.links.put("/a.wav", wav())}
     stack.saved(recording_urls=urls)
     message = stack.job()
@@ -363,7 +363,7 @@ def test_one_format_that_fails_does_not_keep_the_other_from_being_kept(stack: St
     stack.links.turns["/a.mp3"] = []
     stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
-    assert len(stack.links.ranges_asked("/a.wav")) == 1
+    assert len(stack.links.ranges_requested("/a.wav")) == 1
 
 
 def test_one_format_that_never_ends_does_not_starve_the_other(stack: Stack) -> None:
@@ -397,7 +397,7 @@ def test_lambdas_own_clock_ends_a_download(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("host", ["a..telnyx.com", "a" * 64 + ".telnyx.com"])
-def test_a_link_whose_host_is_no_name_does_not_keep_the_other_from_being_kept(stack: Stack, host: str) -> None:
+def test_a_link_with_an_invalid_host_does_not_stop_the_other(stack: Stack, host: str) -> None:
     stack.saved(recording_urls={"mp3": f"https://{host}/a.mp3", "wav": stack.links.put("/a.wav", wav())})
     assert len(stack.work()) == 1
     assert [note["format"] for note in stack.notes()] == ["wav"]
@@ -430,7 +430,7 @@ def test_no_link_ever_sees_the_api_key(stack: Stack) -> None:
         "//10.0.0.1/",
     ],
 )
-def test_a_redirect_to_a_forbidden_place_is_not_followed(stack: Stack, to: str) -> None:
+def test_a_redirect_to_a_forbidden_host_is_not_followed(stack: Stack, to: str) -> None:
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[redirected(to)] * 50)})
     with pytest.raises(LinkForbidden):
         stack.archiver().archive(stack.job(), until=until())

@@ -1,4 +1,4 @@
-"""hookline.recordings.audio: what a file is and how long it lasts, told from bytes that come in pieces of any size."""
+"""hookline.recordings.audio: what a file is and how long it lasts, from bytes that come in pieces of any size."""
 
 import random
 import struct
@@ -14,7 +14,7 @@ from tests.support.sound import FRAMES, ape, chunk, frames, id3, id3v1, mp3, rf6
 
 
 def measured(data: bytes, step: int = 65_536) -> Audio:
-    """What the probe says, its duration to the microsecond."""
+    """The probe's result, its duration to the microsecond."""
     probe = AudioProbe()
     for start in range(0, len(data), step):
         probe.feed(data[start : start + step])
@@ -124,11 +124,11 @@ def test_a_file_of_no_bytes_is_a_recording_of_nothing() -> None:
 
 
 @pytest.mark.parametrize("announced", [32_001, 32_044, 40_000, DAY_BYTES + 32_000])
-def test_a_wav_that_announces_more_than_it_has_is_short_and_says_so(announced: int) -> None:
+def test_a_wav_that_announces_more_than_it_has_is_short(announced: int) -> None:
     assert measured(wav(2.0, announced=announced)) == Audio("wav", 2.0, 1, 8000, missing_bytes=announced - 32_000)
 
 
-def test_what_follows_the_sound_of_a_wav_does_not_lengthen_it() -> None:
+def test_chunks_after_the_audio_of_a_wav_do_not_lengthen_it() -> None:
     assert measured(wav(2.0) + b"LIST" + struct.pack("<I", 4000) + b"x" * 4000).duration_seconds == 2.0
 
 
@@ -145,7 +145,7 @@ def test_what_follows_the_sound_of_a_wav_does_not_lengthen_it() -> None:
         (rf64(2.0, 16_000, announced=0), 2.0, 0),
     ],
 )
-def test_a_wav_of_more_than_four_gigabytes_says_its_length_in_another_chunk(
+def test_a_wav_of_more_than_four_gigabytes_has_its_length_in_another_chunk(
     data: bytes, seconds: float, missing: int
 ) -> None:
     assert measured(data) == Audio("wav", seconds, 1, 8000, missing_bytes=missing)
@@ -168,7 +168,7 @@ def test_the_missing_rest_of_the_last_tag_of_an_mp3_is_counted() -> None:
     "crc, name, after",
     [(False, b"Info", 0), (False, b"Xing", 0), (True, b"Info", 0), (True, b"Xing", 2), (False, b"VBRI", 0)],
 )
-def test_a_frame_that_informs_is_no_sound_and_its_count_tells_a_cut(
+def test_an_info_frame_is_not_audio_and_its_count_shows_a_cut(
     rate: int, stereo: bool, at: int, crc: bool, name: bytes, after: int
 ) -> None:
     _, length, samples = FRAMES[rate]
@@ -230,7 +230,7 @@ def test_noise_after_the_last_frame_is_counted(noise: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("step", [1, 4096, 1 << 20])
-def test_what_is_no_recording_is_called_none(data: bytes, step: int) -> None:
+def test_invalid_recordings_are_rejected(data: bytes, step: int) -> None:
     with pytest.raises(NotARecording):
         measured(data, max(step, len(data) // 5000))
 
@@ -241,7 +241,7 @@ def test_a_page_is_recognised_long_before_its_end() -> None:
         probe.feed(b"<p>" * 3000)
 
 
-def test_what_comes_before_the_sound_is_passed_over_up_to_a_bound() -> None:
+def test_content_before_the_audio_is_skipped_up_to_a_bound() -> None:
     quiet = bytes(65_536)
     beginning = wav(1.0)[:36]
     for start, times, end, seconds in (
@@ -286,7 +286,7 @@ def test_any_bytes_are_a_recording_or_not_and_never_an_accident(data: bytes, ste
         assert len(verdicts) == 1
 
 
-def test_noise_is_no_mp3() -> None:
+def test_noise_is_not_an_mp3() -> None:
     for seed in range(50):
         with pytest.raises(NotARecording):
             measured(random.Random(seed).randbytes(50_000))

@@ -56,7 +56,7 @@ LARGE = wav(PART_BYTES / 16_000 + 1)
 
 
 @pytest.mark.parametrize("sound", [wav(), LARGE])
-def test_what_is_whole_is_called_whole(stack: Stack, sound: bytes) -> None:
+def test_what_is_intact_has_no_findings(stack: Stack, sound: bytes) -> None:
     archived(stack, sound)
     stack.deliver("call.recording.transcription.saved", transcription_text="Hello.")
     assert stack.work() == []
@@ -72,7 +72,7 @@ def test_a_recording_in_the_customers_own_storage_is_not_looked_for(stack: Stack
 
 @pytest.mark.parametrize("sound", [wav(), LARGE])
 @pytest.mark.parametrize("read_all", [False, True])
-def test_missing_short_and_different_are_told_apart(stack: Stack, sound: bytes, read_all: bool) -> None:
+def test_missing_and_different_objects_are_distinguished(stack: Stack, sound: bytes, read_all: bool) -> None:
     archived(stack, sound)
     changed = sound[:-1] + bytes([sound[-1] ^ 1])
     size, checksum = "size_differs", "checksum_differs"
@@ -88,7 +88,7 @@ def test_missing_short_and_different_are_told_apart(stack: Stack, sound: bytes, 
     assert found(stack, read_all=read_all) == {KEY: "missing"}
 
 
-def test_what_was_announced_and_never_kept_is_missing(stack: Stack) -> None:
+def test_what_was_announced_and_never_archived_is_missing(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": "https://example.com/a.wav"}
     stack.saved(recording_urls=urls)
     assert found(stack) == {f"{RECORDING}.mp3": "not_archived", f"{RECORDING}.wav": "not_archived"}
@@ -135,12 +135,12 @@ def test_a_recording_announced_in_an_event_too_large_for_the_journals_item_is_fo
 def test_what_lies_in_the_bucket_without_a_reason_is_reported(stack: Stack) -> None:
     archived(stack, wav())
     stack.s3.put_object(Bucket=stack.bucket, Key=f"{FOLDER}/stray.wav", Body=b"x")
-    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/2026/11/21/s/nobody/stray.wav", Body=b"x")
+    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/2026/11/21/s/unknown/stray.wav", Body=b"x")
     stack.s3.put_object(Bucket=stack.bucket, Key="recordings/2026/11/21/odd", Body=b"x")
     assert found(stack) == {
         KEY: "intact",
         f"{FOLDER}/stray.wav": "not_in_journal",
-        "recordings/2026/11/21/s/nobody/stray.wav": "not_in_journal",
+        "recordings/2026/11/21/s/unknown/stray.wav": "not_in_journal",
         "recordings/2026/11/21/odd": "not_in_journal",
     }
 
@@ -176,10 +176,10 @@ def test_a_recording_that_came_cut_is_short(stack: Stack) -> None:
 # Transcripts
 
 
-def test_a_transcript_that_was_announced_and_never_kept_is_missing(stack: Stack) -> None:
-    told = {"transcription_text": "Hello.", "recording_transcription_id": "t1"}
-    stack.deliver("call.recording.transcription.saved", event_id="e1", **told)
-    stack.deliver("call.recording.transcription.saved", event_id="e2", **told)
+def test_a_transcript_that_was_announced_and_never_archived_is_missing(stack: Stack) -> None:
+    payload = {"transcription_text": "Hello.", "recording_transcription_id": "t1"}
+    stack.deliver("call.recording.transcription.saved", event_id="e1", **payload)
+    stack.deliver("call.recording.transcription.saved", event_id="e2", **payload)
     assert wrong(stack) == {f"{RECORDING}.t1": "not_archived"}
     (message, _) = stack.waiting()
     stack.run(message)
@@ -204,7 +204,7 @@ def test_each_of_the_two_files_of_a_transcript_is_looked_for(stack: Stack) -> No
         assert wrong(stack) == {}
 
 
-# What the stack itself deletes, after so many days
+# Retention
 
 
 def command(stack: Stack, capsys: pytest.CaptureFixture[str], day: str, **parameters: int) -> tuple[bool, Any]:
@@ -225,11 +225,11 @@ def command(stack: Stack, capsys: pytest.CaptureFixture[str], day: str, **parame
 
 
 def age(stack: Stack, *, days_ago: int) -> None:
-    """Everything in the journal was written so many days ago."""
-    moment = (datetime.now(UTC) - timedelta(days=days_ago, minutes=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Everything in the journal was written that long ago."""
+    written_at = (datetime.now(UTC) - timedelta(days=days_ago, minutes=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for item in stack.dynamodb.scan(TableName=stack.settings["TABLE_NAME"])["Items"]:
         field = "received_at" if "received_at" in item else "occurred_at"
-        stack.dynamodb.put_item(TableName=stack.settings["TABLE_NAME"], Item={**item, field: {"S": moment}})
+        stack.dynamodb.put_item(TableName=stack.settings["TABLE_NAME"], Item={**item, field: {"S": written_at}})
 
 
 def forget(stack: Stack, *kinds: str) -> None:
@@ -332,7 +332,7 @@ def test_a_recording_that_names_only_its_session_is_found_once(stack: Stack) -> 
 
 
 def test_the_copies_that_two_events_have_led_to_are_both_looked_at(stack: Stack) -> None:
-    """One recording, told of under the leg and under its control id alone: two places in the bucket, one name."""
+    """One recording, announced under the leg and under its control id alone: two keys in the bucket, one name."""
     urls = {"wav": stack.links.put("/a.wav", wav())}
     stack.saved(recording_urls=urls)
     stack.saved(call_leg_id=None, call_session_id=None, recording_urls=urls)

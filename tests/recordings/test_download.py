@@ -131,9 +131,9 @@ def test_any_other_link_is_forbidden_before_its_name_is_looked_up(link: str) -> 
 @pytest.mark.parametrize(
     "link",
     [
-        "https://s3.amazonaws.com/somebody-elses/a.wav",
-        "https://somebody-elses.s3.amazonaws.com/telephony-recorder-prod/a.wav",
-        "https://s3.amazonaws.com//somebody-elses/telephony-recorder-prod/a.wav",
+        "https://s3.amazonaws.com/another-bucket/a.wav",
+        "https://another-bucket.s3.amazonaws.com/telephony-recorder-prod/a.wav",
+        "https://s3.amazonaws.com//another-bucket/telephony-recorder-prod/a.wav",
     ],
 )
 def test_a_list_may_name_the_bucket_too(link: str) -> None:
@@ -187,7 +187,7 @@ def test_a_name_that_changes_its_mind_is_connected_to_where_it_was_checked(links
     assert names.asked == ["localhost"]
 
 
-def test_a_name_that_is_not_known_is_a_broken_download_and_not_a_forbidden_link() -> None:
+def test_a_name_that_is_not_known_is_a_failed_download_and_not_a_forbidden_link() -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise socket.gaierror
 
@@ -217,7 +217,7 @@ def test_three_redirects_are_followed(links: LinkServer, code: int) -> None:
     assert read(links.url + "/1", policy("127.0.0.1", loopback=True)) == b"sound"
 
 
-def test_a_redirect_to_nowhere_is_a_broken_download(links: LinkServer) -> None:
+def test_a_redirect_to_nowhere_is_a_failed_download(links: LinkServer) -> None:
     link = links.put("/a", b"", status(302))
     with pytest.raises(DownloadFailed):
         read(link, policy("127.0.0.1", loopback=True))
@@ -273,7 +273,7 @@ def test_what_drips_inside_a_single_read_is_hung_up_on(begin: bytes, drop: bytes
 
 
 @pytest.mark.parametrize("answer", [b"", b"not http at all\r\n\r\n", b"HTTP/1.1 banana\r\n\r\n", b"\x00" * 100])
-def test_an_answer_that_is_no_http_is_a_broken_download(answer: bytes) -> None:
+def test_an_answer_that_is_not_http_is_a_failed_download(answer: bytes) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def give() -> None:
@@ -396,7 +396,7 @@ def test_a_certificate_for_another_name_is_not_accepted(secure: TlsServer) -> No
     assert secure.hosts == []
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_accepted(secure: TlsServer) -> None:
+def test_a_certificate_of_an_unknown_authority_is_not_accepted(secure: TlsServer) -> None:
     with pytest.raises(HooklineError):
         over_tls(secure, "recordings.telnyx.com", ssl.create_default_context())
     assert secure.hosts == []

@@ -12,7 +12,7 @@ START = "2026-11-21T10:00:00.000000Z"
 
 
 def entry(second: float, action: str, result: str = "accepted") -> Entry:
-    """An event so many seconds after the start, journalled half a second later, and its command."""
+    """An event these seconds after the start, journalled half a second later, and its command."""
     number = f"{action}-{second}"
     command = {"action": action, "command_id": number, "result": result}
     received_at = f"2026-11-21T10:00:{second + 0.5:09.6f}Z"

@@ -90,7 +90,7 @@ def test_memory_is_filled_again_only_when_its_part_has_been_summed(client: Any) 
     assert stored.sha256 == hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def test_an_upload_that_fails_in_the_middle_says_so_and_leaves_nothing(client: Any) -> None:
+def test_an_upload_that_fails_in_the_middle_leaves_nothing(client: Any) -> None:
     sent = 0
 
     def fail(**_: object) -> None:

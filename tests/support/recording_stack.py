@@ -120,7 +120,7 @@ class Stack:
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     def saved(self, *, seconds: float = 2.0, **payload: Any) -> dict[str, Any]:
-        """Telnyx says that a recording of so many seconds is saved."""
+        """Telnyx reports a recording of this length."""
         stated = {
             "recording_started_at": "2026-11-21T09:00:00.000000Z",
             "recording_ended_at": f"2026-11-21T09:{int(seconds) // 60:02}:{seconds % 60:09.6f}Z",
@@ -174,7 +174,7 @@ class Stack:
         return failed
 
     def notes(self, kind: str = "RECORDING", identity: Identity = IDENTITY) -> list[dict[str, Any]]:
-        """What is noted of a call."""
+        """The notes of a call."""
         return self.journal.notes(identity, kind)
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:

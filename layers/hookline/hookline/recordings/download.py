@@ -28,7 +28,7 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from io import BufferedReader
 from threading import Timer
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from hookline.recordings.findings import Code, RecordingError
 
@@ -315,17 +315,8 @@ def _connect(target: _Target, policy: UrlPolicy, until: float) -> socket.socket:
 
 def _target(link: str, policy: UrlPolicy) -> _Target:
     """Apply every rule to a link. Raises LinkForbidden, and DownloadFailed for an unknown host."""
-    if not link.isascii() or not link.isprintable() or " " in link or "\\" in link:
-        raise LinkForbidden(reason="invalid_characters")
-    try:
-        parts = urlsplit(link)
-        port = parts.port
-    except ValueError as error:
-        raise LinkForbidden(reason="invalid_URL") from error
+    parts, port = _parsed(link)
     host = (parts.hostname or "").rstrip(".").lower()
-    secure = parts.scheme == "https"
-    if parts.username is not None or parts.password is not None:
-        raise LinkForbidden(reason="credentials_in_the_URL")
     if policy.loopback and _is_loopback(host):
         if parts.scheme not in ("http", "https"):
             raise LinkForbidden(reason="scheme_not_https")
@@ -333,9 +324,24 @@ def _target(link: str, policy: UrlPolicy) -> _Target:
         _check_host(parts.scheme, host, parts.path, policy)
         if port not in (None, 443) and not policy.loopback:
             raise LinkForbidden(reason="port_not_443")
+    secure = parts.scheme == "https"
     port = port or (443 if secure else 80)
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (f"?{parts.query}" if parts.query else "")
     return _Target(secure, host, port, path, _addresses(host, port, policy))
+
+
+def _parsed(link: str) -> tuple[SplitResult, int | None]:
+    """Return the parts of a link and its port. Raises LinkForbidden."""
+    if not link.isascii() or not link.isprintable() or " " in link or "\\" in link:
+        raise LinkForbidden(reason="invalid_characters")
+    try:
+        parts = urlsplit(link)
+        port = parts.port
+    except ValueError as error:
+        raise LinkForbidden(reason="invalid_URL") from error
+    if parts.username is not None or parts.password is not None:
+        raise LinkForbidden(reason="credentials_in_the_URL")
+    return parts, port
 
 
 def _check_host(scheme: str, host: str, path: str, policy: UrlPolicy) -> None:
