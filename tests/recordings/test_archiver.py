@@ -517,13 +517,19 @@ def test_telnyxs_copy_is_left_alone_while_there_is_any_doubt_about_ours(
     assert (codes(deleting.notes()[0]) == ["no_audio"]) is (lasts == 0.0)
 
 
-def test_a_deletion_that_telnyx_refuses_is_none(deleting: Stack) -> None:
+def test_a_deletion_that_telnyx_refuses_is_noted_and_the_recording_is_archived(
+    deleting: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     deleting.links.refuse_deleting = True
     deleting.recorded()
     deleting.saved(recording_urls={"wav": deleting.links.put("/a.wav", wav())})
     assert deleting.work() == []
     assert deleting.notes("RECORDING_DELETED") == []
-    assert deleting.notes("RECORDING_FAILURE")[0]["code"] == "telnyx_refused"
+    assert deleting.notes("RECORDING_DELETION_FAILURE")[0]["code"] == "telnyx_refused"
+    assert deleting.notes("RECORDING_FAILURE") == []
+    logged = capsys.readouterr().out
+    assert '"RecordingDeletionFailed":' in logged
+    assert "RecordingArchiveFailed" not in logged
 
 
 def test_nothing_is_deleted_at_telnyx_that_is_not_known_by_its_id(deleting: Stack) -> None:

@@ -304,6 +304,19 @@ def test_an_expired_link_and_why_there_is_no_other_are_noted_together(stack: Sta
     assert (failures["no-link"]["code"], failures["no-link"]["causes"]) == ("no_link", causes)
 
 
+def test_a_telnyx_that_is_unavailable_for_a_while_is_asked_again_for_a_fresh_link(stack: Stack) -> None:
+    def recovered(handler: Any, server: LinkServer, content: bytes, etag: str) -> None:
+        server.api_status = 200
+        status(403)(handler, server, content, etag)
+
+    stack.links.api_status = 503
+    stack.recorded(download_urls={"wav": stack.links.put("/fresh.wav", wav())})
+    expired = stack.links.put("/expired.wav", wav(), status(403), recovered)
+    stack.saved(recording_urls={"wav": expired})
+    stack.archiver().archive(stack.job(), until=until())
+    assert [path for path, _ in stack.links.requests] == ["/expired.wav", "/expired.wav", "/fresh.wav"]
+
+
 def test_fresh_links_that_have_expired_too_come_to_an_end(stack: Stack) -> None:
     dead = stack.links.put("/dead.wav", wav(), *[status(403)] * 50)
     stack.recorded(download_urls={"wav": dead})

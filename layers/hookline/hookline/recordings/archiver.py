@@ -275,17 +275,21 @@ class RecordingArchiver:
         try:
             self._telnyx.delete(job.recording_id)
         except TelnyxRefused as refusal:
-            self._note_failure(job, job.name, refusal)
+            self._put_failure(job, "RECORDING_DELETION_FAILURE", job.name, refusal)
+            self._count("RecordingDeletionFailed")
             return
         attributes = {"recording_id": job.recording_id, "event_id": job.event_id}
         if self._journal.put_note(job.identity, "RECORDING_DELETED", job.name, attributes, at=time.time()):
             self._count("RecordingDeletedAtTelnyx")
 
     def _note_failure(self, job: ArchiveJob, name: str, error: HooklineError) -> None:
+        self._put_failure(job, "RECORDING_FAILURE", name, error)
+        self._count("RecordingArchiveFailed")
+
+    def _put_failure(self, job: ArchiveJob, kind: str, name: str, error: HooklineError) -> None:
         failure, *causes = [finding.to_dict() for finding in failure_findings(error)]
         attributes = {**failure, "causes": causes, "recording_id": job.recording_id, "event_id": job.event_id}
-        self._journal.put_note(job.identity, "RECORDING_FAILURE", name, attributes, at=time.time(), once=False)
-        self._count("RecordingArchiveFailed")
+        self._journal.put_note(job.identity, kind, name, attributes, at=time.time(), once=False)
 
     def _count_archived(self, note: Mapping[str, Any]) -> None:
         self._count("RecordingArchived" if "key" in note else "RecordingInExternalStorage")
