@@ -192,7 +192,8 @@ def test_an_api_key_that_cannot_be_read_takes_nothing_from_links_that_work(
 
 def test_a_server_that_knows_no_ranges_is_asked_for_everything_again(stack: Stack) -> None:
     stack.links.ranges = False
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", LARGE, cut_after(PART_BYTES + 1))})
+    link = stack.links.put("/a.wav", LARGE, cut_after(PART_BYTES + 1))
+    stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": link})
     assert stack.work() == []
     assert list(stack.objects().values()) == [LARGE]
     assert stack.unfinished() == []
@@ -205,6 +206,14 @@ def test_two_different_files_are_never_joined(stack: Stack, etag: str | None) ->
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", before, cut, status(403), etag=etag)})
     assert stack.work() == []
     assert list(stack.objects().values()) == [after]
+
+
+def test_a_download_that_starts_over_is_measured_from_its_start(stack: Stack) -> None:
+    stack.links.ranges = False
+    stack.saved(seconds=1.44, recording_urls={"mp3": stack.links.put("/a.mp3", mp3(1.44), cut_after(1_000))})
+    assert stack.work() == []
+    (note,) = stack.notes()
+    assert (note["duration_seconds"], note["findings"]) == (1.44, [])
 
 
 OTHER = LARGE[:44] + LARGE[:43:-1]

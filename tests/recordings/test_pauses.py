@@ -48,6 +48,11 @@ def test_a_pause_after_the_end_of_the_recording_does_not_count() -> None:
     assert paused(entry(10, "record_pause"), seconds=12.0) == 2.0
 
 
+def test_a_pause_before_the_start_of_the_recording_does_not_count() -> None:
+    record = CallRecord(Identity("leg", None, None, ""), [entry(10, "record_pause"), entry(30, "record_resume")])
+    assert paused_seconds(record, started_at="2026-11-21T10:00:20.000000Z", reported_seconds=20.0) == 0.0
+
+
 @pytest.mark.parametrize("result, seconds", [("accepted", 46.5), ("refused", 0.0)])
 def test_a_queued_command_counts_from_its_result(result: str, seconds: float) -> None:
     """The pause of second 10, journalled at 10.5, was sent at 14."""
