@@ -374,7 +374,7 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
     client("sqs", serving).purge_queue(QueueUrl=serving.ready["queues"]["RecordingQueue"])
     document = json.loads(done.stdout)
     assert (done.returncode, document["ok"], document["recordings"]) == (1, False, [])
-    assert "it was announced and has not been kept" in document["unfinished"][0]
+    assert "it was announced and has not been archived" in document["unfinished"][0]
     assert document["refused"] == ["call.hangup 401"]
 
 
