@@ -1,9 +1,9 @@
-"""What the archiver costs: its memory for recordings of 1 KB, 10 MB and 500 MB, and its pace beside boto3's own.
+"""The cost of the archiver: its memory for recordings of 1 KB, 10 MB and 500 MB, and its pace beside boto3's own.
 
 HOOKLINE_ARCHIVER_MB=60 takes 60 MB instead of 500.
 
 AWS (moto) and the server behind the link are processes of their own, and so is every measurement of memory, so that a
-peak is one recording's and nobody else's. boto3's own is `upload_fileobj` as it is, reading from the same server. For
+peak is one recording's alone. boto3's own is `upload_fileobj` as it is, reading from the same server. For
 the pace S3 is one that takes every byte and does nothing with it: moto copies the whole object several times when an
 upload is completed, which takes it from 1.6 to 3.7 seconds for 500 MB and would be most of what is compared.
 """
@@ -39,8 +39,8 @@ def measure() -> dict[str, float]:
     largest_mb = int(os.environ.get("HOOKLINE_ARCHIVER_MB", "500"))
     with served("source") as link, served("sink") as sink, moto_server() as aws:
         settings = deploy(aws)
-        run(settings, "keep", link, MB)  # moto imports half of itself on first use
-        peaks = {size: run(settings, "keep", link, size)["peak_mb"][0] for size in (1_000, 10 * MB, largest_mb * MB)}
+        run(settings, "archive", link, MB)  # moto imports half of itself on first use
+        peaks = {size: run(settings, "archive", link, size)["peak_mb"][0] for size in (1_000, 10 * MB, largest_mb * MB)}
         for size, peak in peaks.items():
             print(f"{size / MB:10.3f} MB   peak memory {peak:6.1f} MB", flush=True)
         seconds = run({**settings, "AWS_ENDPOINT_URL_S3": sink}, "race", link, largest_mb * MB)
@@ -57,10 +57,10 @@ def measure() -> dict[str, float]:
 
 def meter() -> float:
     """The most memory, in MB, that measuring four hours of MP3 takes, or passing over 15 MB before a sound."""
-    from hookline.recordings.audio import Meter
+    from hookline.recordings.audio import AudioProbe
     from tests.support.sound import mp3, wav
 
-    frames, measuring, passing, quiet = mp3(7.2), Meter(), Meter(), bytes(65_536)
+    frames, measuring, passing, quiet = mp3(7.2), AudioProbe(), AudioProbe(), bytes(65_536)
     measuring.feed(mp3(0.72))
     tracemalloc.start()
     try:
@@ -113,7 +113,7 @@ def run(settings: dict[str, str], what: str, link: str, size: int) -> dict[str, 
     return measured
 
 
-def keep(link: str, size: int) -> float:
+def archive(link: str, size: int) -> float:
     """Let the archiver's function have one message; seconds."""
     from tests.support.world import Clock, handler
 
@@ -125,9 +125,9 @@ def keep(link: str, size: int) -> float:
         "identity": identity,
         "recording": {"recording_id": "r", "recording_urls": {"wav": link}},
     }
-    archive = handler("recording_archiver")
+    lambda_handler = handler("recording_archiver")
     began = time.perf_counter()
-    answer = archive({"Records": [{"messageId": "m", "body": json.dumps(message)}]}, Clock(900_000))
+    answer = lambda_handler({"Records": [{"messageId": "m", "body": json.dumps(message)}]}, Clock(900_000))
     assert answer == {"batchItemFailures": []}
     return time.perf_counter() - began
 
@@ -148,11 +148,11 @@ def race(link: str, size: int) -> dict[str, list[float]]:
     """Both in turn, in one warm process."""
     taken: dict[str, list[float]] = {BOTO3: [], OURS: []}
     warm = link.replace(f"{size}.wav", f"{20 * MB}.wav")
-    keep(warm, 20 * MB)
+    archive(warm, 20 * MB)
     upload_fileobj(warm, 20 * MB)
     for _ in range(ROUNDS):
         taken[BOTO3].append(upload_fileobj(link, size))
-        taken[OURS].append(keep(link, size))
+        taken[OURS].append(archive(link, size))
     return taken
 
 
@@ -171,7 +171,7 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 class _Source(_Quiet):
-    """A WAV of the size that its name says."""
+    """A WAV of the size in its name."""
 
     def do_GET(self) -> None:
         size = int(self.path.strip("/").removesuffix(".wav"))
@@ -232,8 +232,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", what]:
             serve(what)
-        case ["keep", link, size]:
-            keep(link, int(size))
+        case ["archive", link, size]:
+            archive(link, int(size))
             print(json.dumps({"peak_mb": [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]}))
         case ["race", link, size]:
             print(json.dumps(race(link, int(size))))

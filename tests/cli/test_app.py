@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -257,19 +258,20 @@ def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> No
         received_at="2026-11-21T10:00:00.100000Z",
         commands=[told],
     )
-    notes = {
+    expired: dict[str, Any] = {"code": "link_expired", "figures": {"http_status": 403}}
+    notes: dict[str, list[dict[str, Any]]] = {
         "EVENT_RESULT": [{"name": "c1", "command_id": "c1", "result": "accepted"}],
         "RECORDING": [{"name": "r1.mp3", "recording_id": "r1", "key": "k"}],
         "TRANSCRIPTION": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
-        "RECORDING_FAULT": [{"name": "r1.mp3", "reason": "once"}, {"name": "r2.mp3", "reason": "the link is dead"}],
+        "RECORDING_FAILURE": [{"name": name, **expired, "causes": []} for name in ("r1.mp3", "r2.mp3")],
     }
     record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
     assert document["events"][0]["commands"] == [{**told, "final": notes["EVENT_RESULT"][0]}]
     assert told_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
-    kept, fault = document["recordings"]
+    kept, failure = document["recordings"]
     assert (kept["key"], kept["transcript"]["key"]) == ("k", "k.txt")
-    assert (fault["name"], fault["fault"]) == ("r2.mp3", "the link is dead")
+    assert (failure["name"], failure["failure"]) == ("r2.mp3", [expired])
     assert (document["call"]["call_leg_id"], document["call"]["status"]) == ("leg", "answered")
 
 

@@ -23,6 +23,7 @@ VALUES = {
     "errors",
     "events",
     "recordings.audio",
+    "recordings.findings",
     "routing",
     "transcripts",
     "validators",
@@ -40,6 +41,8 @@ INPUT_AND_OUTPUT = {
 SHELL = [
     "recordings.job",
     "recordings.source",
+    "recordings.pauses",
+    "recordings.transfer",
     "recordings.transcription",
     "recordings.archiver",
     "recordings.audit",

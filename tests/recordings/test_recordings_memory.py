@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from hookline.errors import StorageUnavailable
-from hookline.recordings.storage import PART_BYTES, SENDERS, Bucket
+from hookline.recordings.storage import PART_BYTES, UPLOAD_THREADS, Bucket
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def test_a_part_is_sent_while_the_next_is_read(client: Any) -> None:
         read.wait(60)
 
     client.meta.events.register("before-call.s3.UploadPart", sending)
-    with Bucket(client, "recordings").deposit("overlapping", metadata={}, tags={}) as deposit:
+    with Bucket(client, "recordings").upload("overlapping", metadata={}, tags={}) as upload:
         for _ in range(2):
-            deposit.write(b"x" * PART_BYTES)
+            upload.write(b"x" * PART_BYTES)
         assert not read.is_set()
         read.set()
-        assert deposit.finish()
+        assert upload.finish()
 
 
 def test_no_more_parts_are_under_way_than_there_is_memory_for(client: Any) -> None:
@@ -57,11 +57,11 @@ def test_no_more_parts_are_under_way_than_there_is_memory_for(client: Any) -> No
 
     client.meta.events.register("before-call.s3.UploadPart", sending)
     client.meta.events.register("after-call.s3.UploadPart", sent)
-    with Bucket(client, "recordings").deposit("bounded", metadata={}, tags={}) as deposit:
+    with Bucket(client, "recordings").upload("bounded", metadata={}, tags={}) as upload:
         for _ in range(12):
-            deposit.write(b"x" * PART_BYTES)
-        assert deposit.finish()
-    assert 1 < most <= SENDERS
+            upload.write(b"x" * PART_BYTES)
+        assert upload.finish()
+    assert 1 < most <= UPLOAD_THREADS
 
 
 def test_memory_is_filled_again_only_when_its_part_has_been_summed(client: Any) -> None:
@@ -73,15 +73,15 @@ def test_memory_is_filled_again_only_when_its_part_has_been_summed(client: Any) 
     for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutObjectTagging"):
         client.meta.events.register(f"before-call.s3.{operation}", at_once)
     parts = [bytes([number]) * PART_BYTES for number in range(24)]
-    with Bucket(client, "recordings").deposit("raced", metadata={}, tags={}) as deposit:
+    with Bucket(client, "recordings").upload("raced", metadata={}, tags={}) as upload:
         for part in parts:
-            deposit.write(part)
-        stored = deposit.finish()
+            upload.write(part)
+        stored = upload.finish()
     assert stored
     assert stored.sha256 == hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def test_an_upload_that_fails_in_the_middle_says_so_and_leaves_nothing(client: Any) -> None:
+def test_an_upload_that_fails_in_the_middle_leaves_nothing(client: Any) -> None:
     sent = 0
 
     def fail(**_: object) -> None:
@@ -91,9 +91,9 @@ def test_an_upload_that_fails_in_the_middle_says_so_and_leaves_nothing(client: A
             raise EndpointConnectionError(endpoint_url="s3")
 
     client.meta.events.register("before-call.s3.UploadPart", fail)
-    deposit = Bucket(client, "recordings").deposit("failed", metadata={}, tags={})
-    with pytest.raises(StorageUnavailable), deposit:
-        deposit.write(b"x" * PART_BYTES * 9)
+    upload = Bucket(client, "recordings").upload("failed", metadata={}, tags={})
+    with pytest.raises(StorageUnavailable), upload:
+        upload.write(b"x" * PART_BYTES * 9)
     assert "Uploads" not in client.list_multipart_uploads(Bucket="recordings")
     with pytest.raises(ClientError):
         client.head_object(Bucket="recordings", Key="failed")

@@ -14,6 +14,7 @@ from hookline.call import Call
 from hookline.errors import Unreadable
 from hookline.events import Event
 from hookline.journal import CallRecord, Entry
+from hookline.recordings.findings import failure_of
 from hookline.recordings.job import event_of
 from hookline.recordings.storage import Bucket
 from hookline.transcripts import segments
@@ -129,9 +130,10 @@ def _recordings(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[di
     for text in texts:
         yield {"name": text["name"], "recording_id": text.get("recording_id"), "transcript": text}
     names = {recording["name"] for recording in archived}
-    for fault in notes.get("RECORDING_FAULT", []):
-        if fault["name"] not in names:
-            yield {"name": fault["name"], "fault": fault.get("reason"), "event_id": fault.get("event_id")}
+    for failure in notes.get("RECORDING_FAILURE", []):
+        if failure["name"] not in names:
+            findings = [finding.to_dict() for finding in failure_of(failure)]
+            yield {"name": failure["name"], "failure": findings, "event_id": failure.get("event_id")}
 
 
 def _seconds(start: str | None, end: str | None) -> float | None:

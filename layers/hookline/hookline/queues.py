@@ -249,11 +249,14 @@ class Queues:
 
 
 def recording_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a recording's event that archiving it takes. Values of another type than text are left out."""
+    """The part of a recording's event that archiving it takes. Values of another type than text are left out.
+
+    Public links do not expire, so they are not queued: the archiver reads them from the journalled event.
+    """
     fields: dict[str, Any] = {name: payload[name] for name in _RECORDING_FIELDS if _is_text(payload.get(name), 512)}
     fields["recording_urls"] = _links(payload.get("recording_urls"))
     if public := _links(payload.get("public_recording_urls")):
-        fields["public_recording_urls"] = public
+        fields["public_formats"] = sorted(public)
     return fields
 
 

@@ -17,7 +17,8 @@ import httpx
 
 from hookline.call_report import call_document
 from hookline.journal import CallRecord
-from hookline.recordings.audit import of_call
+from hookline.recordings.audit import verify_call
+from hookline.recordings.findings import describe_all
 from hookline.recordings.storage import Bucket
 from hookline_local.cli.live_view import Watch, observation_of
 from hookline_local.cli.phone import Phone
@@ -171,9 +172,9 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
 def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     """What was promised in this call and has not been done: a recording not kept, a queued command not told."""
     # Where the stand-in's time runs faster than the wall's, a pause cannot be told from a cut.
-    for finding in of_call(record, bucket, remarks=False):
-        if not finding.good:
-            yield f"recording {finding.key}: {finding.detail}"
+    for result in verify_call(record, bucket, archived_findings=False):
+        if not result.ok:
+            yield f"recording {result.key}: {describe_all(result.findings)}"
     later = {note.get("command_id") for note in record.notes.get("EVENT_RESULT", ())}
     for told in [told for entry in record.entries for told in entry.commands]:
         # What becomes of `archive` is said by the recording itself.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hookline.recordings.findings import Finding, describe, describe_all, findings_of
 from hookline_local.simulator.observations import Answered, Sending, Told
 
 ANSWERED_WITHIN_MILLISECONDS = 2000
@@ -259,8 +260,8 @@ def _recording(seen: Evidence) -> Check:
     sentence = "The recording lies in the bucket, byte for byte as Telnyx has it."
     kept = [recording for recording in (seen.document or {}).get("recordings", ()) if "key" in recording]
     if len(kept) != 1 or len(seen.at_telnyx) != 1:
-        faults = [str(one.get("fault")) for one in (seen.document or {}).get("recordings", ()) if one.get("fault")]
-        why = f": {faults[0]}" if faults else ""
+        failures = [one["failure"] for one in (seen.document or {}).get("recordings", ()) if one.get("failure")]
+        why = f": {describe_all(map(Finding.from_dict, failures[0]))}" if failures else ""
         return Check(False, sentence, f"{len(kept)} kept, {len(seen.at_telnyx)} at Telnyx{why}")
     found = next((one for one in seen.objects if one["key"] == kept[0]["key"]), None)
     if found is None:
@@ -268,7 +269,7 @@ def _recording(seen: Evidence) -> Check:
     wanted = (seen.at_telnyx[0]["size"], seen.at_telnyx[0]["sha256"])
     same = wanted == (found["size"], found["sha256"]) == (kept[0]["size"], kept[0]["sha256"])
     # Telnyx counts the pause too, so the archiver remarks that the file is shorter than that.
-    text = "; ".join([f"{found['size']:,} bytes", *(kept[0].get("remarks") or [])])
+    text = "; ".join([f"{found['size']:,} bytes", *map(describe, findings_of(kept[0]))])
     return Check(same, sentence, text if same else "size or SHA-256 differ")
 
 

@@ -1,10 +1,11 @@
-"""`hookline recordings verify`: what verify finds, shown."""
+"""`hookline recordings verify`: the results of the audit, shown."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from hookline.recordings.audit import EXPIRED, Retention, verify
+from hookline.recordings.audit import AuditResult, Retention, verify
 from hookline.recordings.audit import days as days_between
+from hookline.recordings.findings import Code, Severity, describe
 from hookline.recordings.storage import Bucket
 from hookline_local.cli.screen import Screen
 from hookline_local.stacks.deployed import reached
@@ -12,34 +13,37 @@ from hookline_local.stacks.resources import Place
 
 
 def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
-    """Whether all that was announced on these days is kept, whole; a line for each recording and transcript."""
+    """Return whether all that was announced on these days is archived; show a line for each file."""
     last = date.fromisoformat(last_day)
-    wanted = days_between(last - timedelta(days=days - 1), last)
-    findings = []
+    checked_days = days_between(last - timedelta(days=days - 1), last)
+    results = []
     bucket = Bucket(place.s3, place.bucket)
-    retention = Retention.by(place.parameters)
+    retention = Retention.from_parameters(place.parameters)
     with reached(place):
-        for finding in verify(place.journal, bucket, wanted, read_all=read_all, retention=retention):
-            findings.append(finding)
-            screen.whole((f"{finding.state:9} ", "green" if finding.good else "bold red"), finding.key)
-            if not finding.good:
-                screen.fact("", f"{finding.detail} (call {finding.call_leg_id or 'unknown'})", width=8)
-    wrong = [finding for finding in findings if not finding.good]
-    screen.document(
-        {
-            "ok": not wrong,
-            "days": wanted,
-            "findings": [{**asdict(finding), "good": finding.good} for finding in findings],
-        }
-    )
-    if wrong:
-        are = "is" if len(wrong) == 1 else "are"
-        screen.say(f"{len(wrong)} of {len(findings)} {are} missing or damaged.", "bold red")
-    elif findings:
-        expired = sum(finding.state == EXPIRED for finding in findings)
-        intact = len(findings) - expired
-        have = f", {expired} {'has' if expired == 1 else 'have'} expired" if expired else ""
-        screen.say(f"{intact} of {len(findings)} {'is' if intact == 1 else 'are'} intact{have}.")
-    else:
-        screen.say("There are none.")
-    return not wrong
+        for result in verify(place.journal, bucket, checked_days, read_all=read_all, retention=retention):
+            results.append(result)
+            _show(result, screen)
+    ok = all(result.ok for result in results)
+    screen.document({"ok": ok, "days": checked_days, "results": [result.to_dict() for result in results]})
+    screen.say(_summary(results), "" if ok else "bold red")
+    return ok
+
+
+def _show(result: AuditResult, screen: Screen) -> None:
+    status = result.findings[0].code.value if result.findings else "intact"
+    screen.whole((f"{status:22} ", "green" if result.ok else "bold red"), result.key)
+    for finding in result.findings:
+        if finding.severity > Severity.INFO:
+            screen.fact("", f"{describe(finding)} (call {result.call_leg_id or 'unknown'})", width=8)
+
+
+def _summary(results: Sequence[AuditResult]) -> str:
+    bad = sum(not result.ok for result in results)
+    if not results:
+        return "No recordings."
+    if bad:
+        return f"{bad} of {len(results)} {'is' if bad == 1 else 'are'} missing or damaged."
+    expired = sum(result.has(Code.EXPIRED) for result in results)
+    intact = len(results) - expired
+    suffix = f", {expired} {'has' if expired == 1 else 'have'} expired" if expired else ""
+    return f"{intact} of {len(results)} {'is' if intact == 1 else 'are'} intact{suffix}."

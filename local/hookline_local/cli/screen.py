@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookline.recordings.findings import Finding, describe_all
+
 IN, OUT = "-->", "<--"
 
 
@@ -169,7 +171,8 @@ class Screen:
     def recording(self, recording: Mapping[str, Any]) -> None:
         """Where a recording and its transcript lie and what it is; or why it is not there."""
         text = recording.get("transcript")
-        instead = recording.get("kept_elsewhere") or recording.get("fault")
+        failure = describe_all(Finding.from_dict(finding) for finding in recording.get("failure") or ())
+        instead = recording.get("external_uri") or failure
         if "key" in recording:
             self._kept(recording)
         elif instead or not text:
