@@ -20,7 +20,11 @@ def entry(second: float, action: str, result: str = "accepted") -> Entry:
 
 
 def paused(*entries: Entry, seconds: float = 60.0, results: list[dict[str, Any]] | None = None) -> float:
-    record = CallRecord(Identity("leg", None, None, ""), list(entries), command_results={result["name"]: result for result in results or []})
+    record = CallRecord(
+        Identity("leg", None, None, ""),
+        list(entries),
+        command_results={result["name"]: result for result in results or []},
+    )
     return paused_seconds(record, started_at=START, reported_seconds=seconds)
 
 
