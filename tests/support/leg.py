@@ -18,7 +18,7 @@ STRICTNESS = {"on": 0, "paused": 1, "off": 2}
 
 @dataclass
 class Leg:
-    """now: seconds, moved by the test. obeyed: the actions in order, each once."""
+    """now: seconds, moved by the test. obeyed: the actions in order, each once. refusing: codes by action or voice."""
 
     now: float = 0.0
     recording: str = "off"
@@ -28,6 +28,7 @@ class Leg:
     step: str | None = None
     hung_up: bool = False
     obeyed: list[str] = field(default_factory=list)
+    refusing: dict[str, str] = field(default_factory=dict)
     _known: dict[str, float] = field(default_factory=dict)
 
     def telnyx(self, request: httpx.Request) -> httpx.Response:
@@ -39,6 +40,8 @@ class Leg:
         if command_id in self._known and self.now - self._known[command_id] < COMMAND_ID_SECONDS:
             return ok()
         self._known[command_id] = self.now
+        if code := self.refusing.get(action) or self.refusing.get(str(body.get("voice"))):
+            return refused(422, code)
         if not self._obey(action, body):
             return refused(422, "10027")
         self.obeyed.append(action)

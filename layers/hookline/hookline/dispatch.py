@@ -21,7 +21,6 @@ EXPIRED = "expired"
 SUPERSEDED = "superseded"
 
 _NOT_SENT = Answer(Outcome.RETRY_LATER)
-_SETS_CLIENT_STATE = frozenset({"client_state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def plan(
         if command.action == "dial":
             leg = None
         is_own_leg = command.call_control_id is None or command.call_control_id == event.call_control_id
-        for_flow = replace(command, params=_for_flow(command, flow, is_stale=is_own_leg and CLIENT_STATE in newer))
+        for_flow = _for_flow(command, flow, is_stale=is_own_leg and CLIENT_STATE in newer)
         expires_at = first_received_at + lifetime
         known = None
         if recorded := history.results.get(own_id):
@@ -232,15 +231,17 @@ def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
     return frozenset() if answer.pointers else frozenset(routing)
 
 
-def _for_flow(command: Command, flow: str, *, is_stale: bool) -> Mapping[str, object]:
-    """The params with the flow's name beside its client_state; without either when a newer event has set another."""
-    if is_stale and "client_state" in command.params:
-        return {name: value for name, value in command.params.items() if name not in _SETS_CLIENT_STATE}
-    if "client_state" in command.params:
-        return {**command.params, "client_state": encode_for_flow(flow, decode(command.params["client_state"]))}
-    if command.action == "answer":
-        return {**command.params, "client_state": encode_for_flow(flow, None)}
-    return command.params
+def _for_flow(command: Command, flow: str, *, is_stale: bool) -> Command:
+    """The command, and its fallback, with the flow's name beside its client_state.
+
+    is_stale: a newer event has set the client_state of the leg; then the command leaves it alone.
+    """
+    params = dict(command.params)
+    state = params.pop("client_state", None)
+    if not is_stale and (state is not None or command.action == "answer"):
+        params["client_state"] = encode_for_flow(flow, decode(state))
+    fallback = _for_flow(command.fallback, flow, is_stale=is_stale) if command.fallback else None
+    return replace(command, params=params, fallback=fallback)
 
 
 def _recorded(command: Command, own_id: str, recorded: Mapping[str, Any]) -> CommandResult:
