@@ -24,7 +24,7 @@ from hookline.dispatch import (
     CommandResult,
     Plan,
     fallback_of,
-    note_unauthorized,
+    report_unauthorized,
     result_of,
     send_once,
 )
@@ -140,7 +140,8 @@ class Sending:
             raise RetryLater("not due yet", wait_seconds)
         answer = send_once(self.env.telnyx, planned, seconds=PATIENCE_SECONDS * self.env.patience)
         identity = self.message.identity
-        note_unauthorized(self.env, answer, event_id=self.message.event_id, call_leg_id=identity.call_leg_id)
+        if answer.outcome is Outcome.UNAUTHORIZED:
+            report_unauthorized(self.env, answer, event_id=self.message.event_id, call_leg_id=identity.call_leg_id)
         if not answer.outcome.is_final:
             reason = answer.code or answer.status or "nothing"
             fields = {"action": queued.command.action, "reason": f"Telnyx answered {reason}"}

@@ -9,7 +9,6 @@ attempted, and that are still worth sending, are queued. With the journal away a
 import time
 from typing import Any
 
-from hookline.call import Call
 from hookline.deadline import Deadline
 from hookline.dispatch import CommandResult, enqueue, fallback_of, result_of
 from hookline.environment import Environment, environment
@@ -80,7 +79,7 @@ def journal(env: Environment, message: str, deadline: Deadline) -> None:
         base_url=deferred.base_url,
     )
     if not deferred.is_redacted:  # nothing is decided from digits that are not there
-        delivery.decision = decide(env, delivery, Call.of([event]))
+        delivery.decision = decide(env, delivery)
     if delivery.has_commands or deferred.results:
         history = env.journal.history(event)
         if history.is_duplicate:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from hookline.call import Call
 from hookline.client_state import decode, encode_for_flow
 from hookline.commands import Command, command_id
 from hookline.deadline import Deadline
@@ -23,8 +23,7 @@ SUPERSEDED = "superseded"
 _NOT_SENT = Answer(Outcome.RETRY_LATER)
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
+class CommandResult(NamedTuple):
     """A command and its result.
 
     result: an Outcome's value, QUEUED, EXPIRED or SUPERSEDED. milliseconds: over all tries. queued: what is in the
@@ -53,8 +52,7 @@ class CommandResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A decided command, ready to be sent. leg: its call_control_id, None when it is not known.
 
     expires_at: seconds since 1970 UTC. known: its result, when it need not be sent.
@@ -68,7 +66,7 @@ class Plan:
 
 
 def plan(
-    event: Event, call: Call, commands: Sequence[Command], history: History, *, flow: str, first_received_at: float
+    event: Event, commands: Sequence[Command], history: History, *, flow: str, first_received_at: float
 ) -> list[Plan]:
     """Decide for each command whether it is to be sent, before anything is.
 
@@ -77,12 +75,12 @@ def plan(
     """
     plans = []
     newer = history.newer_actions if event.occurred_at != UNKNOWN_TIME else frozenset[str]()
+    own_leg = event.call_control_id or next((e.call_control_id for e in history.events if e.call_control_id), None)
     ids = with_ids(event, commands)
+    now = time.time()
     for (command, own_id), lifetime in zip(ids, lifetimes(commands), strict=True):
-        leg = command.call_control_id or event.call_control_id or call.call_control_id
-        if command.action == "dial":
-            leg = None
-        is_own_leg = command.call_control_id is None or command.call_control_id == event.call_control_id
+        leg = None if command.action == "dial" else command.call_control_id or own_leg
+        is_own_leg = command.call_control_id is None or command.call_control_id == own_leg
         for_flow = _for_flow(command, flow, is_stale=is_own_leg and CLIENT_STATE in newer)
         expires_at = first_received_at + lifetime
         known = None
@@ -90,7 +88,7 @@ def plan(
             known = _recorded(for_flow, own_id, recorded)
         elif is_own_leg and yields_to(command, newer):
             known = CommandResult(for_flow, own_id, SUPERSEDED)
-        elif time.time() > expires_at:
+        elif now > expires_at:
             known = CommandResult(for_flow, own_id, EXPIRED)
         elif leg is None and command.action != "dial":
             known = CommandResult(for_flow, own_id, Outcome.REFUSED.value)
@@ -121,7 +119,8 @@ def send_commands(
             result = result_of(planned, _NOT_SENT)
         else:
             answer = send_once(environment.telnyx, planned, seconds=ends - time.monotonic())
-            note_unauthorized(environment, answer, event_id=event.id, call_leg_id=event.call_leg_id)
+            if answer.outcome is Outcome.UNAUTHORIZED:
+                report_unauthorized(environment, answer, event_id=event.id, call_leg_id=event.call_leg_id)
             result = result_of(planned, answer)
         results.append(result)
         if result.result == Outcome.CALL_ENDED.value:
@@ -153,7 +152,7 @@ def enqueue(
         return list(results)
     refused = Outcome.REFUSED.value
     return [
-        replace(result, result=refused, queued=None) if result.command_id in too_large else result for result in results
+        result._replace(result=refused, queued=None) if result.command_id in too_large else result for result in results
     ]
 
 
@@ -201,22 +200,20 @@ def send_once(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
     ends = time.monotonic() + seconds
     command = planned.command
     answer = telnyx.send(command, call_control_id=planned.leg or "", command_id=planned.command_id, seconds=seconds)
-    blamed = _blamed_routing(command, answer)
-    if answer.outcome is not Outcome.REFUSED or not blamed:
+    if answer.outcome is not Outcome.REFUSED or not (blamed := _blamed_routing(command, answer)):
         return answer
     plain = replace(command, params={name: value for name, value in command.params.items() if name not in blamed})
-    again = replace(planned, command=plain, command_id=command_id(planned.command_id, command.action, 0))
+    again = planned._replace(command=plain, command_id=command_id(planned.command_id, command.action, 0))
     return send_once(telnyx, again, seconds=ends - time.monotonic())
 
 
-def note_unauthorized(environment: Environment, answer: Answer, **ids: str | None) -> None:
+def report_unauthorized(environment: Environment, answer: Answer, **ids: str | None) -> None:
     """Log and count a refused or unreadable API key: nothing works until a person has replaced it."""
-    if answer.outcome is Outcome.UNAUTHORIZED:
-        environment.logger.error(
-            "API key refused or unreadable, commands are queued: put a valid key into its secret",
-            extra={"status": answer.status, "code": answer.code, "secret": "TELNYX_API_KEY_SECRET_ARN", **ids},
-        )
-        environment.count("ApiKeyRefused")
+    environment.logger.error(
+        "API key refused or unreadable, commands are queued: put a valid key into its secret",
+        extra={"status": answer.status, "code": answer.code, "secret": "TELNYX_API_KEY_SECRET_ARN", **ids},
+    )
+    environment.count("ApiKeyRefused")
 
 
 def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
@@ -236,12 +233,22 @@ def _for_flow(command: Command, flow: str, *, is_stale: bool) -> Command:
 
     is_stale: a newer event has set the client_state of the leg; then the command leaves it alone.
     """
+    state = command.params.get("client_state")
+    if state is None and command.action != "answer" and command.fallback is None:
+        return command
     params = dict(command.params)
-    state = params.pop("client_state", None)
-    if not is_stale and (state is not None or command.action == "answer"):
-        params["client_state"] = encode_for_flow(flow, decode(state))
+    if is_stale:
+        params.pop("client_state", None)
+    elif state is not None or command.action == "answer":
+        params["client_state"] = _state_for_flow(flow, state)
     fallback = _for_flow(command.fallback, flow, is_stale=is_stale) if command.fallback else None
-    return replace(command, params=params, fallback=fallback)
+    return Command(command.action, params, command.call_control_id, command.delay_seconds, fallback)
+
+
+@lru_cache(maxsize=256)
+def _state_for_flow(flow: str, state: object) -> str:
+    """The client_state on the wire. state: as the command functions have encoded it, None without one."""
+    return encode_for_flow(flow, decode(state))
 
 
 def _recorded(command: Command, own_id: str, recorded: Mapping[str, Any]) -> CommandResult:

@@ -6,12 +6,12 @@ Source: developers.telnyx.com, "Receiving webhooks" (envelope), Voice API webhoo
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hookline.client_state import decode_for_flow
+from hookline.client_state import decode_for_flow, flow_of
 from hookline.errors import Unreadable
 
 UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
@@ -63,26 +63,31 @@ class Event:
     occurred_at: str
     payload: Mapping[str, Any]
     attempt: int | None = field(default=None, compare=False)
+    _identity: Identity | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def call_leg_id(self) -> str | None:
         """The leg; None when the payload does not carry it."""
-        return identifier(self.payload.get("call_leg_id"))
+        return self.identity.call_leg_id
 
     @property
     def call_control_id(self) -> str | None:
         """The address of commands to this leg; None when the payload does not carry it."""
-        return identifier(self.payload.get("call_control_id"))
+        return self.identity.call_control_id
 
     @property
     def call_session_id(self) -> str | None:
         """The conversation that the leg is part of; None when the payload does not carry it."""
-        return identifier(self.payload.get("call_session_id"))
+        return self.identity.call_session_id
 
     @property
     def identity(self) -> Identity:
         """Every id by which the event names its call."""
-        return Identity(self.call_leg_id, self.call_control_id, self.call_session_id, self.id)
+        if self._identity is None:  # asked for a dozen times per webhook
+            leg, control, session = map(self.payload.get, ("call_leg_id", "call_control_id", "call_session_id"))
+            identity = Identity(identifier(leg), identifier(control), identifier(session), self.id)
+            object.__setattr__(self, "_identity", identity)
+        return self._identity  # type: ignore[return-value]
 
     @property
     def client_state(self) -> Any:
@@ -92,7 +97,8 @@ class Event:
     @property
     def flow(self) -> str | None:
         """The name of the flow that decides on this leg; None when no command of ours has named one."""
-        return decode_for_flow(self.payload.get("client_state"))[0]
+        text = self.payload.get("client_state")
+        return flow_of(text) if isinstance(text, str) else None
 
 
 def identifier(value: object) -> str | None:
@@ -113,10 +119,10 @@ def parse_event(body: bytes) -> Event:
     return event_of_envelope(parse_json(body))
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, decode: Callable[[str], Any] = json.loads) -> Any:
     """The JSON value of a body. Raises Unreadable with the likely cause: not UTF-8, not JSON, a TeXML callback."""
     try:
-        return json.loads(body.decode("utf-8"))
+        return decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Unreadable("the body is not UTF-8 text") from error
     except RecursionError as error:

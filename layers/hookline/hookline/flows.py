@@ -78,9 +78,12 @@ class Flows:
         number = payload.get("to")
         return numbers.get(number if isinstance(number, str) else "") or numbers[DEFAULT] or None
 
-    def decide(self, name: str, event: Event, call: Call) -> Decision:
-        """Ask a flow about an event. Whatever it raises, its import included, becomes the error of the Decision."""
-        return self.call(self._decide, name, event, call)
+    def decide(self, name: str, event: Event, others: Sequence[Event] = ()) -> Decision:
+        """Ask a flow about an event. Whatever it raises, its import included, becomes the error of the Decision.
+
+        others: the known events of its call besides; they are folded only for a flow that decides on this event type.
+        """
+        return self.call(self._decide, name, event, others)
 
     def acting_digits(self, name: str | None, event: Event) -> str:
         """The keys that a flow acts on, as its module declares them in ACTING_DIGITS; they are stored as pressed."""
@@ -110,11 +113,11 @@ class Flows:
             self._modules[name] = importlib.import_module(f"{self._package}.{name}")
         return self._modules[name]
 
-    def _decide(self, name: str, event: Event, call: Call) -> list[Command]:
+    def _decide(self, name: str, event: Event, others: Sequence[Event]) -> list[Command]:
         function = getattr(self._module(name), event.type.replace(".", "_"), None)
         if function is None:
             return []
-        commands = list(function(event, call))
+        commands = list(function(event, Call.of([*others, event])))
         for command in commands:
             if not isinstance(command, Command):
                 raise TypeError(f"{name}.{function.__name__} returned a {type(command).__name__}, not a Command")

@@ -107,11 +107,10 @@ def lifetimes(commands: Sequence[Command]) -> list[float]:
 
     What one event turns on shares one fate, the shorter: a recording is not resumed without its transcription.
     """
-    seconds = [
-        LONG_LIFETIME_SECONDS if command.action in LONG_LIVED else SHORT_LIFETIME_SECONDS for command in commands
+    on = _TURNS_ON.intersection([command.action for command in commands])
+    short_lived = frozenset(on) if not on <= LONG_LIVED else frozenset[str]()
+    return [
+        (LONG_LIFETIME_SECONDS if command.action in LONG_LIVED - short_lived else SHORT_LIFETIME_SECONDS)
+        + command.delay_seconds
+        for command in commands
     ]
-    on = [place for place, command in enumerate(commands) if command.action in _TURNS_ON]
-    together = min((seconds[place] for place in on), default=SHORT_LIFETIME_SECONDS)
-    for place in on:
-        seconds[place] = together
-    return [lifetime + command.delay_seconds for lifetime, command in zip(seconds, commands, strict=True)]

@@ -8,9 +8,9 @@ gather_using_ai, payment and conference events; the official SDK's event types.
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from hookline.events import DTMF_EVENT
+from hookline.events import DTMF_EVENT, parse_json
 
 DIGIT_NAMES = frozenset(
     {
@@ -40,37 +40,65 @@ AMBIGUOUS_NAMES = frozenset({"dtmf", "message", "message_history", "messages", "
 AMBIGUOUS_IN = ("call.ai_gather.", "call.payment.", "call_ai_gather", "call_payment", "call.conversation")
 """Beginnings of the event types in which those keys hold what a caller has keyed in or spelled out."""
 
-_HINTS = (
-    *(b"digit", b"card_", b"cvc", b"cvv", b'"pin"', b"account_number", b'"expir'),
-    *(b"postal_code", b"routing_number", b"security_code"),
-)
-"""Each name above contains one of these: a body without any of them, and without an escape, holds nothing to blank."""
-
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def redact(body: bytes, envelope: Any, *, event_type: str, acting_digits: str = "") -> bytes | None:
-    """The body without keyed digits; None when there was nothing to blank, so that it is stored as received.
+class Parsed(NamedTuple):
+    """The JSON value of a body, and whether it may hold keyed digits.
 
-    envelope: the JSON value of the body. event_type: as the envelope spells it, "" when there is none.
+    has_digit_names: some object in it has a key of DIGIT_NAMES, in whatever case. has_twin_keys: some object has a key
+    twice; of the two values the parser drops one, and the bytes hold both.
+    """
+
+    value: Any
+    has_digit_names: bool
+    has_twin_keys: bool
+
+
+class _Reader:
+    """A JSON decoder that notes what its objects hold; one is enough, for one body at a time."""
+
+    def __init__(self) -> None:
+        self.has_digit_names = self.has_twin_keys = False
+        self.decode = json.JSONDecoder(object_pairs_hook=self._object_of).decode
+
+    def _object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            self.has_twin_keys = True
+        if not _DISJOINT(value) or (value and not "".join(value).islower()):
+            self.has_digit_names = True
+        return value
+
+
+_DISJOINT = DIGIT_NAMES.isdisjoint
+_reader = _Reader()
+
+
+def parse(body: bytes) -> Parsed:
+    """The JSON value of a body, looked through while it is parsed. Raises Unreadable."""
+    _reader.has_digit_names = _reader.has_twin_keys = False
+    value = parse_json(body, _reader.decode)
+    return Parsed(value, _reader.has_digit_names, _reader.has_twin_keys)
+
+
+def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes | None:
+    """The body without keyed digits; None when there are none to blank, so that it is stored as received.
+
+    The digits in parsed.value are blanked. event_type: as the envelope spells it, "" when there is none.
     acting_digits: the single keys that the call's flow acts on; a `call.dtmf.received` with one of them is not blanked.
-
-    It is encoded again even when no value changes: a key that stands there twice is read once.
     """
     ambiguous = event_type.startswith(AMBIGUOUS_IN)
-    if not ambiguous and b"\\" not in body:
-        lowered = body.lower()
-        if not any(hint in lowered for hint in _HINTS):
-            return None
+    if not (parsed.has_digit_names or parsed.has_twin_keys or ambiguous):
+        return None
     names = DIGIT_NAMES | AMBIGUOUS_NAMES if ambiguous else DIGIT_NAMES
-    found = [(holder, name) for holder, name in _named(envelope, names) if holder[name] not in (None, "")]
-    if event_type == DTMF_EVENT and len(found) == 1 and _is_acting(*found[0], acting_digits):
-        return None if body.count(b"digit") == 1 and b"\\" not in body else _compact(envelope).encode()
-    if not found:
-        return None if not any(True for _ in _named(envelope, names)) else _compact(envelope).encode()
-    for holder, name in found:
+    found = [(holder, name) for holder, name in _named(parsed.value, names) if holder[name] not in (None, "")]
+    is_acting = event_type == DTMF_EVENT and len(found) == 1 and _is_acting(*found[0], acting_digits)
+    if not parsed.has_twin_keys and (is_acting or not found):
+        return None
+    for holder, name in [] if is_acting else found:
         holder[name] = _blank(holder[name])
-    return _compact(envelope).encode()
+    return _compact(parsed.value).encode()
 
 
 def _is_acting(holder: dict[str, Any], name: str, acting_digits: str) -> bool:

@@ -22,12 +22,12 @@ from hookline.deadline import Deadline
 from hookline.dispatch import QUEUED, SUPERSEDED, CommandResult, Plan, enqueue, plan, send_commands
 from hookline.environment import Environment, environment
 from hookline.errors import JournalUnavailable, QueueUnavailable, SignatureRejected, Unavailable, Unreadable, WrongRoute
-from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope, parse_json
+from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope
 from hookline.flows import Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
 from hookline.precedence import CLIENT_STATE
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
-from hookline.redaction import redact
+from hookline.redaction import Parsed, parse, redact
 from hookline.routing import ARCHIVED_EVENTS, CARRIERS, helps_to_deliver_again, with_routing
 from hookline.signed_request import Request, SignedRequest, verify_request
 from hookline.telnyx import Outcome
@@ -46,6 +46,9 @@ DEFER_SECONDS = 0.25
 
 LARGEST_COMMANDS_BYTES = 100_000
 """Of command results in an item; a DynamoDB item holds 400 KB, and the body takes its own share."""
+
+FEW_COMMANDS = 8
+"""So many results always fit into an item: a text of more than 6,000 characters is not journalled."""
 
 METRIC_BY_RESULT = {QUEUED: "CommandQueued", Outcome.REFUSED.value: "CommandRefused"}
 """Metrics that an operator may be woken by, by the result of a command."""
@@ -106,15 +109,15 @@ def receive(request: Request, context: Context) -> dict[str, Any]:
     event: Event | None = None
     try:
         try:
-            envelope = parse_json(signed.body)
-            event = event_of_envelope(envelope)
+            parsed = parse(signed.body)
+            event = event_of_envelope(parsed.value)
         except Unreadable as reason:
             return _quarantine(env, signed, str(reason), deadline)
         if signed.is_stale:
-            return _stale(env, signed, event, envelope, deadline)
+            return _stale(env, signed, event, parsed, deadline)
         if _is_interim(event) and not env.keep_interim_transcripts:
             return _response(200, {"event": event.id, "commands": []})
-        return _handle(env, signed, event, envelope, deadline)
+        return _handle(env, signed, event, parsed, deadline)
     except Unavailable as reason:
         fields = ids_of(event) if event else {}
         is_wrong_route = isinstance(reason, WrongRoute)
@@ -124,13 +127,15 @@ def receive(request: Request, context: Context) -> dict[str, Any]:
         return _response(503, {"error": "dependency unavailable, deliver again"})
 
 
-def _handle(env: Environment, signed: SignedRequest, event: Event, envelope: Any, deadline: Deadline) -> dict[str, Any]:
+def _handle(
+    env: Environment, signed: SignedRequest, event: Event, parsed: Parsed, deadline: Deadline
+) -> dict[str, Any]:
     """Decide, send and append an event that is verified and recent."""
-    delivery = _delivery(env, signed, event, envelope, deadline)
+    delivery = _delivery(env, signed, event, parsed, deadline)
     if env.event_type and event.type != env.event_type:
         return _defer(env, delivery, WrongRoute(f"{event.type} came to the route of {env.event_type}"))
     archive_error = _archive(env, delivery)
-    delivery.decision = decide(env, delivery, Call.of([event]))
+    delivery.decision = decide(env, delivery)
     try:
         if delivery.has_commands:
             began = time.perf_counter()
@@ -147,13 +152,13 @@ def _handle(env: Environment, signed: SignedRequest, event: Event, envelope: Any
     return _respond(env, delivery, is_duplicate=not is_new)
 
 
-def _delivery(env: Environment, signed: SignedRequest, event: Event, envelope: Any, deadline: Deadline) -> Delivery:
+def _delivery(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed, deadline: Deadline) -> Delivery:
     """The event with its flow, and the body as it may be stored."""
     flow = env.flows.name_for(event)
     redacted = None
     if not env.keep_digits:
         acting_digits = env.flows.acting_digits(flow, event)
-        redacted = redact(signed.body, envelope, event_type=event.type, acting_digits=acting_digits)
+        redacted = redact(parsed, event_type=event.type, acting_digits=acting_digits)
     return Delivery(
         event=event,
         body=signed.body if redacted is None else redacted,
@@ -178,11 +183,14 @@ def _archive(env: Environment, delivery: Delivery) -> Unavailable | None:
     return None
 
 
-def decide(env: Environment, delivery: Delivery, call: Call) -> Decision:
-    """Ask the event's flow; without a flow nothing is decided. A flow that fails is reported here."""
+def decide(env: Environment, delivery: Delivery, others: Sequence[Event] = ()) -> Decision:
+    """Ask the event's flow; without a flow nothing is decided. A flow that fails is reported here.
+
+    others: the events of the call that the journal holds.
+    """
     if delivery.flow is None:
         return Decision()
-    decision = env.flows.decide(delivery.flow, delivery.event, call)
+    decision = env.flows.decide(delivery.flow, delivery.event, others)
     if decision.error and not delivery.decision.error:
         fields = {"flow": delivery.flow, "error": decision.error_type, **ids_of(delivery.event)}
         env.logger.error("flow failed", extra=fields)
@@ -198,17 +206,15 @@ def command(env: Environment, delivery: Delivery, history: History) -> list[Plan
     history may take commands away, never add any.
     """
     event = delivery.event
-    call = Call.of([*history.events, event])
     if history.events and not delivery.decision.error:
-        delivery.decision = decide(env, delivery, call)
+        delivery.decision = decide(env, delivery, history.events)
     commands = delivery.decision.commands
     if delivery.decision.error:
-        commands = [] if call.ended or history.has_failed else _failure_commands(env)
+        has_ended = Call.of([*history.events, event]).ended
+        commands = [] if has_ended or history.has_failed else _failure_commands(env)
     if delivery.base_url or any(each.action in CARRIERS for each in commands):
         commands = [with_routing(each, delivery.base_url) for each in commands]
-    return plan(
-        event, call, commands, history, flow=delivery.flow or "", first_received_at=_first_received_at(delivery)
-    )
+    return plan(event, commands, history, flow=delivery.flow or "", first_received_at=_first_received_at(delivery))
 
 
 def _command(env: Environment, delivery: Delivery, history: History) -> None:
@@ -238,13 +244,12 @@ def _failure_commands(env: Environment) -> list[Command]:
 def append(env: Environment, delivery: Delivery) -> bool:
     """Append the event to the journal with what became of its commands; False when it was there already."""
     event, results = delivery.event, delivery.results
-    name = hashlib.sha256(event.id.encode()).hexdigest()
     body_uri = commands_uri = None
     if len(delivery.body) > LARGEST_BODY_BYTES:
-        body_uri = env.oversize.store("oversize", name, delivery.body, delivery.deadline)
+        body_uri = env.oversize.store("oversize", _name(event), delivery.body, delivery.deadline)
     commands = [result.to_dict() for result in results]
-    if len(results) > 1 and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
-        commands_uri = env.oversize.store("oversize", f"{name}-commands", encoded, delivery.deadline)
+    if len(results) > FEW_COMMANDS and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
+        commands_uri = env.oversize.store("oversize", f"{_name(event)}-commands", encoded, delivery.deadline)
         commands = []
     own = [result for result in results if result.result != SUPERSEDED and _is_own_leg(event, result.command)]
     actions = list(dict.fromkeys(result.command.action for result in own))
@@ -266,6 +271,11 @@ def append(env: Environment, delivery: Delivery) -> bool:
         trouble=_trouble(delivery),
         deadline=delivery.deadline.less(defer_seconds),
     )
+
+
+def _name(event: Event) -> str:
+    """The name of an event's objects in S3; the same for every delivery."""
+    return hashlib.sha256(event.id.encode()).hexdigest()
 
 
 def _pending(results: Sequence[CommandResult]) -> dict[str, float]:
@@ -308,8 +318,7 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
         raise reason
     body_uri = None
     if len(delivery.body) > LARGEST_DEFERRED_BYTES:
-        name = hashlib.sha256(event.id.encode()).hexdigest()
-        body_uri = env.oversize.store("oversize", name, delivery.body, delivery.deadline)
+        body_uri = env.oversize.store("oversize", _name(event), delivery.body, delivery.deadline)
     deferred = DeferredEvent(
         event_id=event.id,
         identity=event.identity,
@@ -329,9 +338,9 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
     return _response(200, {"event": event.id, "commands": _summaries(delivery.results), "deferred": deferred.reason})
 
 
-def _stale(env: Environment, signed: SignedRequest, event: Event, envelope: Any, deadline: Deadline) -> dict[str, Any]:
+def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed, deadline: Deadline) -> dict[str, Any]:
     """Refuse an event that Telnyx signed too long ago, as its documentation asks, and journal it all the same."""
-    delivery = _delivery(env, signed, event, envelope, deadline)
+    delivery = _delivery(env, signed, event, parsed, deadline)
     env.logger.warning("stale webhook rejected", extra=ids_of(event))
     env.count("WebhookStale")
     try:
@@ -354,10 +363,10 @@ def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: 
         return _response(401, {"error": "signed too long ago"})
     body = signed.body
     try:
-        envelope = parse_json(body)
-        event_type = envelope.get("event_type") if isinstance(envelope, dict) else None
+        parsed = parse(body)
+        event_type = parsed.value.get("event_type") if isinstance(parsed.value, dict) else None
         event_type = event_type if isinstance(event_type, str) else ""
-        body = body if env.keep_digits else redact(body, envelope, event_type=event_type) or body
+        body = body if env.keep_digits else redact(parsed, event_type=event_type) or body
     except Unreadable:
         pass  # stored as it came, encrypted, for 14 days
     body_uri = None
@@ -385,18 +394,17 @@ def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dic
     """The answer 200, and the one log line of a webhook."""
     event, results = delivery.event, delivery.results
     summaries = _summaries(results)
-    env.logger.info(
+    env.log_info(
         "duplicate webhook" if is_duplicate else "webhook journalled",
-        extra={
-            **ids_of(event),
-            "attempt": event.attempt,
-            "flow": delivery.flow,
-            "commands": summaries,
-            "milliseconds": round((time.perf_counter() - delivery.signed.began) * 1000),
-        },
+        **ids_of(event),
+        attempt=event.attempt,
+        flow=delivery.flow,
+        commands=summaries,
+        milliseconds=round((time.perf_counter() - delivery.signed.began) * 1000),
     )
     for result in results:
-        if result.result in METRIC_BY_RESULT and not result.is_repeat:
+        is_delayed = result.queued is not None and result.queued.not_before > 0
+        if result.result in METRIC_BY_RESULT and not result.is_repeat and not is_delayed:
             env.count(METRIC_BY_RESULT[result.result])
     answer: dict[str, Any] = {"event": event.id, "commands": summaries}
     if is_duplicate:
