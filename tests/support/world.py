@@ -98,6 +98,38 @@ class World:
         taken = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
 
+    def records(self, queue: str) -> dict[str, Any]:
+        """A batch of one of QUEUES, as Lambda gives it to a function; its messages stay hidden for a minute."""
+        url = self.settings[f"{queue}_QUEUE_URL"]
+        taken = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], VisibilityTimeout=60
+        )
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "messageAttributes": {},
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
+                "awsRegion": "us-east-1",
+            }
+            for message in taken.get("Messages", [])
+        ]
+        return {"Records": records}
+
+    def consume(self, queue: str, function: str, request: dict[str, Any], milliseconds: int = 30_000) -> list[str]:
+        """Let a function have a batch of a queue, as Lambda does; the ids of the messages that stay there."""
+        answer = handler(function)(request, Clock(milliseconds))
+        stay = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        url = self.settings[f"{queue}_QUEUE_URL"]
+        for record in request["Records"]:
+            if record["messageId"] not in stay:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=record["receiptHandle"])
+        return stay
+
     def empty(self) -> None:
         """Take everything out again, and let Telnyx take every command."""
         self.said, self.replies = [], lambda request: ok()
