@@ -79,13 +79,15 @@ class World:
     @property
     def items(self) -> list[dict[str, Any]]:
         """Everything in the table, its values as plain text."""
-        found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
-        return [{key: next(iter(value.values())) for key, value in item.items()} for item in found]
+        return [{key: next(iter(value.values())) for key, value in item.items()} for item in self._scan()]
 
     def keys(self) -> list[dict[str, Any]]:
         """The key of every item."""
-        found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
-        return [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+        return [{"pk": item["pk"], "sk": item["sk"]} for item in self._scan()]
+
+    def _scan(self) -> list[dict[str, Any]]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.settings["TABLE_NAME"])
+        return [item for page in pages for item in page["Items"]]
 
     @property
     def journal(self) -> Journal:
