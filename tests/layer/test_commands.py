@@ -825,20 +825,20 @@ def test_the_fields_of_a_recording_are_those_that_archiving_takes_and_no_other()
     }
 
 
-def test_the_public_links_of_a_recording_are_among_its_fields() -> None:
+def test_of_public_links_the_formats_alone_are_among_the_fields_of_a_recording() -> None:
     assert recording_fields({"public_recording_urls": {"wav": "https://a/x.wav"}}) == {
         "recording_urls": {},
-        "public_recording_urls": {"wav": "https://a/x.wav"},
+        "public_formats": ["wav"],
     }
 
 
 @given(st.dictionaries(st.sampled_from([*RECORDING_FIELDS, "recording_urls", "public_recording_urls", "x"]), JSON))
 def test_the_fields_of_a_recording_are_text_whatever_a_webhook_holds(payload: dict[str, Any]) -> None:
     fields: Mapping[str, Any] = recording_fields(payload)
-    assert set(fields) <= {*RECORDING_FIELDS, "recording_urls", "public_recording_urls"}
-    assert {type(value) for name, value in fields.items() if not name.endswith("_urls")} <= {str}
-    for name in ("recording_urls", "public_recording_urls"):
-        assert {type(link) for link in fields.get(name, {}).values()} <= {str}
+    assert set(fields) <= {*RECORDING_FIELDS, "recording_urls", "public_formats"}
+    assert {type(fields[name]) for name in RECORDING_FIELDS if name in fields} <= {str}
+    assert {type(link) for link in fields["recording_urls"].values()} <= {str}
+    assert {type(name) for name in fields.get("public_formats", [])} <= {str}
 
 
 def test_every_function_takes_keywords_only() -> None:

@@ -212,7 +212,6 @@ def test_an_event_older_than_all_that_is_read_is_still_a_duplicate(world: World,
     assert world.journal.history(old).is_duplicate
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a transcript with commands is looked for without them")
 def test_a_transcript_with_commands_older_than_all_that_is_read_is_still_a_duplicate(world: World) -> None:
     old = event_at(0, "call.transcription")
     assert append(world.journal, old, has_commands=True)
