@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-sys.path[:0] = [str(PROJECT / folder) for folder in ("functions", "layers/hookline", "local", "tests")]
+sys.path[:0] = [str(PROJECT / folder) for folder in ("", "functions", "layers/hookline", "local")]
 
 from benchmarks import archiver, local_stack, own_time, sides  # noqa: E402 - they find Hookline on that path
 from benchmarks.bars import BARS  # noqa: E402

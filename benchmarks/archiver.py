@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 PROJECT = Path(__file__).parents[1]
-sys.path[:0] = [str(PROJECT / folder) for folder in ("functions", "layers/hookline", "local", "tests")]
+sys.path[:0] = [str(PROJECT / folder) for folder in ("", "functions", "layers/hookline", "local")]
 
 ROUNDS = 5
 MB = 1_000_000

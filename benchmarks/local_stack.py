@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 PROJECT = Path(__file__).parents[1]
-FIXTURE = PROJECT / "tests" / "local_fixture" / "template.yaml"
+FIXTURE = PROJECT / "tests" / "emulator" / "fixture" / "template.yaml"
 
 
 def measure() -> dict[str, float]:
@@ -103,7 +103,7 @@ def _hanging() -> float:
             seconds = time.perf_counter() - began
         over.set()
         assert answer["status"] == 200
-        assert all(told.endswith("queued") for told in answer["told"]), answer
+        assert all(command.endswith("queued") for command in answer["commands"]), answer
         start_cold()
     print(f"answered after {seconds:.2f} s while Telnyx hangs, everything queued", flush=True)
     return seconds

@@ -24,23 +24,23 @@ from hookline.telnyx import Answer, Outcome
 ROUNDS, RUNS = 15, 200
 """The figure is the median of so many rounds; in each, so many runs of one and of the other are timed together."""
 
-ROUTER = ""
 KINDS = [
     ("call.hangup", "call.hangup"),
     ("call.speak.started", "call.speak.started"),
     ("call.transcription", "call.transcription"),
-    (ROUTER, "call.cost"),
+    ("", "call.cost"),
     ("call.recording.saved", "call.recording.saved"),
     ("call.initiated", "call.initiated"),
     ("call.answered", "call.answered"),
     ("call.dtmf.received", "call.dtmf.received.pound"),
 ]
+"""The event type of the function, empty for the router, and the sample that it is given."""
 
 
 class InstantJournal:
     """A journal that has nothing to read and writes at once."""
 
-    def history(self, event: object, deadline: object = None) -> History:
+    def history(self, event: object, deadline: object) -> History:
         return History(False, [])
 
     def append_event(self, event: object, **attributes: Any) -> bool:
@@ -50,7 +50,7 @@ class InstantJournal:
 class InstantQueues:
     """Queues that take everything at once."""
 
-    def archive(self, *message: object) -> None:
+    def archive(self, *event: object) -> None:
         pass
 
     def enqueue(self, *message: object) -> None:
@@ -60,7 +60,7 @@ class InstantQueues:
 class InstantTelnyx:
     """A Telnyx that takes every command at once."""
 
-    def send(self, command: object, **terms: Any) -> Answer:
+    def send(self, command: object, **arguments: Any) -> Answer:
         return Answer(Outcome.ACCEPTED, 200)
 
 
@@ -87,14 +87,17 @@ def _dearest() -> float:
     with contextlib.redirect_stdout(io.StringIO()):
         assert env.logger.name == "hookline"  # built now, with that stdout
     logging.getLogger("hookline").propagate = False
-    return max(_ratio(function, name, env.public_keys) for function, name in KINDS)
+    ratios = []
+    for event_type, name in KINDS:
+        with patch.dict(os.environ, EVENT_TYPE=event_type):
+            ratios.append(_ratio(name, env.public_keys))
+    return max(ratios)
 
 
-def _ratio(function: str, name: str, keys: list[Any]) -> float:
+def _ratio(name: str, keys: list[Any]) -> float:
     from tests.support.world import Clock, sample
     from webhook import lambda_handler as call
 
-    os.environ["EVENT_TYPE"] = function
     request, context = sample(name), Clock()
     signature = b64decode(request["headers"]["telnyx-signature-ed25519"])
     signed = signature + f"{request['headers']['telnyx-timestamp']}|{request['body']}".encode()

@@ -1,10 +1,11 @@
 """Our handler beside the same written on Telnyx's official SDK, and beside the libraries used bare.
 
-Each proves the signature, reads the call's history from DynamoDB, tells Telnyx, writes the event and answers. Each runs
-in a process of its own; AWS (moto) and Telnyx (a server that says yes) are elsewhere. All figures are processor time.
+Each verifies the signature, reads the call's history from DynamoDB, sends its commands, writes the event and answers.
+Each runs in a process of its own; AWS (moto) and Telnyx (a server that says yes) are elsewhere. All figures are
+processor time.
 
-    cold  of the whole process: it starts, imports, and answers its first webhook, which tells one command
-    warm  per webhook, of those after the first; each tells three commands
+    cold  of the whole process: it starts, imports, and answers its first webhook, which sends one command
+    warm  per webhook, of those after the first; each sends three commands
 """
 
 import json
@@ -70,9 +71,9 @@ def _run(side: str, settings: dict[str, str], event_type: str, runs: int, folder
             data["payload"][name] = str(uuid.uuid4())
         requests.append(request_of(data))
     (folder / "requests.json").write_text(json.dumps(requests))
-    paths = os.pathsep.join(str(PROJECT / path) for path in ("functions", "layers/hookline"))
+    paths = os.pathsep.join(str(PROJECT / path) for path in ("", "functions", "layers/hookline"))
     ran = subprocess.run(
-        [sys.executable, __file__, side, event_type.replace(".", "_"), str(folder / "requests.json")],
+        [sys.executable, __file__, side, event_type, str(folder / "requests.json")],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, **settings},
         stdout=subprocess.PIPE,
         text=True,
@@ -113,16 +114,16 @@ class _Yes(BaseHTTPRequestHandler):
 # From here on: what runs in the process that is measured.
 
 
-def _ours(folder: str) -> Handler:
-    import importlib
+def _ours(event_type: str) -> Handler:
+    os.environ["EVENT_TYPE"] = event_type
+    from webhook import lambda_handler
 
-    handler: Handler = importlib.import_module(f"{folder}.app").lambda_handler
-    return handler
+    return lambda_handler
 
 
-def _said(folder: str) -> list[tuple[str, dict[str, Any]]]:
-    """What both of the others tell Telnyx: as much as ours does."""
-    if folder == "call_initiated":
+def _commands(event_type: str) -> list[tuple[str, dict[str, Any]]]:
+    """The commands that both of the others send: as much as ours does."""
+    if event_type == "call.initiated":
         return [("answer", {})]
     return [
         (
@@ -134,7 +135,7 @@ def _said(folder: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def _remembering() -> Callable[[dict[str, Any], str], Any]:
+def _appending() -> Callable[[dict[str, Any], str], Any]:
     """DynamoDB as ours uses it: one query before, one conditional write after, both by boto3 itself."""
     import boto3
 
@@ -145,7 +146,7 @@ def _remembering() -> Callable[[dict[str, Any], str], Any]:
         leg = {":p": {"S": f"LEG#{data['payload']['call_leg_id']}"}}
         client.query(TableName=table, KeyConditionExpression="pk = :p", ExpressionAttributeValues=leg)
 
-    def remember(data: dict[str, Any], body: str) -> None:
+    def append(data: dict[str, Any], body: str) -> None:
         if not body:
             return read(data)
         item = {
@@ -156,10 +157,10 @@ def _remembering() -> Callable[[dict[str, Any], str], Any]:
         client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
         return None
 
-    return remember
+    return append
 
 
-def _sdk(folder: str) -> Handler:
+def _sdk(event_type: str) -> Handler:
     from telnyx import Telnyx
 
     client = Telnyx(
@@ -168,27 +169,27 @@ def _sdk(folder: str) -> Handler:
         base_url=os.environ["TELNYX_API_BASE_URL"],
     )
     actions: Any = client.calls.actions
-    tell = {
+    send = {
         "answer": actions.answer,
         "speak": actions.speak,
         "record_start": actions.start_recording,
         "transcription_start": actions.start_transcription,
     }
-    remember = _remembering()
+    append = _appending()
 
     def handler(request: dict[str, Any], context: Any) -> dict[str, Any]:
         event: Any = client.webhooks.unwrap(request["body"], headers=request["headers"])
         data = json.loads(request["body"])["data"]
-        remember(data, "")
-        for action, params in _said(folder):
-            tell[action](event.data.payload.call_control_id, command_id=str(uuid.uuid4()), **params)
-        remember(data, request["body"])
+        append(data, "")
+        for action, params in _commands(event_type):
+            send[action](event.data.payload.call_control_id, command_id=str(uuid.uuid4()), **params)
+        append(data, request["body"])
         return {"statusCode": 200, "body": json.dumps({"event": event.data.id})}
 
     return handler
 
 
-def _bare(folder: str) -> Handler:
+def _bare(event_type: str) -> Handler:
     from base64 import b64decode
 
     import httpx
@@ -197,18 +198,18 @@ def _bare(folder: str) -> Handler:
     key = VerifyKey(b64decode(os.environ["TELNYX_PUBLIC_KEY"]))
     http = httpx.Client(base_url=os.environ["TELNYX_API_BASE_URL"], trust_env=False)
     headers = {"authorization": f"Bearer {os.environ['TELNYX_API_KEY']}"}
-    remember = _remembering()
+    append = _appending()
 
     def handler(request: dict[str, Any], context: Any) -> dict[str, Any]:
         signed = f"{request['headers']['telnyx-timestamp']}|{request['body']}".encode()
         key.verify(signed, b64decode(request["headers"]["telnyx-signature-ed25519"]))
         data = json.loads(request["body"])["data"]
-        remember(data, "")
-        for action, params in _said(folder):
+        append(data, "")
+        for action, params in _commands(event_type):
             path = f"/calls/{data['payload']['call_control_id']}/actions/{action}"
             body = {**params, "command_id": str(uuid.uuid4())}
             http.post(path, json=body, headers=headers).raise_for_status()
-        remember(data, request["body"])
+        append(data, request["body"])
         return {"statusCode": 200, "body": json.dumps({"event": data["id"]})}
 
     return handler
@@ -219,9 +220,9 @@ class _Context:
         return 9_000
 
 
-def run(side: str, folder: str, path: str) -> None:
+def run(side: str, event_type: str, path: str) -> None:
     """Answer every request; print the processor time of the process so far, and per request after the first."""
-    handler = {"ours": _ours, "sdk": _sdk, "bare": _bare}[side](folder)
+    handler = {"ours": _ours, "sdk": _sdk, "bare": _bare}[side](event_type)
     requests, context = json.loads(Path(path).read_text()), _Context()
     seconds = []
     for request in requests:
@@ -229,8 +230,8 @@ def run(side: str, folder: str, path: str) -> None:
         answer = handler(request, context)
         seconds.append(process_time() - began)
         assert answer["statusCode"] == 200, answer
-        told = json.loads(answer["body"]).get("told", ["told"])
-        assert all("told" in one for one in told), told
+        commands = json.loads(answer["body"]).get("commands", [])
+        assert all(command.endswith(": accepted") for command in commands), answer
     whole = process_time()
     each = statistics.fmean(seconds[len(seconds) // 3 :])
     print(json.dumps({"whole": whole, "each": each}))

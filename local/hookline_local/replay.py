@@ -1,32 +1,32 @@
 """`hookline replay`: a journalled call through today's decisions. What was told then, and what would be told now?
 
 A decision is pure, so it can be asked again: with the event, and with what the journal knew when the event came. The
-call may be from anywhere; nothing is told to anybody. `--save` makes a test case of it, which tests/test_saved_calls.py
-runs: numbers and names in it are replaced, what was said is left out.
+call may be from anywhere; nothing is told to anybody. `--save` makes a test case of it, which
+tests/flows/test_saved_calls.py runs: numbers and names in it are replaced, what was said is left out.
 
 What stands in doubt: of two webhooks that were handled at the same moment the journal does not say which saw the other;
 here the later one saw the earlier.
 """
 
 import importlib
-import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hookline.call import Call
-from hookline.commands import Command
+from hookline.dispatch import plan
 from hookline.errors import HooklineError
 from hookline.events import Event, parse_event
-from hookline.journal import CallRecord
+from hookline.flows import Decision, Flows
+from hookline.journal import CallRecord, History
+from hookline.redaction import DIGIT_NAMES
 from hookline.telnyx import OPTIONAL_ROUTING
-from hookline.webhook import DIGIT_FIELDS
 from hookline_local.cli.screen import Screen, elapsed, remark
 from hookline_local.emulator.template import ParameterRefused, load_template
 from hookline_local.errors import TYPED_WRONG, Problem
@@ -35,7 +35,7 @@ from hookline_local.stacks.deployed import PROJECT
 from hookline_local.stacks.resources import Place
 from hookline_local.stacks.running import HIDDEN
 
-Decide = Callable[[Event, Call], Sequence[Command]]
+Decide = Callable[[Event, Call], Decision]
 Told = list[dict[str, Any]]
 
 
@@ -73,27 +73,49 @@ class Case:
     about: str = ""
 
 
-def decisions(line: Mapping[str, str], functions: Path = PROJECT / "functions") -> dict[str, Decide]:
-    """Today's decisions by event type, under these settings: those that take a `line` are given it."""
-    if str(functions) not in sys.path:
-        sys.path.insert(0, str(functions))
-    settings = importlib.import_module("line").Line.of(line)
-    found = importlib.import_module("webhook_router.app").DECISIONS
-    return {
-        event_type: partial(decide, line=settings) if "line" in inspect.signature(decide).parameters else decide
-        for event_type, decide in found.items()
-    }
+def decisions(line: Mapping[str, str]) -> Decide:
+    """Today's decisions under these settings: those of the flow that client_state names, or numbers.toml.
+
+    The commands are as they would be sent: client_state carries the name of the flow.
+    """
+    if str(PROJECT) not in sys.path:
+        sys.path.insert(0, str(PROJECT))
+    flows = Flows("flows")
+
+    def decide(event: Event, call: Call) -> Decision:
+        name = flows.name_for(event)
+        if name is None:
+            return Decision()
+        with _settings_of(name, line):
+            decision = flows.decide(name, event, call)
+        unread = History(is_duplicate=False, events=[])
+        plans = plan(event, call, decision.commands, unread, flow=name, first_received_at=time.time())
+        return replace(decision, commands=[planned.command for planned in plans])
+
+    return decide
 
 
-def replay(case: Case, decide_by_type: Mapping[str, Decide]) -> list[Replayed]:
+@contextmanager
+def _settings_of(flow: str, line: Mapping[str, str]) -> Iterator[None]:
+    """Within the block the flow has the settings in these LINE_* variables, if it has any."""
+    name = f"flows.{flow}"
+    Flows.call(importlib.import_module, name)  # a flow that cannot be imported is reported when it is asked
+    module = sys.modules.get(name)
+    if not hasattr(module, "CallFlow"):
+        yield
+        return
+    before = vars(module)["SETTINGS"]
+    vars(module)["SETTINGS"] = vars(module)["CallFlow"].of(line)
+    try:
+        yield
+    finally:
+        vars(module)["SETTINGS"] = before
+
+
+def replay(case: Case, decide: Decide) -> list[Replayed]:
     """Ask today's decisions about every event, in the order they came, each with what had come before it."""
     came = sorted(case.moments, key=lambda moment: (moment.received_at, moment.event.occurred_at, moment.event.id))
-    # The decision is what is being tested: whatever it raises is its answer, which a future holds as it does a result.
-    with ThreadPoolExecutor(max_workers=1) as deciding:
-        return [
-            _replayed(moment, deciding.submit(_decided, decide_by_type.get(moment.event.type), moment.event, before))
-            for moment, before in ((moment, _before(moment, came[:place])) for place, moment in enumerate(came))
-        ]
+    return [_replayed(moment, decide, _before(moment, came[:place])) for place, moment in enumerate(came)]
 
 
 def _before(moment: Moment, came: Sequence[Moment]) -> list[Event]:
@@ -101,23 +123,19 @@ def _before(moment: Moment, came: Sequence[Moment]) -> list[Event]:
     return [one.event for one in came if one.event.identity.partition == moment.event.identity.partition]
 
 
-def _replayed(moment: Moment, decided: Future[Told]) -> Replayed:
-    error = decided.exception()
+def _replayed(moment: Moment, decide: Decide, before: Sequence[Event]) -> Replayed:
+    """As a webhook asks: first with the event alone, then, when it commands something, with what went before."""
+    event = moment.event
+    decision = decide(event, Call.of([event]))
+    if decision.commands:
+        decision = decide(event, Call.of([*before, event]))
     return Replayed(
-        event=moment.event,
+        event=event,
         then=moment.told,
-        now=[] if error else decided.result(),
-        doubt="blanked in the journal" if _blanked(moment.event) else "",
-        fault=f"{type(error).__name__}: {error}" if error else "",
+        now=[_plain(each.action, each.redacted_params(leave_out=OPTIONAL_ROUTING)) for each in decision.commands],
+        doubt="blanked in the journal" if _blanked(event) else "",
+        fault=decision.error or "",
     )
-
-
-def _decided(decide: Decide | None, event: Event, before: Sequence[Event]) -> Told:
-    """As the shell asks: first with the event alone, then, when it wants to say something, with what went before."""
-    if decide is None or not decide(event, Call.of([event])):
-        return []
-    commands = decide(event, Call.of([*before, event]))
-    return [_plain(command.action, command.redacted_params(leave_out=OPTIONAL_ROUTING)) for command in commands]
 
 
 def _plain(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,8 +144,8 @@ def _plain(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blanked(event: Event) -> bool:
-    value = event.payload.get(DIGIT_FIELDS.get(event.type, ""))
-    return isinstance(value, str) and bool(value) and not value.strip("x")
+    values = [value for name, value in event.payload.items() if name.lower() in DIGIT_NAMES]
+    return any(isinstance(value, str) and value and not value.strip("x") for value in values)
 
 
 # Where a case comes from

@@ -1,66 +1,95 @@
-"""Calls that were saved with `hookline replay ID --save`: today's decisions still tell what was told then.
+"""Calls that were saved with `hookline replay ID --save`: today's flow still sends the same commands.
 
-When one is red because the line was changed on purpose: `hookline replay tests/calls/NAME.json --save` accepts what is
-told today.
+When one is red because the flow was changed on purpose: `hookline replay tests/flows/calls/NAME.json --save` accepts
+the commands of today.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows import reception
+from hookline import Call, Command, Event
+from hookline.client_state import encode_for_flow
 from hookline_local import replay
 
 CALLS = sorted((Path(__file__).parent / "calls").glob("*.json"))
 
 
-def replayed(path: Path) -> list[replay.Replayed]:
-    case = replay.of_json(json.loads(path.read_text()))
+def replayed(content: dict[str, Any]) -> list[replay.Replayed]:
+    case = replay.of_json(content)
     return replay.replay(case, replay.decisions(case.line))
 
 
+def saved_call() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(CALLS[0].read_text())
+    return content
+
+
+def different(content: dict[str, Any]) -> list[str]:
+    """The types of the events that are decided otherwise today."""
+    return [each.event.type for each in replayed(content) if not each.same]
+
+
 @pytest.mark.parametrize("path", CALLS, ids=lambda path: path.stem)
-def test_a_saved_call_is_told_the_same_today(path: Path) -> None:
-    results = replayed(path)
-    assert [(one.event.type, one.fault, one.now) for one in results] == [
-        (one.event.type, "", one.then) for one in results
+def test_a_saved_call_has_the_same_commands_today(path: Path) -> None:
+    results = replayed(json.loads(path.read_text()))
+    assert [(each.event.type, each.fault, each.now) for each in results] == [
+        (each.event.type, "", each.then) for each in results
     ]
-    assert any(one.then for one in results)
+    assert any(each.then for each in results)
 
 
 def test_there_is_a_saved_call_to_test() -> None:
     assert CALLS
 
 
-def test_a_line_with_other_settings_is_told_apart() -> None:
-    content = json.loads(CALLS[0].read_text())
+def test_under_other_settings_the_commands_differ() -> None:
+    content = saved_call()
     content["line"]["LINE_GREETING"] = "Something else."
-    case = replay.of_json(content)
-    different = [one.event.type for one in replay.replay(case, replay.decisions(case.line)) if not one.same]
-    assert different == ["call.answered"]
+    assert different(content) == ["call.answered"]
+    assert different(saved_call()) == [], "the settings of one call are not those of the next"
 
 
-def test_what_is_told_on_purpose_today_can_be_accepted(tmp_path: Path) -> None:
-    content = json.loads(CALLS[0].read_text())
+def test_what_is_changed_on_purpose_can_be_accepted(tmp_path: Path) -> None:
+    content = saved_call()
     content["line"]["LINE_GREETING"] = "Something else."
     case, path = replay.of_json(content), tmp_path / "call.json"
     replay.accept(case, replay.replay(case, replay.decisions(case.line)), path)
-    assert all(one.same for one in replayed(path))
-    assert "Something else." in str(json.loads(path.read_text())["events"])
+    accepted = json.loads(path.read_text())
+    assert different(accepted) == []
+    assert "Something else." in str(accepted["events"])
 
 
-def test_a_decision_that_raises_is_a_difference() -> None:
-    def broken(event: object, call: object) -> list[object]:
+def test_a_flow_that_raises_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(event: Event, call: Call) -> list[Command]:
         raise LookupError("no such thing")
 
-    case = replay.of_json(json.loads(CALLS[0].read_text()))
-    decisions = {**replay.decisions(case.line), "call.initiated": broken}
-    first = replay.replay(case, decisions)[0]  # type: ignore[arg-type]  # what a broken decision gives
+    monkeypatch.setattr(reception, "call_initiated", broken)
+    first = replayed(saved_call())[0]
     assert (first.same, first.fault) == (False, "LookupError: no such thing")
 
 
-def test_what_is_saved_holds_no_number_and_nothing_that_was_said() -> None:
-    content = json.loads(CALLS[0].read_text())
+def test_a_flow_that_is_gone_is_a_difference() -> None:
+    content = saved_call()
+    for event in content["events"]:
+        if event["data"]["payload"].get("client_state"):
+            event["data"]["payload"]["client_state"] = encode_for_flow("gone", None)
+    faults = {each.fault for each in replayed(content) if each.event.type != "call.initiated"}
+    assert faults == {"ModuleNotFoundError: No module named 'flows.gone'"}
+
+
+def test_on_a_leg_that_no_flow_has_named_nothing_is_decided() -> None:
+    content = saved_call()
+    for event in content["events"]:
+        event["data"]["payload"]["client_state"] = None
+    assert {each.event.type for each in replayed(content) if each.now} == {"call.initiated"}
+
+
+def test_a_saved_call_holds_no_number_no_name_and_no_transcript() -> None:
+    content = saved_call()
     for event in content["events"]:
         event["data"]["payload"] |= {"from": "+4930123456", "caller_id_name": "Maria Lopez"}
         if event["data"]["event_type"] == "call.transcription":
@@ -69,5 +98,4 @@ def test_what_is_saved_holds_no_number_and_nothing_that_was_said() -> None:
     assert "+4930123456" not in text
     assert "Maria" not in text
     assert "12345" not in text
-    again = replay.of_json(json.loads(text))
-    assert all(one.same for one in replay.replay(again, replay.decisions(again.line)))
+    assert different(json.loads(text)) == []

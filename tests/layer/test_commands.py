@@ -5,7 +5,7 @@ import inspect
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +18,6 @@ from hookline.command_schema import SECRET_PARAMS
 from hookline.commands import (
     Command,
     answer,
-    archive,
     bridge,
     client_state_update,
     command_id,
@@ -42,12 +41,21 @@ from hookline.commands import (
     transcription_start,
     transfer,
 )
+from hookline.queues import recording_fields
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
     max_leaves=20,
 )
+RECORDING_FIELDS = [
+    "recording_id",
+    "recording_transcription_id",
+    "channels",
+    "recording_started_at",
+    "recording_ended_at",
+    "connection_id",
+]
 FORK = {"rx": "udp:192.0.2.1:9000", "tx": "udp:192.0.2.1:9001"}
 STREAM = {"stream_url": "wss://media.example.com"}
 RECORD = {"channels": "dual", "format": "mp3"}
@@ -72,7 +80,7 @@ def test_a_client_state_comes_back_as_it_was(value: Any) -> None:
 @given(
     st.text() | st.binary() | st.none() | st.integers() | st.binary().map(lambda raw: base64.b64encode(raw).decode())
 )
-def test_a_strangers_client_state_never_breaks_anything(text: object) -> None:
+def test_any_text_as_client_state_reads_as_a_value_or_none(text: object) -> None:
     value = client_state.decode(text)
     assert client_state.decode(client_state.encode(value)) == value
 
@@ -108,7 +116,7 @@ def b64(text: str | bytes) -> str:
         b64("1" * 5000),
     ],
 )
-def test_a_client_state_that_is_not_ours_reads_as_none(text: object) -> None:
+def test_a_client_state_that_is_not_json_in_base64_reads_as_none(text: object) -> None:
     assert client_state.decode(text) is None
 
 
@@ -118,7 +126,24 @@ def test_an_empty_client_state_of_ours_is_not_lost(text: str, value: object) -> 
     assert client_state.encode(value) == text
 
 
-def test_somebody_elses_json_reads_as_what_it_is() -> None:
+@given(st.text(min_size=1), JSON)
+def test_the_name_of_a_flow_travels_beside_its_own_state(flow: str, state: Any) -> None:
+    assert client_state.decode_for_flow(client_state.encode_for_flow(flow, state)) == (flow, state)
+
+
+@given(JSON)
+def test_a_client_state_without_a_flow_is_of_no_flow_and_has_no_state(value: Any) -> None:
+    if isinstance(value, dict):
+        value.pop("flow", None)
+    assert client_state.decode_for_flow(client_state.encode(value)) == (None, None)
+
+
+@pytest.mark.parametrize("flow", [None, 7, True, ["reception"], {"name": "reception"}])
+def test_the_name_of_a_flow_is_text(flow: object) -> None:
+    assert client_state.decode_for_flow(client_state.encode({"flow": flow, "state": 1})) == (None, None)
+
+
+def test_the_json_of_another_application_reads_as_what_it_is() -> None:
     assert client_state.decode(b64('{"имя": "Zoë"}')) == {"имя": "Zoë"}
 
 
@@ -162,7 +187,7 @@ def test_a_command_cannot_be_changed() -> None:
     assert not hasattr(command, "__dict__")
 
 
-def test_what_a_caller_changes_later_does_not_change_the_command() -> None:
+def test_what_is_changed_after_the_command_was_made_does_not_change_it() -> None:
     headers, settings = [dict(HEADER)], {"type": "telnyx"}
     command, spoken = hangup(custom_headers=headers), speak(payload="Hi.", voice="female", voice_settings=settings)
     headers[0]["value"] = "43"
@@ -172,7 +197,7 @@ def test_what_a_caller_changes_later_does_not_change_the_command() -> None:
     assert spoken.params["voice_settings"] == {"type": "telnyx"}
 
 
-def test_commands_with_the_same_words_are_equal() -> None:
+def test_commands_with_the_same_arguments_are_equal() -> None:
     assert speak(payload="Hi.", voice="female") == speak(voice="female", payload="Hi.")
     assert speak(payload="Hi.", voice="female") != speak(payload="Ho.", voice="female")
     assert hangup() != hangup(on="v3:other")
@@ -185,6 +210,23 @@ def test_a_command_survives_the_queue() -> None:
         {"action": command.action, "params": command.params, "call_control_id": command.call_control_id}
     )
     assert Command(**json.loads(message)) == command
+
+
+def test_a_delayed_command_differs_in_its_delay_alone() -> None:
+    assert hangup().after(20) == replace(hangup(), delay_seconds=20.0)
+    assert hangup().after(20).body("id") == hangup().body("id")
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, -1, 3_601, float("inf"), float("nan")])
+def test_a_delay_is_a_second_to_an_hour(seconds: float) -> None:
+    with pytest.raises(ValueError, match="delay"):
+        hangup().after(seconds)
+
+
+def test_a_fallback_is_no_part_of_what_telnyx_is_sent() -> None:
+    first = speak(payload="Goodbye.", voice="female")
+    assert first.otherwise(hangup()).fallback == hangup()
+    assert first.otherwise(hangup()).body("id") == first.body("id")
 
 
 def test_none_is_not_sent() -> None:
@@ -695,7 +737,7 @@ def test_the_old_fork_target_is_not_offered() -> None:
         (transfer, {**TRANSFER, "diversion": "4929-0000"}),
     ],
 )
-def test_a_message_never_quotes_what_was_said_pressed_or_kept_secret(
+def test_an_error_never_quotes_text_digits_or_secrets(
     function: Callable[..., Command], arguments: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match=function.__name__) as caught:
@@ -703,7 +745,7 @@ def test_a_message_never_quotes_what_was_said_pressed_or_kept_secret(
     assert "4929" not in str(caught.value)
 
 
-def test_a_message_says_what_is_allowed_and_what_was_given() -> None:
+def test_an_error_states_what_is_allowed_and_what_was_given() -> None:
     with pytest.raises(
         ValueError, match=r"^speak: loop must be a whole number from 1 to 100, not 101; or \"infinity\"$"
     ):
@@ -755,10 +797,10 @@ def test_a_top_level_secret_never_reaches_the_journal(function: Callable[..., Co
     assert "hunter2" not in repr(command)
 
 
-# archive
+# What archiving a recording takes
 
 
-def test_archive_keeps_what_the_copy_needs_and_nothing_else() -> None:
+def test_the_fields_of_a_recording_are_those_that_archiving_takes_and_no_other() -> None:
     payload = {
         "call_control_id": "v3:this",
         "call_leg_id": "leg",
@@ -773,9 +815,7 @@ def test_archive_keeps_what_the_copy_needs_and_nothing_else() -> None:
         "recording_urls": {"mp3": "https://a/x.mp3", "wav": None, "ogg": "https://a/x.ogg"},
         "public_recording_urls": {},
     }
-    command = archive(payload)
-    assert command.action == "archive"
-    assert command.params == {
+    assert recording_fields(payload) == {
         "connection_id": "7267",
         "recording_id": "rec",
         "channels": "dual",
@@ -783,36 +823,29 @@ def test_archive_keeps_what_the_copy_needs_and_nothing_else() -> None:
         "recording_ended_at": "2026-11-21T10:01:00Z",
         "recording_urls": {"mp3": "https://a/x.mp3"},
     }
-    with pytest.raises(ValueError, match="archive"):
-        command.path("v3:this")
 
 
-def test_archive_keeps_public_links() -> None:
-    assert archive({"public_recording_urls": {"wav": "https://a/x.wav"}}).params == {
+def test_of_public_links_the_formats_alone_are_among_the_fields_of_a_recording() -> None:
+    assert recording_fields({"public_recording_urls": {"wav": "https://a/x.wav"}}) == {
         "recording_urls": {},
-        "public_recording_urls": {"wav": "https://a/x.wav"},
+        "public_formats": ["wav"],
     }
 
 
-@given(st.dictionaries(st.sampled_from([*commands._KEPT, "recording_urls", "public_recording_urls", "x"]), JSON))  # noqa: SLF001
-def test_archive_takes_whatever_a_webhook_holds(payload: dict[str, Any]) -> None:
-    params: Mapping[str, Any] = archive(payload).params
-    assert set(params) <= {*payload, "recording_urls"}
-    assert {type(value) for name, value in params.items() if not name.endswith("_urls")} <= {str}
-    for name in ("recording_urls", "public_recording_urls"):
-        assert {type(link) for link in params.get(name, {}).values()} <= {str}
-
-
-def test_archive_is_of_a_mapping() -> None:
-    with pytest.raises(ValueError, match="archive: recording"):
-        archive("https://a/x.mp3")  # type: ignore[arg-type]
+@given(st.dictionaries(st.sampled_from([*RECORDING_FIELDS, "recording_urls", "public_recording_urls", "x"]), JSON))
+def test_the_fields_of_a_recording_are_text_whatever_a_webhook_holds(payload: dict[str, Any]) -> None:
+    fields: Mapping[str, Any] = recording_fields(payload)
+    assert set(fields) <= {*RECORDING_FIELDS, "recording_urls", "public_formats"}
+    assert {type(fields[name]) for name in RECORDING_FIELDS if name in fields} <= {str}
+    assert {type(link) for link in fields["recording_urls"].values()} <= {str}
+    assert {type(name) for name in fields.get("public_formats", [])} <= {str}
 
 
 def test_every_function_takes_keywords_only() -> None:
     functions = [
         function
         for name, function in inspect.getmembers(commands, inspect.isfunction)
-        if inspect.signature(function).return_annotation == "Command" and name not in {"archive", "_command"}
+        if inspect.signature(function).return_annotation == "Command" and name != "_command"
     ]
     assert len(functions) == 27
     for function in functions:

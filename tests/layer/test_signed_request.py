@@ -1,4 +1,4 @@
-"""What is not proven to come from Telnyx gets a clean 401 from every function, and changes nothing."""
+"""A request that is not verified to come from Telnyx is answered 401 and changes nothing; a stale one is journalled."""
 
 import base64
 import hashlib
@@ -13,6 +13,7 @@ from nacl.signing import SigningKey
 from hookline.routing import ROUTED_EVENTS
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY, sign
 from tests.support.world import (
+    QUEUES,
     ROUTER,
     Clock,
     World,
@@ -62,9 +63,9 @@ def key(name: str, value: object) -> Spoil:
     return spoil
 
 
-def signed_by_a_stranger(request: dict[str, Any]) -> Any:
-    stranger = hashlib.sha256(b"somebody else").digest()
-    request["headers"].update(sign(request["body"].encode(), request["headers"]["telnyx-timestamp"], stranger))
+def signed_with_another_key(request: dict[str, Any]) -> Any:
+    another = hashlib.sha256(b"another key").digest()
+    request["headers"].update(sign(request["body"].encode(), request["headers"]["telnyx-timestamp"], another))
     return request
 
 
@@ -92,7 +93,7 @@ def shifted(seconds: int) -> Spoil:
 
 
 def epoch(value: object) -> Spoil:
-    """Another moment, or none, in the request context."""
+    """Another time, or none, in the request context."""
 
     def spoil(request: dict[str, Any]) -> Any:
         request["requestContext"]["timeEpoch"] = value
@@ -110,7 +111,7 @@ FORGED: dict[str, tuple[Spoil, str]] = {
     "no signature": (header(SIGNATURE, None), "telnyx-signature-ed25519 is missing"),
     "an empty signature": (header(SIGNATURE, ""), "telnyx-signature-ed25519 is missing"),
     "a signature that is a number": (header(SIGNATURE, 12), "telnyx-signature-ed25519 is missing"),
-    "no base64": (header(SIGNATURE, "not*base64"), "is not base64"),
+    "a signature that is not base64": (header(SIGNATURE, "not*base64"), "is not base64"),
     "base64 of the wrong alphabet": (header(SIGNATURE, "-_" * 43 + "=="), "is not base64"),
     "letters outside ASCII": (header(SIGNATURE, "ü" * 88), "is not base64"),
     "a short signature": (header(SIGNATURE, base64.b64encode(b"x" * 63).decode()), "not 64 bytes"),
@@ -125,9 +126,7 @@ FORGED: dict[str, tuple[Spoil, str]] = {
     "another timestamp": (stamped_earlier, "no configured public key"),
     "no headers": (key("headers", None), "is missing"),
     "headers that are a list": (key("headers", ["x"]), "is missing"),
-    "stale": (shifted(-301), "more than 300 seconds"),
-    "from the future": (shifted(301), "more than 300 seconds"),
-    "a stranger's key": (signed_by_a_stranger, "no configured public key"),
+    "another key": (signed_with_another_key, "no configured public key"),
     "a signature over the body alone": (signed_without_its_timestamp, "no configured public key"),
     "one bit of the body": (body(one_bit_of_the_body), "no configured public key"),
     "another body": (body(lambda text: "{}"), "no configured public key"),
@@ -136,11 +135,13 @@ FORGED: dict[str, tuple[Spoil, str]] = {
     "a body with half a character": (body(lambda text: "\ud800"), "neither text nor base64"),
     "1 MB of noise": (body(lambda text: base64.b64encode(os.urandom(750_000)).decode()), "no configured public key"),
     "deep JSON": (body(lambda text: "[" * 200_000), "no configured public key"),
-    "base64 that is none": (key("isBase64Encoded", True), "neither text nor base64"),
+    "text that is marked as base64": (key("isBase64Encoded", True), "neither text nor base64"),
     "no request context": (key("requestContext", None), "did not come through API Gateway"),
     "a request context that is text": (key("requestContext", "x"), "did not come through API Gateway"),
-    "a moment that is text": (epoch("now"), "did not come through API Gateway"),
-    "a moment that is true": (epoch(True), "did not come through API Gateway"),
+    "a time that is text": (epoch("now"), "did not come through API Gateway"),
+    "a time that is negative": (epoch(-1), "did not come through API Gateway"),
+    "a time beyond every clock": (epoch(1 << 60), "did not come through API Gateway"),
+    "a time that is true": (epoch(True), "did not come through API Gateway"),
     "no object": (lambda request: "hello", "did not come through API Gateway"),
     "a list": (lambda request: [request], "did not come through API Gateway"),
     "nothing": (lambda request: None, "did not come through API Gateway"),
@@ -149,7 +150,7 @@ FORGED: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGED)
-def test_what_is_not_proven_gets_401_from_every_function_and_changes_nothing(
+def test_what_is_not_verified_is_answered_401_by_every_function_and_changes_nothing(
     world: World, capsys: pytest.CaptureFixture[str], forgery: str
 ) -> None:
     spoil, reason = FORGED[forgery]
@@ -158,7 +159,10 @@ def test_what_is_not_proven_gets_401_from_every_function_and_changes_nothing(
         genuine = request_of(sample_data(event_type))
         capsys.readouterr()
         answer = handler(function)(spoil(genuine), Clock())
-        assert (answer["statusCode"], json.loads(answer["body"])) == (401, {"error": "not proven to come from Telnyx"})
+        assert (answer["statusCode"], json.loads(answer["body"])) == (
+            401,
+            {"error": "not verified to come from Telnyx"},
+        )
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 1, "one line in the log, no more"
         logged = json.loads(lines[0])
@@ -173,6 +177,63 @@ def test_five_minutes_either_way_are_accepted(world: World, seconds: int) -> Non
     assert handler("call.hangup")(request, Clock())["statusCode"] == 200
 
 
+# Signed by Telnyx, but longer ago than the tolerance: refused, and journalled all the same
+
+
+@pytest.mark.parametrize("seconds", [-301, 301, -86_400 * 365])
+@pytest.mark.parametrize("function", WEBHOOKS)
+def test_a_stale_event_is_answered_401_journalled_as_stale_and_commands_nothing(
+    world: World, capsys: pytest.CaptureFixture[str], function: str, seconds: int
+) -> None:
+    event_type = function or "call.answered"
+    answer = handler(function)(shifted(seconds)(request_of(sample_data(event_type))), Clock())
+    assert (answer["statusCode"], json.loads(answer["body"])) == (401, {"error": "signed too long ago"})
+    (item,) = world.items
+    assert item["sk"].startswith("STALE#")
+    assert item["event_type"] == event_type
+    assert "commands" not in item
+    assert world.said == []
+    assert not any(world.messages(queue) for queue in QUEUES)
+    logged = capsys.readouterr().out
+    assert "stale webhook rejected" in logged
+    assert '"WebhookStale":[1.0]' in logged
+
+
+def test_a_stale_event_is_journalled_once_however_often_it_is_delivered(world: World) -> None:
+    for _ in range(3):
+        request = shifted(-301)(request_of(sample_data("call.hangup")))
+        assert handler("call.hangup")(request, Clock())["statusCode"] == 401
+    assert len(world.items) == 1
+
+
+def test_a_stale_event_does_not_silence_its_fresh_delivery(world: World) -> None:
+    handler("call.initiated")(shifted(-301)(request_of(sample_data("call.initiated"))), Clock())
+    assert deliver("call.initiated")["commands"] == ["answer: accepted"]
+
+
+def test_the_keyed_digits_of_a_stale_event_are_blanked(world: World) -> None:
+    data = sample_data("call.gather.ended")
+    data["payload"]["digits"] = "4111111111111111"
+    handler("call.gather.ended")(shifted(-301)(request_of(data)), Clock())
+    assert "4111" not in str(world.items)
+
+
+def test_a_stale_body_that_is_not_an_event_is_answered_401_and_changes_nothing(world: World) -> None:
+    assert handler(ROUTER)(shifted(-301)(request_of(b"not JSON")), Clock())["statusCode"] == 401
+    assert world.nothing_has_changed()
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a stale body too large for an item is not journalled")
+def test_a_stale_event_too_large_for_an_item_is_journalled_as_stale(world: World) -> None:
+    data = sample_data("call.transcription")
+    data["payload"]["transcription_data"] = {"transcript": "word " * 20_000, "is_final": True}
+    assert handler(ROUTER)(shifted(-301)(request_of(data)), Clock())["statusCode"] == 401
+    assert [item["sk"].partition("#")[0] for item in world.items] == ["STALE"]
+
+
+# The clock, headers and base64
+
+
 def test_the_clock_is_that_of_api_gateway_and_not_ours(world: World) -> None:
     # The samples were "received" on 2026-09-01 and verify for ever.
     assert handler("call.hangup")(sample("call.hangup"), Clock())["statusCode"] == 200
@@ -185,7 +246,7 @@ def test_header_names_may_be_spelled_in_any_case(world: World, spelling: Callabl
     assert handler("call.hangup")(request, Clock())["statusCode"] == 200
 
 
-def test_a_body_in_base64_is_decoded_before_it_is_proven(world: World) -> None:
+def test_a_body_in_base64_is_decoded_before_it_is_verified(world: World) -> None:
     request = request_of(sample_data("call.hangup"), base64=True)
     assert request["isBase64Encoded"]
     assert handler("call.hangup")(request, Clock())["statusCode"] == 200
@@ -223,7 +284,8 @@ def test_without_a_usable_key_everything_is_closed(
     start_cold()
     assert deliver("call.hangup")["status"] == 500
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert "TelnyxPublicKeys" in logged[-1]["message"]
+    assert logged[-1]["message"] == "no public key configured, rejecting all webhooks"
+    assert logged[-1]["parameter"] == "TelnyxPublicKeys"
     assert complaint is None or complaint in logged[0]["reason"]
     assert world.nothing_has_changed()
 

@@ -79,13 +79,15 @@ class World:
     @property
     def items(self) -> list[dict[str, Any]]:
         """Everything in the table, its values as plain text."""
-        found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
-        return [{key: next(iter(value.values())) for key, value in item.items()} for item in found]
+        return [{key: next(iter(value.values())) for key, value in item.items()} for item in self._scan()]
 
     def keys(self) -> list[dict[str, Any]]:
         """The key of every item."""
-        found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
-        return [{"pk": item["pk"], "sk": item["sk"]} for item in found]
+        return [{"pk": item["pk"], "sk": item["sk"]} for item in self._scan()]
+
+    def _scan(self) -> list[dict[str, Any]]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.settings["TABLE_NAME"])
+        return [item for page in pages for item in page["Items"]]
 
     @property
     def journal(self) -> Journal:
@@ -97,6 +99,38 @@ class World:
         url = self.settings[f"{queue}_QUEUE_URL"]
         taken = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
+
+    def records(self, queue: str) -> dict[str, Any]:
+        """A batch of one of QUEUES, as Lambda gives it to a function; its messages stay hidden for a minute."""
+        url = self.settings[f"{queue}_QUEUE_URL"]
+        taken = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], VisibilityTimeout=60
+        )
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "messageAttributes": {},
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
+                "awsRegion": "us-east-1",
+            }
+            for message in taken.get("Messages", [])
+        ]
+        return {"Records": records}
+
+    def consume(self, queue: str, function: str, request: dict[str, Any], milliseconds: int = 30_000) -> list[str]:
+        """Let a function have a batch of a queue, as Lambda does; the ids of the messages that stay there."""
+        answer = handler(function)(request, Clock(milliseconds))
+        stay = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        url = self.settings[f"{queue}_QUEUE_URL"]
+        for record in request["Records"]:
+            if record["messageId"] not in stay:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=record["receiptHandle"])
+        return stay
 
     def empty(self) -> None:
         """Take everything out again, and let Telnyx take every command."""

@@ -1,0 +1,328 @@
+"""Call flows: which flow decides on an event, and what becomes of the event when the flow fails."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hookline import Call, Command, Event, hangup, speak
+from hookline.client_state import encode_for_flow
+from hookline.environment import environment
+from hookline.flows import Decision, Flows
+from hookline.journal import Entry
+from tests.support.conditions import deciding
+from tests.support.flows import reception
+from tests.support.world import FLOWS, World, deliver, log_anew, ok, refused, sample_data, sample_event, start_cold
+
+LEG = sample_data("call.answered")["payload"]["call_leg_id"]
+NUMBER = sample_data("call.initiated")["payload"]["to"]
+SECRET = "the caller keyed in 4711"
+
+Package = Callable[..., None]
+
+
+@pytest.fixture
+def package(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Package:
+    """Deploy a package of flows of its own: numbers.toml and its modules, by name."""
+    name = f"flows_of_{tmp_path.name.replace('-', '_')}"
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FLOWS_PACKAGE", name)
+
+    def deploy(numbers: str, **modules: str) -> None:
+        (folder / "__init__.py").write_text(modules.pop("init", ""))
+        (folder / "numbers.toml").write_text(numbers)
+        for module, source in modules.items():
+            (folder / f"{module}.py").write_text(source)
+        start_cold(world)
+
+    return deploy
+
+
+def flow_that(returns: str) -> str:
+    """The source of a flow whose functions return this."""
+    return f"""
+from hookline import answer, hangup, speak
+
+def call_initiated(event, call):
+    return {returns}
+
+call_answered = call_initiated
+"""
+
+
+def state_of(flow: str) -> str:
+    return encode_for_flow(flow, None)
+
+
+def entry(world: World, any_id: str = LEG) -> Entry:
+    record = world.journal.read(any_id)
+    assert record is not None
+    (found,) = record.entries
+    return found
+
+
+def spoken(world: World) -> list[str]:
+    return [str(said["body"].get("payload", said["action"])) for said in world.said]
+
+
+# Which flow
+
+
+@pytest.mark.parametrize(
+    ("numbers", "payload", "flow"),
+    [
+        ('default = "first"', {}, "first"),
+        (f'default = "first"\n[numbers]\n"{NUMBER}" = "second"', {}, "second"),
+        (f'default = "first"\n[numbers]\n"{NUMBER}" = "second"', {"to": "+12025550199"}, "first"),
+        (f'[numbers]\n"{NUMBER}" = "second"', {"to": "+12025550199"}, None),
+        ("", {}, None),
+        ('default = "first"', {"to": None}, "first"),
+        ('default = "first"', {"to": ["+1"]}, "first"),
+        ('default = "first"', {"direction": "outgoing"}, None),
+        ('default = "first"', {"state": "bridging"}, None),
+    ],
+)
+def test_the_number_that_was_called_says_which_flow_an_incoming_call_runs(
+    world: World, package: Package, numbers: str, payload: dict[str, Any], flow: str | None
+) -> None:
+    package(numbers, first=flow_that("[answer()]"), second=flow_that("[hangup()]"))
+    commands = {"first": ["answer: accepted"], "second": ["hangup: accepted"], None: []}
+    assert deliver("call.initiated", **payload)["commands"] == commands[flow]
+    assert entry(world).flow == flow
+
+
+def test_the_name_of_the_flow_travels_with_the_leg_from_its_answer_on(world: World) -> None:
+    deliver("call.initiated")
+    state = world.said[0]["body"]["client_state"]
+    assert json.loads(base64.b64decode(state)) == {"flow": "reception", "state": {"step": "answer"}}
+    deliver("call.answered", client_state=state)
+    assert world.actions[1:] == ["speak", "record_start", "transcription_start"]
+
+
+def test_an_answer_without_a_state_of_its_own_still_names_the_flow(world: World, package: Package) -> None:
+    package('default = "first"', first=flow_that("[answer()]"))
+    deliver("call.initiated")
+    assert json.loads(base64.b64decode(world.said[0]["body"]["client_state"])) == {"flow": "first", "state": None}
+
+
+def test_a_fallback_leaves_the_name_of_the_flow_on_the_leg_as_well(world: World) -> None:
+    world.replies = lambda request: refused(422, "10032") if b"Polly" in request.content else ok()
+    plain = speak(payload="Hello.", voice="female", client_state={"step": "greeting"})
+    custom = speak(payload="Hello.", voice="AWS.Polly.X", client_state={"step": "greeting"}).otherwise(plain)
+    with deciding(call_answered=custom):
+        assert deliver("call.answered")["commands"] == ["speak: refused", "speak: accepted"]
+    states = [json.loads(base64.b64decode(said["body"]["client_state"])) for said in world.said]
+    assert states == [{"flow": "reception", "state": {"step": "greeting"}}] * 2
+
+
+@pytest.mark.parametrize("state", [None, "", "no base64", "e30=", base64.b64encode(b'{"step":"answer"}').decode()])
+def test_a_leg_that_no_flow_has_named_is_journalled_and_nothing_is_decided(world: World, state: object) -> None:
+    assert deliver("call.answered", client_state=state)["commands"] == []
+    assert entry(world).flow is None
+    assert world.said == []
+
+
+def test_a_flow_without_a_function_for_an_event_decides_nothing(world: World, package: Package) -> None:
+    package('default = "first"', first=flow_that("[answer()]"))
+    assert deliver("call.hangup", client_state=state_of("first"))["commands"] == []
+    assert (entry(world).flow, entry(world).error) == ("first", None)
+
+
+def test_any_event_type_can_have_a_function(world: World) -> None:
+    with deciding(call_unheard_of=hangup(on="v3:x")):
+        assert deliver("call.unheard.of", function="", client_state=state_of("reception"))["commands"] == [
+            "hangup: accepted"
+        ]
+
+
+# A flow that fails
+
+
+FAILING = [
+    ("raise LookupError('the caller keyed in 4711')", "LookupError"),
+    ("raise ImportError('the caller keyed in 4711')", "ImportError"),
+    ("def call_answered(event, call): raise KeyError('the caller keyed in 4711')", "KeyError"),
+    ("def call_answered(event, call): return event.payload['the caller keyed in 4711']", "KeyError"),
+    ("def call_answered(event, call): return None", "TypeError"),
+    ("def call_answered(event, call): return 7", "TypeError"),
+    ("def call_answered(event, call): return ['hangup']", "TypeError"),
+    ("def call_answered(event): return []", "TypeError"),
+    ("call_answered = 'the caller keyed in 4711'", "TypeError"),
+    ("def call_answered(event, call): return call_answered(event, call)", "RecursionError"),
+    ("def call_answered(event, call)", "SyntaxError"),
+    ("import a_module_that_was_not_deployed", "ModuleNotFoundError"),
+    ("from hookline import speak\ndef call_answered(event, call): return [speak(payload='', voice='x')]", "ValueError"),
+]
+
+
+@pytest.mark.parametrize(("source", "error"), FAILING, ids=[f"{error}-{at}" for at, (_, error) in enumerate(FAILING)])
+def test_the_event_of_a_bug_is_journalled_with_the_error_and_the_caller_hears_of_it(
+    world: World, package: Package, capsys: pytest.CaptureFixture[str], source: str, error: str
+) -> None:
+    package('default = "broken"', broken=source)
+    answer = deliver("call.answered", client_state=state_of("broken"))
+    assert (answer["status"], answer["commands"]) == (200, ["speak: accepted", "hangup: queued"])
+    found = entry(world)
+    assert (found.error or "").startswith(f"{error}: ")
+    assert found.flow == "broken"
+    assert spoken(world) == [world.settings["FLOW_FAILURE_TEXT"]]
+    (queued,) = world.queued_commands
+    assert queued["command"]["action"] == "hangup"
+    assert queued["not_before"] > 0
+    logged = capsys.readouterr().out
+    assert logged.count('"FlowFailed":[1.0]') == 1
+    (line,) = [json.loads(text) for text in logged.splitlines() if "flow failed" in text]
+    assert (line["error"], line["flow"], line["call_leg_id"]) == (error, "broken", LEG)
+    assert "4711" not in logged
+    (item,) = world.items
+    assert item["trouble"] == "flow_failed"
+
+
+@pytest.mark.parametrize(
+    "flow", ["gone", "not.a.name", "../reception", "os", "numbers.toml", "Ümläut", "a b", "x" * 300]
+)
+def test_an_unknown_flow_is_treated_as_a_bug(world: World, flow: str) -> None:
+    assert deliver("call.answered", client_state=state_of(flow))["commands"] == ["speak: accepted", "hangup: queued"]
+    found = entry(world)
+    assert (found.error or "").startswith(("ModuleNotFoundError: ", "LookupError: "))
+
+
+NUMBERS_WRONG = [
+    pytest.param("default = ", {}, id="not TOML"),
+    pytest.param("default = 7", {}, id="a flow that is a number"),
+    pytest.param("[numbers]\n'+1' = true", {}, id="a number's flow that is true"),
+    pytest.param(
+        "numbers = 7",
+        {},
+        id="numbers that are not a table",
+        marks=pytest.mark.xfail(strict=True, raises=TypeError, reason="name_for does not catch it"),
+    ),
+    pytest.param(
+        'default = "reception"',
+        {"init": "raise RuntimeError('the caller keyed in 4711')"},
+        id="a package that raises",
+        marks=pytest.mark.xfail(strict=True, raises=RuntimeError, reason="name_for does not catch it"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("numbers", "modules"), NUMBERS_WRONG)
+def test_without_a_readable_numbers_file_an_incoming_call_is_journalled_with_an_error(
+    world: World, package: Package, numbers: str, modules: dict[str, str]
+) -> None:
+    package(numbers, **modules)
+    answer = deliver("call.initiated")
+    assert (answer["status"], answer["commands"]) == (200, ["speak: accepted", "hangup: queued"])
+    assert entry(world).error
+
+
+def test_without_a_failure_text_the_call_is_hung_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOW_FAILURE_TEXT", "")
+    start_cold(world)
+    assert deliver("call.answered", client_state=state_of("gone"))["commands"] == ["hangup: accepted"]
+
+
+def test_a_failure_text_that_is_refused_is_replaced_by_the_hang_up(world: World) -> None:
+    world.replies = lambda request: refused(422, "10032") if "speak" in request.url.path else ok()
+    deliver("call.answered", client_state=state_of("gone"))
+    assert world.actions == ["speak", "hangup"]
+
+
+def test_the_caller_hears_of_a_failure_once_however_often_the_flow_fails(world: World) -> None:
+    deliver("call.answered", client_state=state_of("gone"))
+    assert deliver("call.dtmf.received", client_state=state_of("gone"))["commands"] == []
+    assert world.actions == ["speak"]
+    record = world.journal.read(LEG)
+    assert record is not None
+    assert all(each.error for each in record.entries)
+
+
+def test_after_the_hang_up_a_failure_is_journalled_and_nothing_is_commanded(world: World) -> None:
+    deliver("call.hangup")
+    assert deliver("call.answered", client_state=state_of("gone"))["commands"] == []
+    assert world.said == []
+
+
+def test_a_redelivery_of_a_failed_event_is_a_duplicate(world: World) -> None:
+    deliver("call.answered", client_state=state_of("gone"))
+    assert deliver("call.answered", client_state=state_of("gone"))["duplicate"]
+    assert world.actions == ["speak"]
+
+
+def test_a_flow_that_fails_with_the_history_alone_is_a_bug_as_well(world: World) -> None:
+    def decide(event: Event, call: Call) -> list[Command]:
+        return [hangup()] if len(call.events) == 1 else list(reception.SECRET)  # type: ignore[attr-defined]
+
+    deliver("call.initiated")
+    world.said.clear()
+    with deciding(call_answered=decide):
+        assert deliver("call.answered")["commands"] == ["speak: accepted", "hangup: queued"]
+
+
+def test_a_broken_flow_breaks_its_own_calls_alone(world: World, package: Package) -> None:
+    package(
+        f'default = "broken"\n[numbers]\n"{NUMBER}" = "sound"', broken="raise ValueError", sound=flow_that("[answer()]")
+    )
+    assert deliver("call.initiated")["commands"] == ["answer: accepted"]
+    assert deliver("call.answered", client_state=state_of("broken"), call_leg_id="another")["commands"] == [
+        "speak: accepted",
+        "hangup: queued",
+    ]
+
+
+def test_a_broken_flow_does_not_keep_a_function_from_starting(
+    world: World, package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package('default = "broken"', broken="raise ValueError")
+    log_anew()
+    environment().build()
+    assert "Traceback" not in capsys.readouterr().out
+
+
+# The keys that a flow acts on
+
+
+@pytest.mark.parametrize(
+    ("declared", "stored"),
+    [("", "xxx"), ("ACTING_DIGITS = '1'", "1xx"), ("ACTING_DIGITS = '*1#'", "1x#"), ("ACTING_DIGITS = 7", "xxx")],
+)
+def test_a_flow_declares_the_keys_that_are_stored_as_pressed(
+    world: World, package: Package, declared: str, stored: str
+) -> None:
+    package('default = "first"', first=declared)
+    for digit in "17#":
+        deliver("call.dtmf.received", client_state=state_of("first"), digit=digit, call_leg_id=f"leg-{digit}")
+    bodies = {item["call_leg_id"]: json.loads(item["body"]) for item in world.items}
+    assert "".join(bodies[f"leg-{digit}"]["data"]["payload"]["digit"] for digit in "17#") == stored
+
+
+def test_a_key_on_a_leg_without_a_flow_or_with_a_broken_one_is_blanked(world: World, package: Package) -> None:
+    package('default = "broken"', broken="ACTING_DIGITS = '7'\nraise ValueError")
+    for number, state in enumerate((None, state_of("broken"), state_of("gone"))):
+        deliver("call.dtmf.received", client_state=state, digit="7", call_leg_id=str(number))
+    digits = {json.loads(item["body"])["data"]["payload"]["digit"] for item in world.items if "body" in item}
+    assert digits == {"x"}
+
+
+# The same as values
+
+
+def test_a_decision_is_the_commands_of_the_function_named_after_the_event() -> None:
+    event = sample_event("call.answered")
+    decision = Flows(FLOWS).decide("reception", event, Call.of([event]))
+    assert [command.action for command in decision.commands] == ["speak", "record_start", "transcription_start"]
+    assert decision.error is None
+
+
+def test_the_text_of_an_error_is_cut_to_a_thousand_characters() -> None:
+    def broken() -> None:
+        raise LookupError("x" * 5_000)
+
+    decision = Flows.call(broken)
+    assert len(decision.error or "") == 1_000
+    assert decision == Decision(error=decision.error, error_type="LookupError")

@@ -1,0 +1,255 @@
+"""What arrives late yields to what is newer, and every command has a lifetime."""
+
+import inspect
+import json
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hookline
+from hookline import (
+    Command,
+    answer,
+    client_state_update,
+    dial,
+    fork_start,
+    hangup,
+    playback_stop,
+    record_pause,
+    record_resume,
+    record_start,
+    record_stop,
+    send_dtmf,
+    speak,
+    streaming_start,
+    streaming_stop,
+    transcription_start,
+    transcription_stop,
+)
+from hookline.client_state import decode
+from hookline.precedence import (
+    ENDING,
+    LONG_LIFETIME_SECONDS,
+    LONG_LIVED,
+    SHORT_LIFETIME_SECONDS,
+    SUBJECTS,
+    is_contradicted,
+    lifetimes,
+    yields_to,
+)
+from tests.support.conditions import deciding
+from tests.support.world import ROUTER, Clock, World, handler, ok, refused, request_of, sample_data
+
+ACTIONS = [name for name in hookline.__all__ if inspect.isfunction(getattr(hookline, name))]
+GREETING = speak(payload="Hello.", voice="female")
+RECORDING = record_start(channels="dual", format="mp3")
+TRANSCRIPTION = transcription_start(transcription_engine="Telnyx")
+STREAM = streaming_start(stream_url="wss://media.example.com")
+UDP = "udp:192.0.2.1:9000"
+
+
+def command_of(action: str) -> Command:
+    return Command(action, {}, None)
+
+
+def post(second: int | None, *, name: str = "call.hold", **payload: Any) -> list[str]:
+    """Deliver an event of the samples' leg that occurred at this second of a minute; its commands and their results."""
+    data = sample_data(name) | {"id": f"event-{second}"}
+    data["occurred_at"] = None if second is None else f"2026-09-01T15:00:{second:02}.000000Z"
+    state = sample_data("call.answered")["payload"]["client_state"]
+    data["payload"] |= {"client_state": state, **payload}
+    result = handler(ROUTER)(request_of(data, age=10.0), Clock())
+    assert result["statusCode"] == 200
+    commands: list[str] = json.loads(result["body"])["commands"]
+    return commands
+
+
+def post_late(late: Command | list[Command], *, newer: Command | list[Command]) -> list[str]:
+    """Deliver an event after a newer one of its leg; the commands of the late one and their results."""
+    with deciding(call_hold=newer):
+        post(30)
+    with deciding(call_hold=late):
+        return post(10)
+
+
+# The rule
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_is_known_to_the_rule_or_yields_to_the_end_of_the_leg_alone(action: str) -> None:
+    apart = {"client_state_update", "dial", "send_dtmf"}
+    assert (action in SUBJECTS) != (action in apart)
+    assert yields_to(command_of(action), {"hangup"})
+    assert yields_to(command_of(action), {"reject"})
+    assert not yields_to(command_of(action), set())
+
+
+@given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from(ACTIONS)))
+def test_a_command_yields_to_its_own_subject_and_to_the_end_of_the_leg(action: str, newer: frozenset[str]) -> None:
+    same_subject = action in SUBJECTS and any(SUBJECTS.get(each) == SUBJECTS[action] for each in newer)
+    assert yields_to(command_of(action), newer) == (same_subject or bool(newer & ENDING))
+
+
+@given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from(ACTIONS)))
+def test_what_contradicts_a_queued_command_is_something_that_a_late_one_yields_to(
+    action: str, newer: frozenset[str]
+) -> None:
+    if is_contradicted(action, newer):
+        assert yields_to(command_of(action), newer)
+
+
+@pytest.mark.parametrize(
+    ("action", "newer", "contradicted"),
+    [
+        ("record_start", "record_stop", True),
+        ("record_stop", "record_start", True),
+        ("record_pause", "record_resume", True),
+        ("record_pause", "record_pause", False),
+        ("record_start", "record_pause", False),
+        ("speak", "playback_stop", True),
+        ("speak", "speak", False),
+        ("playback_start", "playback_stop", True),
+        ("transcription_start", "transcription_stop", True),
+        ("streaming_start", "fork_start", False),
+        ("streaming_stop", "streaming_start", True),
+        ("send_dtmf", "speak", False),
+        ("speak", "hangup", True),
+        ("dial", "hangup", True),
+    ],
+)
+def test_a_queued_command_is_dropped_only_for_what_contradicts_it(action: str, newer: str, contradicted: bool) -> None:
+    assert is_contradicted(action, {newer}) is contradicted
+
+
+# Lifetimes
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_stops_pauses_resumes_or_ends_is_worth_sending_longer(action: str) -> None:
+    ends = action in LONG_LIVED
+    assert ends == (action.endswith(("_stop", "_pause", "_resume")) or action in ENDING)
+    if action != "record_resume":
+        assert lifetimes([command_of(action)]) == [LONG_LIFETIME_SECONDS if ends else SHORT_LIFETIME_SECONDS]
+
+
+def test_a_command_is_not_sent_after_telnyx_has_forgotten_its_id() -> None:
+    assert SHORT_LIFETIME_SECONDS < 60 < LONG_LIFETIME_SECONDS
+
+
+def test_what_one_event_turns_on_shares_the_shorter_lifetime() -> None:
+    assert lifetimes([record_resume(), TRANSCRIPTION]) == [SHORT_LIFETIME_SECONDS] * 2
+    assert lifetimes([record_pause(), transcription_stop()]) == [LONG_LIFETIME_SECONDS] * 2
+    assert lifetimes([record_resume(), playback_stop()]) == [LONG_LIFETIME_SECONDS] * 2
+
+
+def test_the_delay_of_a_command_does_not_shorten_its_lifetime() -> None:
+    assert lifetimes([hangup().after(20)]) == [LONG_LIFETIME_SECONDS + 20]
+    assert lifetimes([GREETING.after(100), GREETING]) == [SHORT_LIFETIME_SECONDS + 100, SHORT_LIFETIME_SECONDS]
+
+
+@given(st.lists(st.sampled_from(ACTIONS)))
+def test_every_command_has_one_of_two_lifetimes(actions: list[str]) -> None:
+    seconds = lifetimes([command_of(action) for action in actions])
+    assert len(seconds) == len(actions)
+    assert set(seconds) <= {SHORT_LIFETIME_SECONDS, LONG_LIFETIME_SECONDS}
+
+
+# Through the door: a late event after a newer one of its leg
+
+
+def test_a_late_command_of_the_same_subject_is_superseded_and_not_sent(world: World) -> None:
+    assert post_late([RECORDING, GREETING], newer=record_stop()) == ["record_start: superseded", "speak: accepted"]
+    assert world.actions == ["record_stop", "speak"]
+
+
+@pytest.mark.parametrize("late", [GREETING, RECORDING, STREAM, answer(), send_dtmf(digits="1"), hangup()])
+def test_after_a_newer_hang_up_a_late_event_sends_nothing(world: World, late: Command) -> None:
+    assert post_late(late, newer=hangup()) == [f"{late.action}: superseded"]
+    assert world.actions == ["hangup"]
+
+
+def test_an_older_event_takes_nothing_from_a_newer_one(world: World) -> None:
+    with deciding(call_hold=hangup()):
+        post(10)
+    with deciding(call_hold=GREETING):
+        assert post(30) == ["speak: accepted"]
+
+
+def test_what_was_superseded_supersedes_nothing(world: World) -> None:
+    with deciding(call_hold=record_stop()):
+        post(30)
+    with deciding(call_hold=[RECORDING]):
+        assert post(20) == ["record_start: superseded"]
+    with deciding(call_hold=[GREETING, record_pause()]):
+        assert post(10) == ["speak: accepted", "record_pause: superseded"]
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a refused command counts as commanded")
+def test_a_hang_up_that_was_refused_supersedes_nothing(world: World) -> None:
+    world.replies = lambda request: refused(422, "10015") if "hangup" in request.url.path else ok()
+    assert post_late(GREETING, newer=hangup()) == ["speak: accepted"]
+
+
+def test_a_command_of_another_leg_yields_to_nothing_of_this_one(world: World) -> None:
+    other = replace(GREETING, call_control_id="v3:other")
+    assert post_late(other, newer=hangup()) == ["speak: accepted"]
+    with deciding(call_hold=GREETING):
+        assert post(20) == ["speak: superseded"]
+
+
+def test_what_another_leg_was_commanded_supersedes_nothing_of_this_one(world: World) -> None:
+    assert post_late(GREETING, newer=hangup(on="v3:other")) == ["speak: accepted"]
+
+
+def test_a_call_that_was_placed_supersedes_nothing_of_this_one(world: World) -> None:
+    placed = dial(to="+12025550101", from_="+12025550102", connection_id="1")
+    assert post_late([GREETING, answer()], newer=placed) == ["speak: accepted", "answer: accepted"]
+
+
+def test_an_event_without_a_time_yields_to_nothing(world: World) -> None:
+    with deciding(call_hold=[record_stop(), playback_stop()]):
+        post(30)
+    with deciding(call_hold=GREETING):
+        assert post(None) == ["speak: accepted"]
+
+
+def test_a_late_event_leaves_the_newer_client_state_of_its_leg(world: World) -> None:
+    first, second = ({"step": step} for step in ("old", "new"))
+    late = [replace_state(RECORDING, first), replace_state(TRANSCRIPTION, first)]
+    assert post_late(late, newer=replace_state(GREETING, second)) == [
+        "record_start: accepted",
+        "transcription_start: accepted",
+    ]
+    states = [decode(said["body"].get("client_state")) for said in world.said]
+    assert states == [{"flow": "reception", "state": second}, None, None]
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is sent without a client_state, which is refused")
+def test_a_late_client_state_update_yields_to_a_newer_client_state(world: World) -> None:
+    late = client_state_update(client_state={"step": "old"})
+    assert post_late(late, newer=replace_state(GREETING, {"step": "new"})) == ["client_state_update: superseded"]
+    assert world.actions == ["speak"]
+
+
+def replace_state(command: Command, state: object) -> Command:
+    return replace(command, params={**command.params, **client_state_update(client_state=state).params})
+
+
+MEDIA = {10: STREAM, 20: streaming_stop(), 30: fork_start(rx=UDP, tx=UDP), 40: record_stop()}
+
+
+@pytest.mark.parametrize("order", [*permutations(MEDIA)], ids=lambda order: "-".join(map(str, order)))
+def test_in_any_order_of_arrival_the_newest_command_of_a_subject_is_its_last(
+    world: World, order: tuple[int, ...]
+) -> None:
+    for second in order:
+        with deciding(call_hold=MEDIA[second]):
+            post(second)
+    media = [action for action in world.actions if SUBJECTS[action] == "media"]
+    seconds = [next(second for second, command in MEDIA.items() if command.action == action) for action in media]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] == 30
