@@ -6,7 +6,7 @@ old is dropped and counted, and so is one that a newer command contradicts.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
@@ -43,16 +43,22 @@ PATIENCE_SECONDS = 3.0
 RESERVE_SECONDS = 8.0
 """Of the function's timeout: with less left the rest of a batch stays in the queue."""
 
+LONGEST_DELAY_SECONDS = 43_000
+"""A message is invisible for at most 12 hours (docs.aws.amazon.com, Amazon SQS quotas)."""
+
 LONGEST_PAUSE_SECONDS = 20
 """Much less than the time in which a command expires, so that it is tried often until then."""
 
 
 class RetryLater(Unavailable):
-    """Telnyx cannot take a command now, or it is not due yet: its message stays. wait_seconds: 0 when unknown."""
+    """Telnyx cannot take a command now, or it is not due yet: its message stays. wait_seconds: 0 when unknown.
 
-    def __init__(self, reason: str, wait_seconds: float) -> None:
+    longest: seconds that it may be invisible at most.
+    """
+
+    def __init__(self, reason: str, wait_seconds: float, *, longest: int = LONGEST_PAUSE_SECONDS) -> None:
         super().__init__(reason)
-        self.wait_seconds = wait_seconds
+        self.wait_seconds = min(ceil(wait_seconds), longest)
 
 
 class PerCallFifoProcessor(SqsFifoPartialProcessor):
@@ -61,7 +67,7 @@ class PerCallFifoProcessor(SqsFifoPartialProcessor):
     def __init__(self) -> None:
         super().__init__(skip_group_on_error=True)
         self.raise_on_entire_batch_failure = False
-        self.pauses: dict[str, float] = {}
+        self.pauses: dict[str, int] = {}
 
     def failure_handler(self, record: Any, exception: ExceptionInfo) -> FailureResponse:
         error = exception[1]
@@ -94,10 +100,9 @@ class Sending:
         """Send the commands one by one. until: by time.monotonic. Raises RetryLater for the first that must wait."""
         while self.left:
             queued = self.left[0]
-            if queued.command_id in self.history.results:
-                self.left.pop(0)
-                continue
-            if queued.result is not None:
+            if recorded := self.history.results.get(queued.command_id):
+                self._add_fallback(queued, str(recorded.get("result")))
+            elif queued.result is not None:
                 self._record(queued, queued.result)
             elif time.monotonic() > until:
                 raise RetryLater("no time left in this invocation", 0.0)
@@ -106,8 +111,7 @@ class Sending:
             self.left.pop(0)
 
     def _send(self, queued: QueuedCommand) -> None:
-        planned = Plan(queued.command, queued.command_id, queued.command.call_control_id, queued.expires_at)
-        result = self._known(queued) or self._answered(planned, queued)
+        result = self._known(queued) or self._answered(queued)
         fields = {
             "event_id": self.message.event_id,
             "event_type": self.message.event_type,
@@ -121,7 +125,11 @@ class Sending:
         if result.result in (Outcome.REFUSED.value, EXPIRED):
             self.env.count("CommandRefused" if result.result == Outcome.REFUSED.value else "CommandExpired")
         self._record(queued, {"event_id": self.message.event_id, **result.to_dict()})
-        if instead := fallback_of(planned, result):
+        self._add_fallback(queued, result.result)
+
+    def _add_fallback(self, queued: QueuedCommand, result: str) -> None:
+        """Put the fallback of a refused or expired command behind it."""
+        if instead := fallback_of(_plan_of(queued), result):
             command = replace(instead.command, call_control_id=instead.leg)
             self.left.insert(1, QueuedCommand(command, instead.command_id, instead.expires_at))
 
@@ -129,15 +137,18 @@ class Sending:
         """The result of a command that need not be sent any more."""
         if time.time() < queued.not_before:
             return None
-        if is_contradicted(queued.command.action, self.history.newer_actions):
+        own_leg = self.message.identity.call_control_id
+        is_own_leg = own_leg is None or queued.command.call_control_id in (None, own_leg)
+        if is_own_leg and is_contradicted(queued.command.action, self.history.newer_actions):
             return CommandResult(queued.command, queued.command_id, SUPERSEDED)
         if time.time() > queued.expires_at:
             return CommandResult(queued.command, queued.command_id, EXPIRED)
         return None
 
-    def _answered(self, planned: Plan, queued: QueuedCommand) -> CommandResult:
+    def _answered(self, queued: QueuedCommand) -> CommandResult:
+        planned = _plan_of(queued)
         if (wait_seconds := queued.not_before - time.time()) > 0:
-            raise RetryLater("not due yet", wait_seconds)
+            raise RetryLater("not due yet", wait_seconds, longest=LONGEST_DELAY_SECONDS)
         answer = send_once(self.env.telnyx, planned, seconds=PATIENCE_SECONDS * self.env.patience)
         identity = self.message.identity
         if answer.outcome is Outcome.UNAUTHORIZED:
@@ -212,7 +223,7 @@ def lambda_handler(request: dict[str, Any], context: Context) -> Any:
     return answer
 
 
-def _pauses(records: Sequence[dict[str, Any]], asked: dict[str, float]) -> dict[str, int]:
+def _pauses(records: Sequence[dict[str, Any]], asked: Mapping[str, int]) -> dict[str, int]:
     """Seconds until each message that stays is tried again, by receipt handle; all of one call wait for its first."""
     by_group: dict[str, int] = {}
     pauses = {}
@@ -220,14 +231,18 @@ def _pauses(records: Sequence[dict[str, Any]], asked: dict[str, float]) -> dict[
         group = record["attributes"].get("MessageGroupId", record["messageId"])
         tries = int(record["attributes"]["ApproximateReceiveCount"])
         if group not in by_group:
-            seconds = max(ceil(asked.get(record["messageId"], 0.0)), min(tries, LONGEST_PAUSE_SECONDS))
-            by_group[group] = seconds if group.endswith("#delayed") else min(seconds, LONGEST_PAUSE_SECONDS)
+            seconds = max(asked.get(record["messageId"], 0), min(tries, LONGEST_PAUSE_SECONDS))
+            by_group[group] = seconds
         pauses[record["receiptHandle"]] = by_group[group]
     return pauses
 
 
 def _send_to_queue_again(env: Environment, message: CommandMessage, left: Sequence[QueuedCommand]) -> None:
     env.queues.enqueue(replace(message, commands=left), again=True)
+
+
+def _plan_of(queued: QueuedCommand) -> Plan:
+    return Plan(queued.command, queued.command_id, queued.command.call_control_id, queued.expires_at)
 
 
 def _ids_as_payload(message: CommandMessage) -> dict[str, str]:

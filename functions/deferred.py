@@ -7,15 +7,18 @@ attempted, and that are still worth sending, are queued. With the journal away a
 """
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from hookline.commands import Command
 from hookline.deadline import Deadline
-from hookline.dispatch import CommandResult, enqueue, fallback_of, result_of
+from hookline.dispatch import CommandResult, Plan, enqueue, fallback_of, result_of
 from hookline.environment import Environment, environment
 from hookline.errors import Unavailable, Unreadable
 from hookline.events import parse_event
 from hookline.journal import LARGEST_BODY_BYTES
 from hookline.queues import DeferredEvent
+from hookline.routing import ARCHIVED_EVENTS
 from hookline.signed_request import SignedRequest
 from hookline.telnyx import Answer, Outcome
 from hookline.webhook import Context, Delivery, append, command, decide, ids_of
@@ -77,24 +80,49 @@ def journal(env: Environment, message: str, deadline: Deadline) -> None:
         deadline=deadline,
         flow=env.flows.name_for(event),
         base_url=deferred.base_url,
+        is_deferred=True,
+        pending=dict(deferred.pending),
     )
-    if not deferred.is_redacted:  # nothing is decided from digits that are not there
+    if event.type in ARCHIVED_EVENTS:
+        env.queues.archive(event)
+    if deferred.is_redacted:  # nothing is decided from digits that are not there
+        delivery.results = [_sent(result) for result in deferred.results]
+    else:
         delivery.decision = decide(env, delivery)
-    if delivery.has_commands or deferred.results:
+    if delivery.has_commands:
         history = env.journal.history(event)
         if history.is_duplicate:
             return
         known = {result["command_id"]: result for result in deferred.results}
         plans = command(env, delivery, history._replace(results={**known, **history.results}))
-        results: list[CommandResult] = []
-        while plans:
-            planned = plans.pop(0)
-            result = planned.known or result_of(planned, _FOR_THE_QUEUE)
-            results.append(result)
-            if instead := fallback_of(planned, result):
-                plans.insert(0, instead)
-        delivery.results = enqueue(env, event, results)
-        delivery.pending = dict(deferred.pending)
+        delivery.results = enqueue(env, event, _results(plans))
     is_new = append(env, delivery)
     fields = {"flow": delivery.flow, "reason": deferred.reason, **ids_of(event)}
     env.logger.info("deferred webhook journalled" if is_new else "duplicate webhook", extra=fields)
+
+
+def _results(plans: list[Plan]) -> list[CommandResult]:
+    """What is known of each command, or that it is for the queue; a fallback follows the command that it replaces."""
+    results = []
+    pending = list(plans)
+    while pending:
+        planned = pending.pop(0)
+        result = planned.known or result_of(planned, _FOR_THE_QUEUE)
+        results.append(result)
+        if not result.is_repeat and (instead := fallback_of(planned, result.result)):
+            pending.insert(0, instead)
+    return results
+
+
+def _sent(result: Mapping[str, Any]) -> CommandResult:
+    """A command of an earlier delivery, as the message describes it."""
+    command = Command(result["action"], result.get("params") or {})
+    return CommandResult(
+        command,
+        result["command_id"],
+        result["result"],
+        result.get("status"),
+        result.get("code"),
+        int(result.get("milliseconds") or 0),
+        is_repeat=True,
+    )

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hookline.call import Call
 from hookline.dispatch import plan
 from hookline.errors import HooklineError
 from hookline.events import Event, parse_event
@@ -35,7 +34,7 @@ from hookline_local.stacks.deployed import PROJECT
 from hookline_local.stacks.resources import Place
 from hookline_local.stacks.running import HIDDEN
 
-Decide = Callable[[Event, Call], Decision]
+Decide = Callable[[Event, Sequence[Event]], Decision]
 Told = list[dict[str, Any]]
 
 
@@ -82,14 +81,14 @@ def decisions(line: Mapping[str, str]) -> Decide:
         sys.path.insert(0, str(PROJECT))
     flows = Flows("flows")
 
-    def decide(event: Event, call: Call) -> Decision:
+    def decide(event: Event, others: Sequence[Event]) -> Decision:
         name = flows.name_for(event)
         if name is None:
             return Decision()
         with _settings_of(name, line):
-            decision = flows.decide(name, event, call)
+            decision = flows.decide(name, event, others)
         unread = History(is_duplicate=False, events=[])
-        plans = plan(event, call, decision.commands, unread, flow=name, first_received_at=time.time())
+        plans = plan(event, decision.commands, unread, flow=name, first_received_at=time.time())
         return replace(decision, commands=[planned.command for planned in plans])
 
     return decide
@@ -126,9 +125,9 @@ def _before(moment: Moment, came: Sequence[Moment]) -> list[Event]:
 def _replayed(moment: Moment, decide: Decide, before: Sequence[Event]) -> Replayed:
     """As a webhook asks: first with the event alone, then, when it commands something, with what went before."""
     event = moment.event
-    decision = decide(event, Call.of([event]))
+    decision = decide(event, [])
     if decision.commands:
-        decision = decide(event, Call.of([*before, event]))
+        decision = decide(event, before)
     return Replayed(
         event=event,
         then=moment.told,

@@ -185,11 +185,6 @@ def test_in_the_place_of_a_refused_goodbye_the_call_is_hung_up(world: World) -> 
     assert results(world) == [("speak", "refused"), ("hangup", "accepted")]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a message that stays forgets the fallback of a command whose refusal is recorded",
-)
 def test_in_the_place_of_a_refused_goodbye_the_call_is_hung_up_as_soon_as_telnyx_takes_it(world: World) -> None:
     world.replies = lambda request: refused(422, "10032") if "speak" in request.url.path else too_early(request)
     queue_directly(speak(payload="Goodbye.", voice="female").otherwise(hangup()))
@@ -229,11 +224,6 @@ def test_after_a_newer_hang_up_nothing_older_is_sent_to_the_leg(world: World, qu
     assert results(world) == [(action, "superseded") for action in OPENING]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what the own leg was commanded later drops queued commands of another leg",
-)
 def test_a_newer_hang_up_of_one_leg_does_not_keep_another_from_being_hung_up(world: World) -> None:
     world.replies = too_early
     with deciding(call_answered=hangup(on="v3:other"), call_dtmf_received=hangup()):
@@ -268,7 +258,6 @@ def test_a_delayed_command_does_not_hold_back_what_follows_it(world: World) -> N
     assert world.actions == ["record_start"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="all delayed commands of a leg share one message group")
 def test_a_delayed_command_does_not_hold_back_one_that_is_due_sooner(world: World) -> None:
     queue_directly(hangup(), not_before=time.time() + 3_600)  # the longest a call may take
     queue_directly(hangup(), not_before=time.time() - 1, expires_at=time.time() + 60)  # the goodbye's end

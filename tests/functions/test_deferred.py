@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from hookline import Call, Command, Event, hangup, playback_stop, record_start, speak
 from hookline.journal import Entry, timestamp
@@ -152,7 +151,6 @@ def test_a_body_too_large_for_a_message_lies_in_s3_and_is_journalled_from_there(
     assert entry(world).body_uri == message["body_uri"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="only an unavailable journal defers, S3 does not")
 def test_without_s3_a_body_too_large_for_an_item_is_deferred_as_well(world: World) -> None:
     spoken = {"transcript": "word " * 20_000, "is_final": True}
     with unavailable("s3"):
@@ -188,14 +186,12 @@ def test_the_router_is_the_wrong_route_of_no_event(world: World) -> None:
     assert "deferred" not in post(sample_data("call.hangup"), function=ROUTER)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the consumer archives nothing")
 def test_a_recording_that_came_to_the_wrong_route_is_archived(world: World) -> None:
     assert post(sample_data("call.recording.saved"), function="call.hangup")["deferred"] == "WrongRoute"
     assert consume(world) == []
     assert len(world.messages("RECORDING")) == 1
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="an archive job that no queue took is forgotten")
 def test_a_recording_whose_job_no_queue_took_is_archived_once_its_event_is_journalled(world: World) -> None:
     with unavailable("dynamodb"), unavailable("SendMessage", queue=world.settings["RECORDING_QUEUE_URL"]):
         answer = post(sample_data("call.recording.saved"), attempt=LAST_ATTEMPT)
@@ -204,7 +200,6 @@ def test_a_recording_whose_job_no_queue_took_is_archived_once_its_event_is_journ
         assert len(world.messages("RECORDING")) == 1
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a duplicate with commands forgets the archive's error")
 def test_a_recording_whose_job_no_queue_took_is_delivered_again_also_when_its_flow_commands_something(
     world: World,
 ) -> None:
@@ -266,7 +261,6 @@ def test_commands_that_were_queued_before_are_appended_and_hold_back_later_ones(
     ]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the result of a fallback is not appended")
 def test_the_fallback_that_was_sent_is_appended_as_well(world: World) -> None:
     world.replies = lambda request: refused(422, "10032") if "speak" in request.url.path else ok()
     with deciding(call_answered=speak(payload="Goodbye.", voice="female").otherwise(hangup())):
@@ -285,7 +279,6 @@ def test_commands_that_have_expired_since_the_first_delivery_are_not_queued(worl
     assert outcomes(entry(world)) == [(action, "expired") for action in OPENING]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="without an attempt above 1 lifetimes count from now")
 @pytest.mark.parametrize("name", ["call.answered", "call.recording.error"])
 def test_commands_have_expired_also_when_the_first_delivery_was_the_deferred_one(world: World, name: str) -> None:
     defer(recent(name, seconds_ago=3_600), attempt=None if name in AUDIBLE else 1)
@@ -344,7 +337,6 @@ def test_a_key_that_the_flow_acts_on_is_decided_from_storage(world: World) -> No
     assert outcomes(entry(world)) == [("hangup", "queued")]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="an empty value counts as blanked")
 def test_a_gather_in_which_nothing_was_keyed_is_decided_from_storage(world: World) -> None:
     defer(recent("call.gather.ended", digits="", status="timeout"))
     with deciding(call_gather_ended=hangup()):
@@ -352,7 +344,6 @@ def test_a_gather_in_which_nothing_was_keyed_is_decided_from_storage(world: Worl
     assert outcomes(entry(world)) == [("hangup", "queued")]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="results of an event with blanked digits are lost")
 def test_what_was_sent_because_of_keyed_digits_is_appended_without_deciding_again(world: World) -> None:
     with deciding(call_gather_ended=speak(payload="Thank you.", voice="female")):
         with unavailable("PutItem"):
@@ -422,14 +413,12 @@ def test_a_stale_event_does_not_make_its_fresh_delivery_a_duplicate(world: World
     assert not entry(world).stale
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a 401 is not delivered again, but nothing is deferred")
 def test_a_stale_event_that_cannot_be_journalled_is_deferred_whatever_its_attempt(world: World) -> None:
     with unavailable("dynamodb"):
         assert post_stale(recent("call.answered"), attempt=1)["status"] == 401
     assert len(world.messages("DEFERRED")) == 1
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="stale and fresh share a deduplication id")
 def test_a_stale_event_in_the_queue_does_not_swallow_its_fresh_delivery(world: World) -> None:
     with unavailable("dynamodb"):
         post_stale(recent("call.hangup"))
@@ -528,7 +517,6 @@ def test_a_message_without_an_event_goes_to_quarantine_and_holds_no_one_up(
     assert entry(world).event_type == "call.hangup"
 
 
-@pytest.mark.xfail(strict=True, raises=ClientError, reason="an object that is gone fails the whole batch, for days")
 def test_a_body_that_is_gone_from_s3_holds_no_other_call_up(world: World) -> None:
     defer(recent("call.hangup", call_leg_id="another"))
     request = world.records("DEFERRED")

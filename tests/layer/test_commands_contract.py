@@ -493,7 +493,6 @@ def functions() -> dict[str, Callable[..., Command]]:
         for name, function in inspect.getmembers(commands, inspect.isfunction)
         if not name.startswith("_") and get_type_hints(function).get("return") is Command
     }
-    del found["archive"]  # ours alone
     return found
 
 

@@ -200,13 +200,11 @@ NUMBERS_WRONG = [
         "numbers = 7",
         {},
         id="numbers that are not a table",
-        marks=pytest.mark.xfail(strict=True, raises=TypeError, reason="name_for does not catch it"),
     ),
     pytest.param(
         'default = "reception"',
         {"init": "raise RuntimeError('the caller keyed in 4711')"},
         id="a package that raises",
-        marks=pytest.mark.xfail(strict=True, raises=RuntimeError, reason="name_for does not catch it"),
     ),
 ]
 
@@ -314,7 +312,7 @@ def test_a_key_on_a_leg_without_a_flow_or_with_a_broken_one_is_blanked(world: Wo
 
 def test_a_decision_is_the_commands_of_the_function_named_after_the_event() -> None:
     event = sample_event("call.answered")
-    decision = Flows(FLOWS).decide("reception", event, Call.of([event]))
+    decision = Flows(FLOWS).decide("reception", event)
     assert [command.action for command in decision.commands] == ["speak", "record_start", "transcription_start"]
     assert decision.error is None
 

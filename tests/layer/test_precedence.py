@@ -188,7 +188,6 @@ def test_what_was_superseded_supersedes_nothing(world: World) -> None:
         assert post(10) == ["speak: accepted", "record_pause: superseded"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a refused command counts as commanded")
 def test_a_hang_up_that_was_refused_supersedes_nothing(world: World) -> None:
     world.replies = lambda request: refused(422, "10015") if "hangup" in request.url.path else ok()
     assert post_late(GREETING, newer=hangup()) == ["speak: accepted"]
@@ -228,7 +227,6 @@ def test_a_late_event_leaves_the_newer_client_state_of_its_leg(world: World) -> 
     assert states == [{"flow": "reception", "state": second}, None, None]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="it is sent without a client_state, which is refused")
 def test_a_late_client_state_update_yields_to_a_newer_client_state(world: World) -> None:
     late = client_state_update(client_state={"step": "old"})
     assert post_late(late, newer=replace_state(GREETING, {"step": "new"})) == ["client_state_update: superseded"]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hookline import Call, Command, Event, speak
-from hookline.redaction import AMBIGUOUS_NAMES, DIGIT_NAMES, redact
+from hookline.redaction import AMBIGUOUS_NAMES, DIGIT_NAMES, parse, redact
 from tests.support.conditions import deciding, unavailable
 from tests.support.world import QUEUES, ROUTER, Clock, World, handler, request_of, sample_data, start_cold
 
@@ -22,7 +22,7 @@ AI_GATHER = "call.ai_gather.ended"
 def redacted(envelope: Any, event_type: str = "call.gather.ended", **more: str) -> Any:
     """The envelope as it is stored."""
     body = json.dumps(envelope).encode()
-    stored = redact(body, json.loads(body), event_type=event_type, **more)
+    stored = redact(parse(body), event_type=event_type, **more)
     return json.loads(body if stored is None else stored)
 
 
@@ -108,9 +108,7 @@ def test_an_ambiguous_name_is_blanked_where_it_holds_what_was_keyed(event_type: 
 )
 def test_an_ambiguous_name_of_another_event_is_stored_as_received(event_type: str, payload: dict[str, str]) -> None:
     body = json.dumps({"data": {"event_type": event_type, "payload": payload}}).encode()
-    envelope = json.loads(body)
-    redact(body, envelope, event_type=event_type)
-    assert envelope["data"]["payload"] == payload
+    assert redact(parse(body), event_type=event_type) is None
 
 
 @pytest.mark.parametrize(("digit", "blanked"), [("1", "1"), ("#", "#"), ("7", "x"), ("12", "xx"), (1, "x"), ("", "")])
@@ -162,7 +160,6 @@ def test_a_deep_value_is_blanked(world: World, depth: int) -> None:
     assert PARTS[0] not in stored(world)
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="blanking is recursive, deeper than Python's stack")
 def test_a_value_too_deep_to_blank_is_answered_and_never_stored(world: World) -> None:
     body = json.dumps({"data": data_of("call.gather.ended", {"digits": 0})})
     assert post(body.replace('"digits": 0', f'"digits": {"[" * 2_000}"{CARD}"{"]" * 2_000}').encode()) == 200
@@ -172,7 +169,6 @@ def test_a_value_too_deep_to_blank_is_answered_and_never_stored(world: World) ->
 # What is decided
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the event shares the values that are blanked")
 @pytest.mark.parametrize(
     ("event_type", "name"), [("call.gather.ended", "digits"), ("call.dtmf.received", "digit"), (AI_GATHER, "result")]
 )
@@ -284,7 +280,6 @@ def test_nothing_that_was_spelled_out_to_an_assistant_survives(
     assert not any(part in stored(world) for part in PARTS)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the type of an event without an id is not looked at")
 def test_nothing_that_was_spelled_out_survives_in_an_event_without_an_id(world: World) -> None:
     assert post(json.dumps(_without_id(AI_GATHER, _spoken("message_history", CARD))).encode()) == 200
     assert len(world.messages("QUARANTINE")) == 1

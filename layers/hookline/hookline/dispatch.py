@@ -81,18 +81,24 @@ def plan(
     for (command, own_id), lifetime in zip(ids, lifetimes(commands), strict=True):
         leg = None if command.action == "dial" else command.call_control_id or own_leg
         is_own_leg = command.call_control_id is None or command.call_control_id == own_leg
-        for_flow = _for_flow(command, flow, is_stale=is_own_leg and CLIENT_STATE in newer)
+        is_stale = is_own_leg and CLIENT_STATE in newer
+        for_flow = _for_flow(command, flow, is_stale=is_stale)
         expires_at = first_received_at + lifetime
         known = None
         if recorded := history.results.get(own_id):
             known = _recorded(for_flow, own_id, recorded)
-        elif is_own_leg and yields_to(command, newer):
+        elif is_own_leg and (yields_to(command, newer) or (is_stale and command.action == "client_state_update")):
             known = CommandResult(for_flow, own_id, SUPERSEDED)
         elif now > expires_at:
             known = CommandResult(for_flow, own_id, EXPIRED)
         elif leg is None and command.action != "dial":
             known = CommandResult(for_flow, own_id, Outcome.REFUSED.value)
-        plans.append(Plan(for_flow, own_id, leg, expires_at, known))
+        planned = Plan(for_flow, own_id, leg, expires_at, known)
+        plans.append(planned)
+        if known and known.is_repeat and (instead := fallback_of(planned, known.result)):
+            recorded = history.results.get(instead.command_id)
+            result = _recorded(instead.command, instead.command_id, recorded) if recorded else None
+            plans.append(instead._replace(known=result))
     return plans
 
 
@@ -126,7 +132,7 @@ def send_commands(
         if result.result == Outcome.CALL_ENDED.value:
             ended.add(planned.leg)
         is_queueing = is_queueing or (result.queued is not None and not is_delayed)
-        if instead := fallback_of(planned, result):
+        if not result.is_repeat and (instead := fallback_of(planned, result.result)):
             pending.insert(0, instead)
     return results
 
@@ -263,15 +269,15 @@ def _recorded(command: Command, own_id: str, recorded: Mapping[str, Any]) -> Com
     )
 
 
-def fallback_of(planned: Plan, result: CommandResult) -> Plan | None:
+def fallback_of(planned: Plan, result: str) -> Plan | None:
     """The command to send in the place of one that was refused or has become too old, with an id of its own.
 
     In the place of an old one only what stops or ends something is still worth sending.
     """
     fallback = planned.command.fallback
-    if result.is_repeat or result.result not in (Outcome.REFUSED.value, EXPIRED):
+    if result not in (Outcome.REFUSED.value, EXPIRED):
         return None
-    while fallback and result.result == EXPIRED and fallback.action not in LONG_LIVED:
+    while fallback and result == EXPIRED and fallback.action not in LONG_LIVED:
         fallback = fallback.fallback
     if fallback is None:
         return None

@@ -71,11 +71,9 @@ class Flows:
         is_new = event.type == "call.initiated" and payload.get("direction") == "incoming"
         if not is_new or payload.get("state") == "bridging":
             return None
-        try:
-            numbers = self.numbers
-        except (ImportError, OSError, ValueError):
+        if self.call(lambda: [self.numbers]).error:
             return NUMBERS_FILE  # not a flow: deciding fails, and is journalled like any other bug
-        number = payload.get("to")
+        numbers, number = self.numbers, payload.get("to")
         return numbers.get(number if isinstance(number, str) else "") or numbers[DEFAULT] or None
 
     def decide(self, name: str, event: Event, others: Sequence[Event] = ()) -> Decision:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from hookline.aws_errors import translate_aws_errors
 from hookline.deadline import Deadline
-from hookline.errors import StorageUnavailable
+from hookline.errors import StorageUnavailable, Unreadable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,8 +29,11 @@ class OversizeStore:
         return f"s3://{self._bucket}/{key}"
 
     def load(self, uri: str) -> bytes:
-        """The body at a URI that `store` returned. Raises StorageUnavailable, and boto3's own error when it is gone."""
+        """The body at a URI that `store` returned. Raises StorageUnavailable, and Unreadable when it is gone."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        with translate_aws_errors(StorageUnavailable, "S3"):
-            body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            with translate_aws_errors(StorageUnavailable, "S3"):
+                body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self._client.exceptions.NoSuchKey as error:
+            raise Unreadable("the body is no longer in S3") from error
         return body

@@ -103,9 +103,9 @@ class CommandMessage:
 
     @property
     def group(self) -> str:
-        """The message group: the leg. What waits for a time of its own must not hold back what follows it."""
-        leg = self.commands[0].command.call_control_id if self.commands else None
-        return _group(leg or self.identity.partition) + ("#delayed" if self.has_delay else "")
+        """The message group: the leg. A delayed command has a group of its own, so that it holds nothing back."""
+        leg = self.identity.partition
+        return f"{leg[-60:].replace(' ', '-')}#{self.commands[0].command_id[-40:]}" if self.has_delay else _group(leg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,8 @@ class Queues:
 
     def defer(self, event: DeferredEvent, deadline: Deadline | None = None) -> None:
         """Send a webhook to the deferred queue: a group for each call."""
-        group = _group(event.identity.partition)
-        self._send(self._deferred, event.to_message(), deadline, group=group, unique=_group(event.event_id))
+        unique = _group(event.event_id + ("-stale" if event.is_stale else ""))
+        self._send(self._deferred, event.to_message(), deadline, group=_group(event.identity.partition), unique=unique)
 
     def delay_commands(self, messages: Mapping[str, int]) -> None:
         """Let messages of the command queue, by receipt handle, become visible again after these seconds; at most ten.

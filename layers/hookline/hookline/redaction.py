@@ -50,6 +50,7 @@ class Parsed(NamedTuple):
     twice; of the two values the parser drops one, and the bytes hold both.
     """
 
+    body: bytes
     value: Any
     has_digit_names: bool
     has_twin_keys: bool
@@ -79,26 +80,28 @@ def parse(body: bytes) -> Parsed:
     """The JSON value of a body, looked through while it is parsed. Raises Unreadable."""
     _reader.has_digit_names = _reader.has_twin_keys = False
     value = parse_json(body, _reader.decode)
-    return Parsed(value, _reader.has_digit_names, _reader.has_twin_keys)
+    return Parsed(body, value, _reader.has_digit_names, _reader.has_twin_keys)
 
 
 def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes | None:
     """The body without keyed digits; None when there are none to blank, so that it is stored as received.
 
-    The digits in parsed.value are blanked. event_type: as the envelope spells it, "" when there is none.
+    parsed.value is left alone: its event is decided with the digits. event_type: as the envelope spells it, "" when
+    there is none.
     acting_digits: the single keys that the call's flow acts on; a `call.dtmf.received` with one of them is not blanked.
     """
     ambiguous = event_type.startswith(AMBIGUOUS_IN)
     if not (parsed.has_digit_names or parsed.has_twin_keys or ambiguous):
         return None
     names = DIGIT_NAMES | AMBIGUOUS_NAMES if ambiguous else DIGIT_NAMES
-    found = [(holder, name) for holder, name in _named(parsed.value, names) if holder[name] not in (None, "")]
+    value = json.loads(parsed.body)
+    found = [(holder, name) for holder, name in _named(value, names) if holder[name] not in (None, "")]
     is_acting = event_type == DTMF_EVENT and len(found) == 1 and _is_acting(*found[0], acting_digits)
     if not parsed.has_twin_keys and (is_acting or not found):
         return None
     for holder, name in [] if is_acting else found:
         holder[name] = _blank(holder[name])
-    return _compact(parsed.value).encode()
+    return _compact(value).encode()
 
 
 def _is_acting(holder: dict[str, Any], name: str, acting_digits: str) -> bool:
@@ -123,8 +126,28 @@ def _named(value: Any, names: frozenset[str]) -> Iterator[tuple[dict[str, Any], 
 
 def _blank(value: Any) -> Any:
     """An x for each character; of an object or list, the same shape without its values."""
-    if isinstance(value, dict):
-        return {key: _blank(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_blank(item) for item in value]
+    pending = [value]
+    while pending:
+        container = pending.pop()
+        places: Any = ()
+        if isinstance(container, dict):
+            places = container.keys()
+        elif isinstance(container, list):
+            places = range(len(container))
+        for place in places:
+            if isinstance(container[place], (dict, list)):
+                pending.append(container[place])
+            else:
+                container[place] = _blank_scalar(container[place])
+    return value if isinstance(value, (dict, list)) else _blank_scalar(value)
+
+
+def _blank_scalar(value: Any) -> Any:
     return value if value is None else "x" * len(str(value))
+
+
+def event_type_of(value: Any) -> str:
+    """The event type in JSON that is not an event, of whatever shape; "" without one."""
+    shapes = [value, value.get("data")] if isinstance(value, dict) else []
+    found = [shape.get("event_type") for shape in shapes if isinstance(shape, dict)]
+    return next((event_type for event_type in found if isinstance(event_type, str)), "")

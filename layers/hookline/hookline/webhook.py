@@ -21,13 +21,21 @@ from hookline.commands import Command, hangup, speak
 from hookline.deadline import Deadline
 from hookline.dispatch import QUEUED, SUPERSEDED, CommandResult, Plan, enqueue, plan, send_commands
 from hookline.environment import Environment, environment
-from hookline.errors import JournalUnavailable, QueueUnavailable, SignatureRejected, Unavailable, Unreadable, WrongRoute
+from hookline.errors import (
+    JournalUnavailable,
+    QueueUnavailable,
+    SignatureRejected,
+    StorageUnavailable,
+    Unavailable,
+    Unreadable,
+    WrongRoute,
+)
 from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope
 from hookline.flows import Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
-from hookline.precedence import CLIENT_STATE
+from hookline.precedence import CLIENT_STATE, ENDING
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
-from hookline.redaction import Parsed, parse, redact
+from hookline.redaction import Parsed, event_type_of, parse, redact
 from hookline.routing import ARCHIVED_EVENTS, CARRIERS, helps_to_deliver_again, with_routing
 from hookline.signed_request import Request, SignedRequest, verify_request
 from hookline.telnyx import Outcome
@@ -73,7 +81,8 @@ class Delivery:
     """One delivery of one event on its way through the pipeline.
 
     body: as it is stored, keyed digits blanked. base_url: of the per-event routes, None when they are switched off.
-    pending: of commands that an earlier delivery has queued, when each is dropped, by command id.
+    pending: of commands that an earlier delivery has queued, when each is dropped, by command id. is_deferred: it comes
+    from the deferred queue.
     """
 
     event: Event
@@ -87,6 +96,7 @@ class Delivery:
     results: list[CommandResult] = field(default_factory=list)
     journal_seconds: float = 0.0
     pending: dict[str, float] = field(default_factory=dict)
+    is_deferred: bool = False
 
     @property
     def has_commands(self) -> bool:
@@ -136,20 +146,21 @@ def _handle(
         return _defer(env, delivery, WrongRoute(f"{event.type} came to the route of {env.event_type}"))
     archive_error = _archive(env, delivery)
     delivery.decision = decide(env, delivery)
+    is_duplicate = False
     try:
         if delivery.has_commands:
             began = time.perf_counter()
             history = env.journal.history(event, deadline.less(_reserve(env, delivery)))
             delivery.journal_seconds = time.perf_counter() - began
-            if history.is_duplicate:
-                return _respond(env, delivery, is_duplicate=True)
-            _command(env, delivery, history)
-        is_new = append(env, delivery)
-    except JournalUnavailable as reason:
+            is_duplicate = history.is_duplicate
+            if not is_duplicate:
+                _command(env, delivery, history)
+        is_duplicate = is_duplicate or not append(env, delivery)
+    except (JournalUnavailable, StorageUnavailable) as reason:
         return _defer(env, delivery, reason)
     if archive_error:
         raise archive_error
-    return _respond(env, delivery, is_duplicate=not is_new)
+    return _respond(env, delivery, is_duplicate=is_duplicate)
 
 
 def _delivery(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed, deadline: Deadline) -> Delivery:
@@ -251,7 +262,7 @@ def append(env: Environment, delivery: Delivery) -> bool:
     if len(results) > FEW_COMMANDS and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
         commands_uri = env.oversize.store("oversize", f"{_name(event)}-commands", encoded, delivery.deadline)
         commands = []
-    own = [result for result in results if result.result != SUPERSEDED and _is_own_leg(event, result.command)]
+    own = [result for result in results if _counts(result) and _is_own_leg(event, result.command)]
     actions = list(dict.fromkeys(result.command.action for result in own))
     if any("client_state" in result.command.params for result in own):
         actions.append(CLIENT_STATE)
@@ -295,6 +306,12 @@ def _trouble(delivery: Delivery) -> str | None:
     return None
 
 
+def _counts(result: CommandResult) -> bool:
+    """Whether older events yield to this command. A refused pause counts, a refused hang-up ends nothing."""
+    is_refused = result.result == Outcome.REFUSED.value
+    return result.result != SUPERSEDED and not (is_refused and result.command.action in ENDING)
+
+
 def _is_own_leg(event: Event, sent: Command) -> bool:
     return sent.action != "dial" and sent.call_control_id in (None, event.call_control_id)
 
@@ -307,14 +324,15 @@ def _first_received_at(delivery: Delivery) -> float:
     event = delivery.event
     if (event.attempt or 1) > 1 and event.occurred_at != UNKNOWN_TIME:
         return min(delivery.signed.received_at, datetime.fromisoformat(event.occurred_at).timestamp())
-    # A sample or a replay is as old as it likes: it is sent now.
-    return max(delivery.signed.received_at, time.time() - DEADLINE_SECONDS * 10)
+    if delivery.is_deferred:
+        return delivery.signed.received_at
+    return time.time()  # it has just come; a sample is as old as it likes, and is sent now
 
 
 def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[str, Any]:
     """Hand an event to the deferred queue, once Telnyx's own retries no longer help; until then raise the reason."""
     event = delivery.event
-    if helps_to_deliver_again(event):
+    if helps_to_deliver_again(event) and not delivery.signed.is_stale:
         raise reason
     body_uri = None
     if len(delivery.body) > LARGEST_DEFERRED_BYTES:
@@ -344,12 +362,18 @@ def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed
     env.logger.warning("stale webhook rejected", extra=ids_of(event))
     env.count("WebhookStale")
     try:
-        if len(delivery.body) <= LARGEST_BODY_BYTES:
-            body = delivery.body.decode()
-            env.journal.append_event(
-                event, body=body, received_at=signed.received_at, stale=True, deadline=deadline.less(DEFER_SECONDS)
-            )
-    except JournalUnavailable as reason:
+        body_uri = None
+        if len(delivery.body) > LARGEST_BODY_BYTES:
+            body_uri = env.oversize.store("oversize", f"{_name(event)}-stale", delivery.body, deadline)
+        env.journal.append_event(
+            event,
+            body=None if body_uri else delivery.body.decode(),
+            body_uri=body_uri,
+            received_at=signed.received_at,
+            stale=True,
+            deadline=deadline.less(DEFER_SECONDS),
+        )
+    except (JournalUnavailable, StorageUnavailable) as reason:
         try:
             _defer(env, delivery, reason)
         except Unavailable:
@@ -364,9 +388,7 @@ def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: 
     body = signed.body
     try:
         parsed = parse(body)
-        event_type = parsed.value.get("event_type") if isinstance(parsed.value, dict) else None
-        event_type = event_type if isinstance(event_type, str) else ""
-        body = body if env.keep_digits else redact(parsed, event_type=event_type) or body
+        body = body if env.keep_digits else redact(parsed, event_type=event_type_of(parsed.value)) or body
     except Unreadable:
         pass  # stored as it came, encrypted, for 14 days
     body_uri = None
