@@ -1,4 +1,4 @@
-"""What `sam build` makes, run as Lambda runs it: under AWS's runtime client, with the artefact, both layers and boto3
+"""What `sam build` makes, run as Lambda runs it: under AWS's runtime client, with the artifact, the layers and boto3
 on the path and nothing else. So a dependency that a layer lacks is red here and not on the day of deployment.
 
 Built offline, from the wheels that `make` has put into .cache/wheels: everything for this machine, to be run, and the
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from hookline.routing import ROUTED_EVENTS
 from hookline_local.emulator import packages
 from hookline_local.emulator.moto_server import MotoServer
 from hookline_local.emulator.provisioning import create_resources
@@ -66,10 +67,14 @@ def built_here(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def layers_for_lambda(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The layers as they are deployed: by the recipes that SAM runs, left at their defaults."""
     made = []
-    for folder, target in (("hookline", "HooklineLayer"), ("dependencies", "DependenciesLayer")):
+    for folder, target in (
+        ("layers/hookline", "HooklineLayer"),
+        ("layers/dependencies", "DependenciesLayer"),
+        ("flows", "FlowsLayer"),
+    ):
         made.append(tmp_path_factory.mktemp("lambda"))
         settings = {"ARTIFACTS_DIR": str(made[-1]), "LAYER_INTERPRETER": sys.executable, "WHEELS": str(WHEELS)}
-        command = ["make", "-C", str(ROOT / "layers" / folder), f"build-{target}"]
+        command = ["make", "-C", str(ROOT / folder), f"build-{target}"]
         done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
     return [layer / "python" for layer in made]
@@ -86,7 +91,7 @@ def layers(template: Template) -> list[Path]:
     return [layer.python_path for layer in found]
 
 
-def artefacts(template: Template) -> list[Path]:
+def artifacts(template: Template) -> list[Path]:
     return [function.code for function in template.functions().values()]
 
 
@@ -118,7 +123,25 @@ def sample(name: str) -> dict[str, Any]:
     return found
 
 
-def test_a_built_function_believes_telnyx_and_writes_its_event_into_the_journal(
+def test_every_handler_and_every_layer_of_the_built_template_is_where_it_says(built_here: Template) -> None:
+    functions = built_here.functions().values()
+    assert len(functions) == len(ROUTED_EVENTS) + len(["router", "sender", "deferred", "archiver"])
+    for function in functions:
+        module, _, _ = function.handler.partition(".")
+        assert (function.code / f"{module}.py").is_file(), function.id
+        packages_of = {layer.id: {path.name for path in layer.python_path.iterdir()} for layer in function.layers}
+        assert packages_of["FlowsLayer"] - {"__pycache__"} == {"flows"}
+        assert packages_of["HooklineLayer"] - {"__pycache__"} == {"hookline"}
+        assert {"httpx", "nacl", "aws_lambda_powertools"} <= packages_of["DependenciesLayer"]
+
+
+def test_the_layer_of_flows_holds_every_flow_and_the_table_of_numbers(built_here: Template) -> None:
+    flows = next(layer for layer in next(iter(built_here.functions().values())).layers if layer.id == "FlowsLayer")
+    built = {path.name for path in (flows.python_path / "flows").iterdir() if path.is_file()}
+    assert built == {path.name for path in (ROOT / "flows").iterdir() if path.suffix in (".py", ".toml")}
+
+
+def test_a_built_function_verifies_a_webhook_and_appends_its_event_to_the_journal(
     built_here: Template, of_lambda: Path, tmp_path: Path
 ) -> None:
     async def deliver() -> tuple[InvokeResult, int]:
@@ -158,8 +181,8 @@ def test_a_built_function_refuses_a_body_that_was_changed_by_one_letter(
 def test_every_built_handler_finds_all_that_it_imports(built_here: Template, of_lambda: Path) -> None:
     functions = built_here.functions().values()
     handlers = [function.handler for function in functions]
-    assert len(handlers) >= 23
-    path = os.pathsep.join(map(str, [artefacts(built_here)[0], *layers(built_here), of_lambda]))
+    assert len(handlers) == len(ROUTED_EVENTS) + 4
+    path = os.pathsep.join(map(str, [artifacts(built_here)[0], *layers(built_here), of_lambda]))
     command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT_EACH, path, *handlers]
     environment = {"AWS_DEFAULT_REGION": "us-east-1", **built_here.environment()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
@@ -185,7 +208,7 @@ def test_a_package_that_a_layer_lacks_is_found_out(
 
 def test_everything_built_has_byte_code_that_does_not_ask_for_the_date_of_its_source(built_here: Template) -> None:
     """Packaging gives every file the date 1980-01-01, and Lambda cannot write anew what it finds to be out of date."""
-    sources = [source for path in [*layers(built_here), *artefacts(built_here)] for source in path.rglob("*.py")]
+    sources = [source for path in [*layers(built_here), *artifacts(built_here)] for source in path.rglob("*.py")]
     assert len(sources) > 500
     for source in sources:
         code = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
@@ -207,15 +230,15 @@ def test_the_layers_hold_no_more_than_twenty_megabytes_and_nothing_that_lambda_h
     files = [path for layer in layers_for_lambda for path in layer.rglob("*") if path.is_file()]
     assert 1_000_000 < sum(path.stat().st_size for path in files) <= 20_000_000
     names = {path.name for layer in layers_for_lambda for path in layer.iterdir()}
-    assert {"hookline", "httpx", "nacl", "aws_lambda_powertools"} <= names
+    assert {"flows", "hookline", "httpx", "nacl", "aws_lambda_powertools"} <= names
     assert names.isdisjoint({"boto3", "botocore", "telnyx", "pydantic", "requests", "hookline_local"})
 
 
-def test_all_functions_are_the_same_artefact_of_source_and_byte_code_and_nothing_else(built_here: Template) -> None:
+def test_all_functions_are_the_same_artifact_of_source_and_byte_code_and_nothing_else(built_here: Template) -> None:
     """So one upload serves them all, and a deployment changes them only when their source has changed."""
     contents = [
         {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        for folder in artefacts(built_here)
+        for folder in artifacts(built_here)
     ]
     assert all(content == contents[0] for content in contents)
     sources = {str(path.relative_to(ROOT / "functions")) for path in (ROOT / "functions").rglob("*.py")}
