@@ -1,10 +1,16 @@
 """What is deployed and how it is packaged, read and not run: imports, lock files, the build, the installed command."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cfnlint.decode.cfn_yaml import load
@@ -196,8 +202,7 @@ def test_the_tests_run_on_the_versions_that_are_deployed() -> None:
 def test_the_build_is_for_the_runtime_and_the_architecture_of_the_template() -> None:
     everywhere = load(str(ROOT / "template.yaml"))["Globals"]["Function"]
     assert make_default("layers/dependencies/Makefile", "LAYER_ARCH") == everywhere["Architectures"][0]
-    for makefile in ("layers/dependencies/Makefile", "layers/hookline/Makefile", "functions/Makefile"):
-        assert f"python{make_default(makefile, 'LAYER_PYTHON')}" == everywhere["Runtime"]
+    assert f"python{make_default('layers/build.mk', 'LAYER_PYTHON')}" == everywhere["Runtime"]
     assert f"python{(ROOT / '.python-version').read_text().strip()}" == everywhere["Runtime"]
 
 
@@ -227,3 +232,55 @@ def test_every_function_and_layer_is_built_by_a_makefile() -> None:
     methods = {name: made.get("Metadata") for name, made in resources.items() if made["Type"] in built}
     assert len(methods) >= 25
     assert [name for name, metadata in methods.items() if (metadata or {}).get("BuildMethod") != "makefile"] == []
+
+
+def test_one_place_looks_for_the_python_that_compiles() -> None:
+    makefiles = ["functions/Makefile", "flows/Makefile", "layers/hookline/Makefile", "layers/dependencies/Makefile"]
+    assert [path for path in makefiles if "/build.mk" not in (ROOT / path).read_text()] == []
+    assert [path for path in makefiles if re.search(r"^compiler\b", (ROOT / path).read_text(), re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("stage", ["default", "dev", "prod"])
+def test_every_stage_builds_where_the_makefiles_find_each_other_and_deploys_twice_without_an_error(stage: str) -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    commands: dict[str, Any] = {name: table["parameters"] for name, table in config[stage].items()}
+    assert commands["build"]["build_in_source"] is True
+    assert commands["deploy"]["fail_on_empty_changeset"] is False
+    assert commands["deploy"]["capabilities"] == "CAPABILITY_IAM"
+    if stage != "prod":
+        assert commands["sync"] == {"build_in_source": True, "dependency_layer": False}
+    stacks = [table["global"]["parameters"]["stack_name"] for table in config.values() if isinstance(table, dict)]
+    assert len(set(stacks)) == len(stacks) == 3
+
+
+def test_the_checkout_is_installed_editable_and_the_command_is_its_entry_point() -> None:
+    installed = distribution("hookline")
+    assert '"editable": true' in (installed.read_text("direct_url.json") or "")
+    (entry,) = installed.entry_points
+    assert (entry.group, entry.name) == ("console_scripts", "hookline")
+    assert callable(entry.load())
+    assert installed.requires is None
+
+
+def test_the_backend_that_installs_the_checkout_is_locked_and_nothing_is_fetched_for_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for name in project["build-system"]["requires"]:
+        assert name in requirements("requirements-dev.lock")
+    options = "--no-index --no-build-isolation --no-deps --editable ."
+    assert options in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(("stamp", "is_made_again"), [("here", False), ("/elsewhere", True), ("", True)])
+def test_the_environments_of_a_checkout_that_was_moved_or_copied_are_made_again(
+    tmp_path: Path, stamp: str, is_made_again: bool
+) -> None:
+    """They hold absolute paths: a copy would run the code of the checkout that it was copied from."""
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "installed").write_text(str(tmp_path) if stamp == "here" else stamp)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--dry-run", "PYTHON=python3", ".venv/installed"]
+    planned = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert ("rm -rf .venv" in planned) is is_made_again
+    assert ("--require-hashes" in planned) is is_made_again
