@@ -245,10 +245,33 @@ def test_all_functions_are_the_same_artifact_of_source_and_byte_code_and_nothing
     assert {name for name in contents[0] if not name.endswith(".pyc")} == sources
 
 
+def make(target: str, *settings: str, stdin: int = subprocess.DEVNULL, **environment: str) -> list[str]:
+    """The arguments with which make calls `sam`, without building anything."""
+    command = ["make", "--silent", "--old-file=build", "--old-file=.venv-sam/installed", target, *settings]
+    outside = ("MAKE", "PARAMETERS", "REGION", "STACK", "STAGE", "TELNYX_")
+    given = {name: value for name, value in os.environ.items() if not name.startswith(outside)} | environment
+    run = [*command, "SAM=printf '%s\\0'"]
+    printed = subprocess.run(
+        run, cwd=ROOT, env=given, stdin=stdin, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return printed.removesuffix("\0").split("\0")
+
+
+def parse_overrides(overrides: str) -> Any:
+    """What SAM's own parser makes of `--parameter-overrides`."""
+    code = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; "
+    code += "print(json.dumps(Type().convert((sys.argv[1],), None, None)))"
+    python = SAM.with_name("python")
+    ran = subprocess.run([python, "-c", code, overrides], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(ran.stdout)
+
+
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:telnyx-AbCdEf"
+
+
 @pytest.mark.parametrize(
     ("given", "parameters"),
     [
-        ({}, {}),
         (
             {"TELNYX_PUBLIC_KEY": "old=,new=", "TELNYX_API_KEY": "KEY0"},
             {"TelnyxPublicKeys": "old=,new=", "TelnyxApiKey": "KEY0"},
@@ -257,17 +280,47 @@ def test_all_functions_are_the_same_artifact_of_source_and_byte_code_and_nothing
             {"TELNYX_API_KEY": "KEY0", "PARAMETERS": 'LineGreeting="It\'s us: hello" LineGoodbye="" LineRecord=off'},
             {"TelnyxApiKey": "KEY0", "LineGreeting": "It's us: hello", "LineGoodbye": "", "LineRecord": "off"},
         ),
+        (
+            {"PARAMETERS": f'TelnyxApiKey="" TelnyxApiKeySecretArn={SECRET_ARN}'},
+            {"TelnyxApiKey": "", "TelnyxApiKeySecretArn": SECRET_ARN},
+        ),
+        ({"PARAMETERS": 'LineGreeting="From $5 to $$6 (a)"'}, {"LineGreeting": "From $5 to $$6 (a)"}),
     ],
 )
-def test_make_deploy_hands_over_the_keys_and_the_parameters(given: dict[str, str], parameters: dict[str, str]) -> None:
-    """What make gives to `sam deploy`, read by SAM's own parser."""
-    make: list[str | Path] = ["make", "--silent", "--old-file=build", "deploy", "SAM=printf '%s\\0'"]
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | given
-    printed = subprocess.run(make, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True, check=True).stdout
-    command, option, overrides, _ = printed.split("\0")
-    assert (command, option) == ("deploy", "--parameter-overrides")
-    read = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; "
-    read += "print(json.dumps(Type().convert((sys.argv[1],), None, None)))"
-    python = SAM.with_name("python")
-    ran = subprocess.run([python, "-c", read, overrides], stdout=subprocess.PIPE, text=True, check=True)
-    assert json.loads(ran.stdout) == parameters
+@pytest.mark.parametrize("where", ["environment", "command line"])
+def test_make_deploy_hands_over_the_keys_and_the_parameters_as_they_are_written(
+    given: dict[str, str], parameters: dict[str, str], where: str
+) -> None:
+    if where == "environment":
+        arguments = make("deploy", **given)
+    else:
+        arguments = make("deploy", *(f"{name}={value}" for name, value in given.items()))
+    assert arguments[:-1] == ["deploy", "--no-confirm-changeset", "--parameter-overrides"]
+    assert parse_overrides(arguments[-1]) == parameters
+
+
+def test_a_parameter_that_is_emptied_without_quotes_is_dropped_by_sam() -> None:
+    """Why docs/deploy.md insists on `TelnyxApiKey=""`: the other way the old value stays, and OneApiKey refuses."""
+    assert parse_overrides(f"TelnyxApiKeySecretArn={SECRET_ARN} TelnyxApiKey=").get("TelnyxApiKey") is None
+
+
+def test_make_deploy_without_parameters_leaves_those_of_samconfig_in_force() -> None:
+    assert make("deploy") == ["deploy", "--no-confirm-changeset"]
+
+
+def test_make_asks_for_confirmation_only_at_a_terminal() -> None:
+    main, terminal = os.openpty()
+    try:
+        assert make("deploy", stdin=terminal) == ["deploy"]
+        assert make("delete", stdin=terminal) == ["delete"]
+    finally:
+        os.close(main)
+        os.close(terminal)
+    assert make("delete") == ["delete", "--no-prompts"]
+
+
+@pytest.mark.parametrize("target", ["deploy", "delete"])
+def test_make_takes_the_stage_the_stack_and_the_region(target: str) -> None:
+    arguments = make(target, "STAGE=prod", "STACK=line-2", "REGION=eu-west-1")
+    expected = ["--config-env", "prod", "--stack-name", "line-2", "--region", "eu-west-1"]
+    assert arguments[1 : len(expected) + 1] == expected
