@@ -298,6 +298,7 @@ def test_the_command_sender_may_do_exactly_this(resources: Mapping[str, Any], te
     assert permissions_of("CommandSenderFunction", resources, template) == {
         *receiving("CommandQueue", template),
         *logging_(template),
+        ("dynamodb:GetItem", table),  # for an event beyond the history that a decision reads
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
         ("secretsmanager:GetSecretValue", template.physical_id("TelnyxApiKeySecret")),
