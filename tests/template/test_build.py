@@ -12,8 +12,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -245,11 +247,13 @@ def test_all_functions_are_the_same_artifact_of_source_and_byte_code_and_nothing
     assert {name for name in contents[0] if not name.endswith(".pyc")} == sources
 
 
-def make(target: str, *settings: str, stdin: int = subprocess.DEVNULL, **environment: str) -> list[str]:
+def make(
+    target: str, *settings: str, stdin: int = subprocess.DEVNULL, environment: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """The arguments with which make calls `sam`, without building anything."""
     command = ["make", "--silent", "--old-file=build", "--old-file=.venv-sam/installed", target, *settings]
     outside = ("MAKE", "PARAMETERS", "REGION", "STACK", "STAGE", "TELNYX_")
-    given = {name: value for name, value in os.environ.items() if not name.startswith(outside)} | environment
+    given = {name: value for name, value in os.environ.items() if not name.startswith(outside)} | dict(environment)
     run = [*command, "SAM=printf '%s\\0'"]
     printed = subprocess.run(
         run, cwd=ROOT, env=given, stdin=stdin, stdout=subprocess.PIPE, text=True, check=True
@@ -292,7 +296,7 @@ def test_make_deploy_hands_over_the_keys_and_the_parameters_as_they_are_written(
     given: dict[str, str], parameters: dict[str, str], where: str
 ) -> None:
     if where == "environment":
-        arguments = make("deploy", **given)
+        arguments = make("deploy", environment=given)
     else:
         arguments = make("deploy", *(f"{name}={value}" for name, value in given.items()))
     assert arguments[:-1] == ["deploy", "--no-confirm-changeset", "--parameter-overrides"]
