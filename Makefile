@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench soak local lint format events lock build validate deploy clean
+.PHONY: help demo test test-flows bench soak local lint format events docs lock build validate deploy delete clean moved
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -33,13 +33,16 @@ endef
 export no_python
 
 help:  ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
 test: .venv/installed .venv-sam/installed  ## run all tests, offline; ARGS="..." goes to pytest
 	.venv/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
+
+test-flows: .venv/installed  ## run only the tests of the call flows, in seconds
+	.venv/bin/python -m pytest tests/flows $(ARGS)
 
 bench: .venv/installed  ## measure time and memory beside their bars (some minutes; best on a quiet machine)
 	.venv/bin/python -m benchmarks $(ARGS)
@@ -63,16 +66,29 @@ format: .venv/installed  ## let ruff put the code in order
 events: .venv/installed  ## make the sample requests in events/ again from their bodies
 	.venv/bin/python -m hookline_local.samples.generate
 
+docs: .venv/installed  ## make docs/parameters.md again from template.yaml
+	.venv/bin/python -m docs.generate
+
 build: .venv/installed .venv-sam/installed  ## sam build, without Docker, into .aws-sam/build
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
 
 validate: .venv-sam/installed  ## sam validate --lint
 	AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-us-east-1}" $(SAM) validate --lint
 
-# Not --guided: that cannot leave a parameter with NoEcho empty. What is not given keeps its value in a stack that is there.
-deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY and PARAMETERS (needs an AWS account)
-	@$(SAM) deploy --parameter-overrides \
-		"$${TELNYX_PUBLIC_KEY:+TelnyxPublicKeys=$$TELNYX_PUBLIC_KEY }$${TELNYX_API_KEY:+TelnyxApiKey=$$TELNYX_API_KEY }$$PARAMETERS"
+# STAGE: a table of samconfig.toml. STACK and REGION go before it, and before the region of your AWS profile.
+# Taken as they are written, so that make does not expand a `$` in a text.
+override PARAMETERS := $(value PARAMETERS)
+export PARAMETERS
+stage := $(if $(STAGE),--config-env "$(STAGE)") $(if $(STACK),--stack-name "$(STACK)") $(if $(REGION),--region "$(REGION)")
+
+# Not --guided: that cannot leave a parameter with NoEcho empty. A parameter that is not given keeps its value in an existing
+# stack. Without a terminal nobody can confirm, so nothing is asked.
+deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY, PARAMETERS, STAGE, STACK, REGION (docs/deploy.md)
+	@set -- "$${TELNYX_PUBLIC_KEY:+TelnyxPublicKeys=$$TELNYX_PUBLIC_KEY }$${TELNYX_API_KEY:+TelnyxApiKey=$$TELNYX_API_KEY }$$PARAMETERS"; \
+	$(SAM) deploy $(stage) $$(test -t 0 || echo --no-confirm-changeset) $${1:+--parameter-overrides "$$1"}
+
+delete: .venv-sam/installed  ## sam delete, with STAGE, STACK, REGION; table, bucket and queues with messages stay
+	@$(SAM) delete $(stage) $$(test -t 0 || echo --no-prompts)
 
 lock: .venv/installed  ## renew the pinned versions in the three lock files
 	$(compile) --upgrade --only-binary :all: --python-platform aarch64-manylinux_2_34 \
@@ -87,10 +103,19 @@ compile = .venv/bin/uv pip compile --quiet --no-config --python-version 3.11 --g
 
 clean:  ## remove what make made: environments, builds, caches
 	rm -rf .venv .venv-sam .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find benchmarks functions layers local tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks docs flows functions layers local tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment holds absolute paths, the one of this checkout among them: in a checkout that was moved or copied it
+# would run the code of the other place. Each stamp holds the place it was made in.
+moved := $(strip $(foreach venv,.venv .venv-sam,$(shell \
+	test ! -e $(venv)/installed || test "$$(cat $(venv)/installed)" = "$(CURDIR)" || echo $(venv))))
+
+moved:
+	@echo "This checkout was somewhere else when $(moved) was made: making it again"
+	@rm -rf $(moved)
 
 # uv is in the lock file and installs the rest in seconds; where it cannot reach an index that pip is set up for, pip does.
-.venv/installed: requirements-dev.lock
+.venv/installed: requirements-dev.lock pyproject.toml $(if $(moved),moved)
 	@python="$(PYTHON)"; test -n "$$python" || { echo "$$no_python"; exit 1; }; \
 	.venv/bin/python -c '$(usable)' 2>/dev/null || { echo "Making .venv with $$python"; "$$python" -m venv --clear .venv; }
 	@echo "Installing the development packages into .venv (once; seconds to a minute)"
@@ -98,14 +123,11 @@ clean:  ## remove what make made: environments, builds, caches
 	@.venv/bin/python -m pip install -qq --require-hashes -r .venv/uv.txt
 	@.venv/bin/uv pip install --python .venv/bin/python --require-hashes -r requirements-dev.lock || \
 		.venv/bin/python -m pip install --require-hashes -r requirements-dev.lock
-	@site="$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
-	printf '../../../../%s\n' layers/hookline local > "$$site/hookline.pth"
-	@printf '%s\n' '#!/bin/sh' "'''exec' \"\$$(dirname \"\$$(readlink -f \"\$$0\")\")/python\" \"\$$0\" \"\$$@\"" "'''" \
-		'import sys' 'from hookline_local.cli.app import main' 'sys.exit(main())' > $(HOOKLINE)
-	@chmod +x $(HOOKLINE)
-	@touch $@
+	@.venv/bin/python -m pip install -qq --no-index --no-build-isolation --no-deps --editable .
+	@echo "$(CURDIR)" > $@
 
-.venv-sam/installed: requirements-sam.lock layers/dependencies/requirements.txt layers/dependencies/Makefile | .venv/installed
+.venv-sam/installed: requirements-sam.lock layers/dependencies/requirements.txt layers/dependencies/Makefile layers/build.mk \
+		$(if $(moved),moved) | .venv/installed
 	@echo "Installing the SAM CLI into .venv-sam (once; seconds to a minute)"
 	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-sam
 	@.venv/bin/uv pip install --python .venv-sam/bin/python --require-hashes -r requirements-sam.lock || \
@@ -115,4 +137,4 @@ clean:  ## remove what make made: environments, builds, caches
 		LAYER_ARCH=$$arch LAYER_INTERPRETER="$(CURDIR)/.venv/bin/python" WHEELS="$(CURDIR)/.cache/wheels" \
 			$(MAKE) --no-print-directory -C layers/dependencies wheels || exit 1; \
 	done
-	@touch $@
+	@echo "$(CURDIR)" > $@

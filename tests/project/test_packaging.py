@@ -1,10 +1,16 @@
-"""What is deployed, read and not run: who imports whom, what the lock files pin, and what the build is told."""
+"""What is deployed and how it is packaged, read and not run: imports, lock files, the build, the installed command."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cfnlint.decode.cfn_yaml import load
@@ -12,6 +18,7 @@ from cfnlint.decode.cfn_yaml import load
 ROOT = Path(__file__).parents[2]
 HOOKLINE = ROOT / "layers" / "hookline" / "hookline"
 FUNCTIONS = ROOT / "functions"
+FLOWS = ROOT / "flows"
 
 # The map of the package, from the ground up. A module imports what lies on lower floors; values import each other as
 # well, modules that do input and output never. A new module has to be written in here, with the library that it owns.
@@ -20,10 +27,13 @@ VALUES = {
     "client_state",
     "command_schema",
     "commands",
+    "deadline",
     "errors",
     "events",
+    "precedence",
     "recordings.audio",
     "recordings.findings",
+    "redaction",
     "routing",
     "transcripts",
     "validators",
@@ -39,6 +49,8 @@ INPUT_AND_OUTPUT = {
     "telnyx",
 }
 SHELL = [
+    "signed_request",
+    "flows",
     "recordings.job",
     "recordings.source",
     "recordings.pauses",
@@ -72,7 +84,7 @@ def modules() -> list[str]:
 
 
 def deployed() -> list[Path]:
-    return sorted([*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers").rglob("*.py")])
+    return sorted([*FUNCTIONS.rglob("*.py"), *FLOWS.rglob("*.py"), *(ROOT / "layers").rglob("*.py")])
 
 
 def imported(source: str) -> Iterator[str]:
@@ -129,12 +141,12 @@ def make_default(makefile: str, variable: str) -> str:
     return found[1]
 
 
-def test_every_room_stands_on_a_floor_of_the_map() -> None:
+def test_every_module_is_on_the_map() -> None:
     assert set(modules()) <= VALUES | BORDER | INPUT_AND_OUTPUT | set(SHELL)
 
 
 @pytest.mark.parametrize("module", modules())
-def test_a_module_imports_only_what_stands_below_it_and_the_library_it_owns(module: str) -> None:
+def test_a_module_imports_only_modules_below_it_and_the_library_it_owns(module: str) -> None:
     assert trespasses(module, (HOOKLINE / f"{module.replace('.', '/')}.py").read_text()) == []
 
 
@@ -150,7 +162,7 @@ def test_a_module_imports_only_what_stands_below_it_and_the_library_it_owns(modu
         ("environment", "if True:\n    from hookline.webhook import receive", "hookline.webhook.receive"),
     ],
 )
-def test_the_map_minds_an_import_that_points_up_or_aside(module: str, source: str, trespass: str) -> None:
+def test_the_map_refuses_an_import_that_points_up_or_aside(module: str, source: str, trespass: str) -> None:
     assert trespasses(module, source) == [trespass]
 
 
@@ -159,13 +171,18 @@ def test_nothing_deployed_imports_the_sdk_or_pydantic_or_requests_or_the_local_s
     assert FORBIDDEN.isdisjoint(name.partition(".")[0] for name in imported(path.read_text()))
 
 
+def third_party(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported(path.read_text())} - set(sys.stdlib_module_names)
+
+
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.rglob("*.py")), ids=lambda path: str(path.relative_to(FUNCTIONS)))
-def test_a_function_imports_the_package_and_the_line_and_only_the_router_imports_functions(path: Path) -> None:
-    allowed = {"hookline", "line", "aws_lambda_powertools"}
-    if path.parent.name == "webhook_router":
-        allowed |= {folder.parent.name for folder in FUNCTIONS.glob("*/app.py")}
-    outside = {name.partition(".")[0] for name in imported(path.read_text())} - set(sys.stdlib_module_names)
-    assert outside <= allowed
+def test_a_function_imports_the_package_and_powertools_and_neither_a_flow_nor_another_function(path: Path) -> None:
+    assert third_party(path) <= {"hookline", "aws_lambda_powertools"}
+
+
+@pytest.mark.parametrize("path", sorted(FLOWS.rglob("*.py")), ids=lambda path: str(path.relative_to(FLOWS)))
+def test_a_flow_imports_the_package_and_the_standard_library(path: Path) -> None:
+    assert third_party(path) <= {"hookline"}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -185,8 +202,7 @@ def test_the_tests_run_on_the_versions_that_are_deployed() -> None:
 def test_the_build_is_for_the_runtime_and_the_architecture_of_the_template() -> None:
     everywhere = load(str(ROOT / "template.yaml"))["Globals"]["Function"]
     assert make_default("layers/dependencies/Makefile", "LAYER_ARCH") == everywhere["Architectures"][0]
-    for makefile in ("layers/dependencies/Makefile", "layers/hookline/Makefile", "functions/Makefile"):
-        assert f"python{make_default(makefile, 'LAYER_PYTHON')}" == everywhere["Runtime"]
+    assert f"python{make_default('layers/build.mk', 'LAYER_PYTHON')}" == everywhere["Runtime"]
     assert f"python{(ROOT / '.python-version').read_text().strip()}" == everywhere["Runtime"]
 
 
@@ -196,21 +212,75 @@ def test_the_example_of_an_environment_has_every_variable_of_the_template_and_it
     variables = dict(everybody)
     for made in template["Resources"].values():
         if made["Type"] == "AWS::Serverless::Function":
-            variables |= made["Properties"].get("Environment", {}).get("Variables", {})
+            own = made["Properties"].get("Environment", {}).get("Variables", {})
+            variables |= {name: value for name, value in own.items() if value != {"Ref": "AWS::NoValue"}}
     lines = [line for line in (ROOT / ".env.example").read_text().splitlines() if line and not line.startswith("#")]
     example = dict(line.split("=", 1) for line in lines)
-    only_on_a_laptop = {"TELNYX_API_KEY", "AWS_SAM_LOCAL", "HOOKLINE_PATIENCE"}
-    assert set(example) == set(variables) | only_on_a_laptop
+    laptop_only = {"AWS_SAM_LOCAL", "FLOWS_PACKAGE", "HOOKLINE_PATIENCE", "TELNYX_API_KEY"}
+    assert set(example) == set(variables) | laptop_only
     parameters = template["Parameters"]
     for name, value in variables.items():
         parameter = parameters.get(value["Ref"], {}) if isinstance(value, dict) and "Ref" in value else {}
-        assert example[name].strip('"') == str(parameter.get("Default", example[name].strip('"'))), name
+        if "Default" in parameter:
+            assert example[name].strip('"') == str(parameter["Default"]), name
 
 
-def test_every_function_is_built_by_its_makefile_because_what_is_not_built_is_not_found_when_deployed() -> None:
+def test_every_function_and_layer_is_built_by_a_makefile() -> None:
     """With `SkipBuild`, SAM leaves the CodeUri of Globals as it is, and from .aws-sam/build it leads nowhere."""
     resources = load(str(ROOT / "template.yaml"))["Resources"]
     built = ("AWS::Serverless::Function", "AWS::Serverless::LayerVersion")
     methods = {name: made.get("Metadata") for name, made in resources.items() if made["Type"] in built}
     assert len(methods) >= 25
     assert [name for name, metadata in methods.items() if (metadata or {}).get("BuildMethod") != "makefile"] == []
+
+
+def test_one_place_looks_for_the_python_that_compiles() -> None:
+    makefiles = ["functions/Makefile", "flows/Makefile", "layers/hookline/Makefile", "layers/dependencies/Makefile"]
+    assert [path for path in makefiles if "/build.mk" not in (ROOT / path).read_text()] == []
+    assert [path for path in makefiles if re.search(r"^compiler\b", (ROOT / path).read_text(), re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("stage", ["default", "dev", "prod"])
+def test_every_stage_builds_where_the_makefiles_find_each_other_and_deploys_twice_without_an_error(stage: str) -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    commands: dict[str, Any] = {name: table["parameters"] for name, table in config[stage].items()}
+    assert commands["build"]["build_in_source"] is True
+    assert commands["deploy"]["fail_on_empty_changeset"] is False
+    assert commands["deploy"]["capabilities"] == "CAPABILITY_IAM"
+    if stage != "prod":
+        assert commands["sync"] == {"build_in_source": True, "dependency_layer": False}
+    stacks = [table["global"]["parameters"]["stack_name"] for table in config.values() if isinstance(table, dict)]
+    assert len(set(stacks)) == len(stacks) == 3
+
+
+def test_the_checkout_is_installed_editable_and_the_command_is_its_entry_point() -> None:
+    installed = distribution("hookline")
+    assert '"editable": true' in (installed.read_text("direct_url.json") or "")
+    (entry,) = installed.entry_points
+    assert (entry.group, entry.name) == ("console_scripts", "hookline")
+    assert callable(entry.load())
+    assert installed.requires is None
+
+
+def test_the_backend_that_installs_the_checkout_is_locked_and_nothing_is_fetched_for_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for name in project["build-system"]["requires"]:
+        assert name in requirements("requirements-dev.lock")
+    options = "--no-index --no-build-isolation --no-deps --editable ."
+    assert options in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(("stamp", "is_made_again"), [("here", False), ("/elsewhere", True), ("", True)])
+def test_the_environments_of_a_checkout_that_was_moved_or_copied_are_made_again(
+    tmp_path: Path, stamp: str, is_made_again: bool
+) -> None:
+    """They hold absolute paths: a copy would run the code of the checkout that it was copied from."""
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "installed").write_text(str(tmp_path) if stamp == "here" else stamp)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "--dry-run", "PYTHON=python3", ".venv/installed"]
+    planned = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert ("rm -rf .venv" in planned) is is_made_again
+    assert ("--require-hashes" in planned) is is_made_again

@@ -1,4 +1,4 @@
-"""What `sam build` makes, run as Lambda runs it: under AWS's runtime client, with the artefact, both layers and boto3
+"""What `sam build` makes, run as Lambda runs it: under AWS's runtime client, with the artifact, the layers and boto3
 on the path and nothing else. So a dependency that a layer lacks is red here and not on the day of deployment.
 
 Built offline, from the wheels that `make` has put into .cache/wheels: everything for this machine, to be run, and the
@@ -12,12 +12,15 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from hookline.routing import ROUTED_EVENTS
 from hookline_local.emulator import packages
 from hookline_local.emulator.moto_server import MotoServer
 from hookline_local.emulator.provisioning import create_resources
@@ -66,10 +69,14 @@ def built_here(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def layers_for_lambda(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The layers as they are deployed: by the recipes that SAM runs, left at their defaults."""
     made = []
-    for folder, target in (("hookline", "HooklineLayer"), ("dependencies", "DependenciesLayer")):
+    for folder, target in (
+        ("layers/hookline", "HooklineLayer"),
+        ("layers/dependencies", "DependenciesLayer"),
+        ("flows", "FlowsLayer"),
+    ):
         made.append(tmp_path_factory.mktemp("lambda"))
         settings = {"ARTIFACTS_DIR": str(made[-1]), "LAYER_INTERPRETER": sys.executable, "WHEELS": str(WHEELS)}
-        command = ["make", "-C", str(ROOT / "layers" / folder), f"build-{target}"]
+        command = ["make", "-C", str(ROOT / folder), f"build-{target}"]
         done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
     return [layer / "python" for layer in made]
@@ -86,7 +93,7 @@ def layers(template: Template) -> list[Path]:
     return [layer.python_path for layer in found]
 
 
-def artefacts(template: Template) -> list[Path]:
+def artifacts(template: Template) -> list[Path]:
     return [function.code for function in template.functions().values()]
 
 
@@ -118,7 +125,25 @@ def sample(name: str) -> dict[str, Any]:
     return found
 
 
-def test_a_built_function_believes_telnyx_and_writes_its_event_into_the_journal(
+def test_every_handler_and_every_layer_of_the_built_template_is_where_it_says(built_here: Template) -> None:
+    functions = built_here.functions().values()
+    assert len(functions) == len(ROUTED_EVENTS) + len(["router", "sender", "deferred", "archiver"])
+    for function in functions:
+        module, _, _ = function.handler.partition(".")
+        assert (function.code / f"{module}.py").is_file(), function.id
+        packages_of = {layer.id: {path.name for path in layer.python_path.iterdir()} for layer in function.layers}
+        assert packages_of["FlowsLayer"] - {"__pycache__"} == {"flows"}
+        assert packages_of["HooklineLayer"] - {"__pycache__"} == {"hookline"}
+        assert {"httpx", "nacl", "aws_lambda_powertools"} <= packages_of["DependenciesLayer"]
+
+
+def test_the_layer_of_flows_holds_every_flow_and_the_table_of_numbers(built_here: Template) -> None:
+    flows = next(layer for layer in next(iter(built_here.functions().values())).layers if layer.id == "FlowsLayer")
+    built = {path.name for path in (flows.python_path / "flows").iterdir() if path.is_file()}
+    assert built == {path.name for path in (ROOT / "flows").iterdir() if path.suffix in (".py", ".toml")}
+
+
+def test_a_built_function_verifies_a_webhook_and_appends_its_event_to_the_journal(
     built_here: Template, of_lambda: Path, tmp_path: Path
 ) -> None:
     async def deliver() -> tuple[InvokeResult, int]:
@@ -158,8 +183,8 @@ def test_a_built_function_refuses_a_body_that_was_changed_by_one_letter(
 def test_every_built_handler_finds_all_that_it_imports(built_here: Template, of_lambda: Path) -> None:
     functions = built_here.functions().values()
     handlers = [function.handler for function in functions]
-    assert len(handlers) >= 23
-    path = os.pathsep.join(map(str, [artefacts(built_here)[0], *layers(built_here), of_lambda]))
+    assert len(handlers) == len(ROUTED_EVENTS) + 4
+    path = os.pathsep.join(map(str, [artifacts(built_here)[0], *layers(built_here), of_lambda]))
     command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT_EACH, path, *handlers]
     environment = {"AWS_DEFAULT_REGION": "us-east-1", **built_here.environment()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
@@ -185,7 +210,7 @@ def test_a_package_that_a_layer_lacks_is_found_out(
 
 def test_everything_built_has_byte_code_that_does_not_ask_for_the_date_of_its_source(built_here: Template) -> None:
     """Packaging gives every file the date 1980-01-01, and Lambda cannot write anew what it finds to be out of date."""
-    sources = [source for path in [*layers(built_here), *artefacts(built_here)] for source in path.rglob("*.py")]
+    sources = [source for path in [*layers(built_here), *artifacts(built_here)] for source in path.rglob("*.py")]
     assert len(sources) > 500
     for source in sources:
         code = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
@@ -207,25 +232,50 @@ def test_the_layers_hold_no_more_than_twenty_megabytes_and_nothing_that_lambda_h
     files = [path for layer in layers_for_lambda for path in layer.rglob("*") if path.is_file()]
     assert 1_000_000 < sum(path.stat().st_size for path in files) <= 20_000_000
     names = {path.name for layer in layers_for_lambda for path in layer.iterdir()}
-    assert {"hookline", "httpx", "nacl", "aws_lambda_powertools"} <= names
+    assert {"flows", "hookline", "httpx", "nacl", "aws_lambda_powertools"} <= names
     assert names.isdisjoint({"boto3", "botocore", "telnyx", "pydantic", "requests", "hookline_local"})
 
 
-def test_all_functions_are_the_same_artefact_of_source_and_byte_code_and_nothing_else(built_here: Template) -> None:
+def test_all_functions_are_the_same_artifact_of_source_and_byte_code_and_nothing_else(built_here: Template) -> None:
     """So one upload serves them all, and a deployment changes them only when their source has changed."""
     contents = [
         {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        for folder in artefacts(built_here)
+        for folder in artifacts(built_here)
     ]
     assert all(content == contents[0] for content in contents)
     sources = {str(path.relative_to(ROOT / "functions")) for path in (ROOT / "functions").rglob("*.py")}
     assert {name for name in contents[0] if not name.endswith(".pyc")} == sources
 
 
+def make(
+    target: str, *settings: str, stdin: int = subprocess.DEVNULL, environment: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """The arguments with which make calls `sam`, without building anything."""
+    command = ["make", "--silent", "--old-file=build", "--old-file=.venv-sam/installed", target, *settings]
+    outside = ("MAKE", "PARAMETERS", "REGION", "STACK", "STAGE", "TELNYX_")
+    given = {name: value for name, value in os.environ.items() if not name.startswith(outside)} | dict(environment)
+    run = [*command, "SAM=printf '%s\\0'"]
+    printed = subprocess.run(
+        run, cwd=ROOT, env=given, stdin=stdin, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return printed.removesuffix("\0").split("\0")
+
+
+def parse_overrides(overrides: str) -> Any:
+    """What SAM's own parser makes of `--parameter-overrides`."""
+    code = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; "
+    code += "print(json.dumps(Type().convert((sys.argv[1],), None, None)))"
+    python = SAM.with_name("python")
+    ran = subprocess.run([python, "-c", code, overrides], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(ran.stdout)
+
+
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:telnyx-AbCdEf"
+
+
 @pytest.mark.parametrize(
     ("given", "parameters"),
     [
-        ({}, {}),
         (
             {"TELNYX_PUBLIC_KEY": "old=,new=", "TELNYX_API_KEY": "KEY0"},
             {"TelnyxPublicKeys": "old=,new=", "TelnyxApiKey": "KEY0"},
@@ -234,17 +284,47 @@ def test_all_functions_are_the_same_artefact_of_source_and_byte_code_and_nothing
             {"TELNYX_API_KEY": "KEY0", "PARAMETERS": 'LineGreeting="It\'s us: hello" LineGoodbye="" LineRecord=off'},
             {"TelnyxApiKey": "KEY0", "LineGreeting": "It's us: hello", "LineGoodbye": "", "LineRecord": "off"},
         ),
+        (
+            {"PARAMETERS": f'TelnyxApiKey="" TelnyxApiKeySecretArn={SECRET_ARN}'},
+            {"TelnyxApiKey": "", "TelnyxApiKeySecretArn": SECRET_ARN},
+        ),
+        ({"PARAMETERS": 'LineGreeting="From $5 to $$6 (a)"'}, {"LineGreeting": "From $5 to $$6 (a)"}),
     ],
 )
-def test_make_deploy_hands_over_the_keys_and_the_parameters(given: dict[str, str], parameters: dict[str, str]) -> None:
-    """What make gives to `sam deploy`, read by SAM's own parser."""
-    make: list[str | Path] = ["make", "--silent", "--old-file=build", "deploy", "SAM=printf '%s\\0'"]
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")} | given
-    printed = subprocess.run(make, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True, check=True).stdout
-    command, option, overrides, _ = printed.split("\0")
-    assert (command, option) == ("deploy", "--parameter-overrides")
-    read = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; "
-    read += "print(json.dumps(Type().convert((sys.argv[1],), None, None)))"
-    python = SAM.with_name("python")
-    ran = subprocess.run([python, "-c", read, overrides], stdout=subprocess.PIPE, text=True, check=True)
-    assert json.loads(ran.stdout) == parameters
+@pytest.mark.parametrize("where", ["environment", "command line"])
+def test_make_deploy_hands_over_the_keys_and_the_parameters_as_they_are_written(
+    given: dict[str, str], parameters: dict[str, str], where: str
+) -> None:
+    if where == "environment":
+        arguments = make("deploy", environment=given)
+    else:
+        arguments = make("deploy", *(f"{name}={value}" for name, value in given.items()))
+    assert arguments[:-1] == ["deploy", "--no-confirm-changeset", "--parameter-overrides"]
+    assert parse_overrides(arguments[-1]) == parameters
+
+
+def test_a_parameter_that_is_emptied_without_quotes_is_dropped_by_sam() -> None:
+    """Why docs/deploy.md insists on `TelnyxApiKey=""`: the other way the old value stays, and OneApiKey refuses."""
+    assert parse_overrides(f"TelnyxApiKeySecretArn={SECRET_ARN} TelnyxApiKey=").get("TelnyxApiKey") is None
+
+
+def test_make_deploy_without_parameters_leaves_those_of_samconfig_in_force() -> None:
+    assert make("deploy") == ["deploy", "--no-confirm-changeset"]
+
+
+def test_make_asks_for_confirmation_only_at_a_terminal() -> None:
+    main, terminal = os.openpty()
+    try:
+        assert make("deploy", stdin=terminal) == ["deploy"]
+        assert make("delete", stdin=terminal) == ["delete"]
+    finally:
+        os.close(main)
+        os.close(terminal)
+    assert make("delete") == ["delete", "--no-prompts"]
+
+
+@pytest.mark.parametrize("target", ["deploy", "delete"])
+def test_make_takes_the_stage_the_stack_and_the_region(target: str) -> None:
+    arguments = make(target, "STAGE=prod", "STACK=line-2", "REGION=eu-west-1")
+    expected = ["--config-env", "prod", "--stack-name", "line-2", "--region", "eu-west-1"]
+    assert arguments[1 : len(expected) + 1] == expected
