@@ -1,1 +1,1 @@
-"""Hookline on a laptop: a gateway, a stand-in for Telnyx, sample events, the `hookline` command. Never deployed."""
+"""Hookline on a laptop: a gateway, a simulator of Telnyx, sample events, the `hookline` command. Never deployed."""

@@ -291,7 +291,7 @@ def test_a_group_explains_itself_with_an_example(group: str, hookline: Hookline)
 
 def test_serve_s_help_tells_how_to_make_the_stand_in_misbehave(hookline: Hookline) -> None:
     said = " ".join(hookline("serve", "--help").stdout.split())
-    assert "/_standin/misbehave" in said
+    assert "/_simulator/faults" in said
     assert "curl" in said
 
 

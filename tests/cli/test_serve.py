@@ -126,7 +126,7 @@ def test_one_line_says_all_urls_and_every_one_answers(serving: Serving) -> None:
     assert ready["ready"] is True
     assert ready["seed"] == 0
     assert httpx.get(ready["webhook_url"]).status_code == 404  # API Gateway's answer for a method without a route
-    assert httpx.get(f"{ready['telnyx_url']}/_standin").status_code == 200
+    assert httpx.get(f"{ready['telnyx_url']}/_simulator").status_code == 200
     assert httpx.get(f"{ready['telnyx_api_base_url']}/calls/x").status_code in (401, 404, 422)
     assert httpx.get(f"{ready['aws_endpoint_url']}/moto-api/").status_code == 200
     assert "CallAnsweredFunction" in ready["functions"]
@@ -302,7 +302,7 @@ def test_hanging_up_after_the_call_s_end_is_no_failure(desk: Desk, serving: Serv
 def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> None:
     import httpx
 
-    calls = f"{serving.ready['telnyx_url']}/_standin/calls"
+    calls = f"{serving.ready['telnyx_url']}/_simulator/calls"
     before = len(httpx.get(calls).json())
     with subprocess.Popen(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
@@ -327,10 +327,10 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
 def test_a_stormy_call_ends_well_and_the_next_one_has_fair_weather(desk: Desk, serving: Serving) -> None:
     import httpx
 
-    before = httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json()
+    before = httpx.get(f"{serving.ready['telnyx_url']}/_simulator/faults").json()
     document = desk.json("call", "storm")
     assert document["call"]["status"] == "ended"
-    assert httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json() == before
+    assert httpx.get(f"{serving.ready['telnyx_url']}/_simulator/faults").json() == before
 
 
 def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_letters(
@@ -338,19 +338,21 @@ def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_let
 ) -> None:
     import httpx
 
-    standin = f"{serving.ready['telnyx_url']}/_standin"
+    simulator = f"{serving.ready['telnyx_url']}/_simulator"
     sqs = client("sqs", serving)
     dead = serving.ready["queues"]["RecordingDeadLetterQueue"]
     sqs.send_message(QueueUrl=dead, MessageBody="{}")
-    before = len(httpx.get(f"{standin}/deliveries").json())
-    assert httpx.post(f"{standin}/misbehave", json={"drop": 1}).is_success  # the next one, and no other
+    before = len(httpx.get(f"{simulator}/deliveries").json())
+    assert httpx.post(f"{simulator}/faults", json={"drop": 1}).is_success  # the next one, and no other
     began = time.monotonic()
     for _ in range(2):
         desk.json("call", "impatient")
     assert time.monotonic() - began < 15  # as long as a single one would wait for its recording
-    attempts = [one for delivery in httpx.get(f"{standin}/deliveries").json()[before:] for one in delivery["attempts"]]
+    attempts = [
+        one for delivery in httpx.get(f"{simulator}/deliveries").json()[before:] for one in delivery["attempts"]
+    ]
     assert [one["http"]["response"]["body"] for one in attempts].count("lost on the way") == 1
-    httpx.post(f"{standin}/misbehave", json={"drop": 0})
+    httpx.post(f"{simulator}/faults", json={"drop": 0})
     sqs.purge_queue(QueueUrl=dead)
 
 
@@ -360,7 +362,7 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
     """It need not wait a quarter of a minute for a recording that cannot come; and it is slow to see what happens."""
     import httpx
 
-    misbehave = f"{serving.ready['telnyx_url']}/_standin/misbehave"
+    faults = f"{serving.ready['telnyx_url']}/_simulator/faults"
     impatient = (
         "import sys, time; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
         "see = calling._CallWatch.see; "
@@ -368,9 +370,9 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
         "calling._CallWatch.see = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
         "sys.argv = ['hookline', 'call', 'hello', '--json']; sys.exit(cli.main())"
     )
-    httpx.post(misbehave, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
+    httpx.post(faults, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
     done = subprocess.run([sys.executable, "-c", impatient], env=desk.environment, stdout=subprocess.PIPE, check=False)
-    httpx.post(misbehave, json={"cut_downloads": 0})
+    httpx.post(faults, json={"cut_downloads": 0})
     client("sqs", serving).purge_queue(QueueUrl=serving.ready["queues"]["RecordingQueue"])
     document = json.loads(done.stdout)
     assert (done.returncode, document["ok"], document["recordings"]) == (1, False, [])
@@ -400,7 +402,7 @@ def test_whoever_types_nonsense_hangs_up(desk: Desk, serving: Serving) -> None:
     done = desk.run("call", stdin="wait inf\n")
     assert done.returncode == 2
     assert "expected seconds, as in `wait 2`" in done.stderr
-    calls = httpx.get(f"{serving.ready['telnyx_url']}/_standin/calls").json()
+    calls = httpx.get(f"{serving.ready['telnyx_url']}/_simulator/calls").json()
     assert {leg["state"] for session in calls for leg in session["legs"]} == {"ended"}
 
 

@@ -16,15 +16,13 @@ import pytest
 from hookline_local.emulator.gateway import (
     BODY_LIMIT_BYTES,
     HttpApi,
-    Response,
     Router,
-    TooLargeError,
-    is_text,
-    read_body,
     response_of,
 )
 from hookline_local.emulator.runtime import InvokeResult
 from hookline_local.emulator.template import Route
+from hookline_local.http_event import is_text
+from hookline_local.loopback import Response, TooLargeError, read_body
 from hookline_local.stacks.local import RunningStack
 
 FIXTURE = Path(__file__).parent / "fixture"

@@ -68,7 +68,7 @@ def serve(
         int, typer.Option(min=0, max=65535, help="Port for webhooks and the Lambda API; 0: any free port.")
     ] = 0,
     telnyx_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the stand-in for Telnyx; 0: any free port.")
+        int, typer.Option(min=0, max=65535, help="Port of the Telnyx simulator; 0: any free port.")
     ] = 0,
     aws_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of moto; 0: any free port.")] = 0,
     aws_endpoint: Annotated[
@@ -85,13 +85,13 @@ def serve(
     logs: Annotated[bool, typer.Option("--logs", help="Show what the functions log.")] = False,
     json: Json = False,
 ) -> None:
-    """Run the whole stack here until Ctrl-C: webhooks, functions, queues, AWS (moto) and a stand-in for Telnyx.
+    """Run the whole stack here until Ctrl-C: webhooks, functions, queues, AWS (moto) and a simulator of Telnyx.
 
-    Obeys TELNYX_PUBLIC_KEY (comma-separated base64), TELNYX_API_BASE_URL (another Telnyx than the stand-in),
+    Obeys TELNYX_PUBLIC_KEY (comma-separated base64), TELNYX_API_BASE_URL (another Telnyx than the simulator),
     TELNYX_API_KEY and AWS_ENDPOINT_URL. With --json one line gives all URLs as soon as everything is ready.
 
-    What the stand-in does wrong on purpose can be changed while it runs; GET shows all that there is:
-    curl -d '{"drop": 1}' TELNYX_URL/_standin/misbehave
+    What the simulator does wrong on purpose can be changed while it runs; GET shows all that there is:
+    curl -d '{"drop": 1}' TELNYX_URL/_simulator/faults
     """
     import asyncio
 

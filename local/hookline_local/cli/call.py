@@ -25,7 +25,7 @@ from hookline_local.cli.screen import Screen
 from hookline_local.errors import TYPED_WRONG, Problem
 from hookline_local.simulator.calls.caller import KEY_SECONDS
 from hookline_local.simulator.observations import Answered
-from hookline_local.simulator.scenario import ScenarioUnreadable, checked, scenario
+from hookline_local.simulator.scenario import InvalidScenario, checked, scenario
 from hookline_local.stacks.deployed import reached
 from hookline_local.stacks.resources import Place
 from hookline_local.stacks.running import Running
@@ -52,11 +52,11 @@ def scenario_file(name: str) -> Path:
 
 
 def scenario_content(name: str) -> dict[str, Any]:
-    """What is in a scenario file, having been read as the stand-in reads it. Raises Problem naming what is wrong."""
+    """What is in a scenario file, having been read as the simulator reads it. Raises Problem naming what is wrong."""
     path = scenario_file(name)
     try:
         return checked(path)
-    except ScenarioUnreadable as error:
+    except InvalidScenario as error:
         raise Problem(str(error), code=TYPED_WRONG) from error
     except OSError as error:
         raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
@@ -170,7 +170,7 @@ def run(running: Running, place: Place, content: Mapping[str, Any], screen: Scre
 
 def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     """What was promised in this call and has not been done: a recording not kept, a queued command not told."""
-    # Where the stand-in's time runs faster than the wall's, a pause cannot be told from a cut.
+    # Where the simulator's time runs faster than the wall's, a pause cannot be told from a cut.
     for finding in of_call(record, bucket, remarks=False):
         if not finding.good:
             yield f"recording {finding.key}: {finding.detail}"

@@ -1,6 +1,6 @@
 """`hookline demo`: one whole call through the real functions, shown as it happens and checked afterwards.
 
-No account and no Docker: moto is AWS, the stand-in is Telnyx, everything is on loopback. The call's own time runs as
+No account and no Docker: moto is AWS, the simulator is Telnyx, everything is on loopback. The call's own time runs as
 fast as the machine can, so it does not matter how fast that is.
 """
 
@@ -22,13 +22,13 @@ from hookline_local.cli.starting import started
 from hookline_local.emulator.runtime import LogLine
 from hookline_local.simulator import (
     Answered,
+    CommandReceived,
     Config,
     Leg,
     Observation,
     Scenario,
     Sending,
-    Telnyx,
-    Told,
+    TelnyxSimulator,
     read_scenario,
     serve,
 )
@@ -52,14 +52,14 @@ class DemoWatch(Watch):
         self.leg: Leg | None = None
         self.sendings: list[Sending] = []
         self.answers: list[Answered] = []
-        self.told: list[Told] = []
+        self.told: list[CommandReceived] = []
         self.faults: list[str] = []
 
     def see(self, what: Observation) -> None:
-        """One observation of the stand-in."""
+        """One observation of the simulator."""
         if isinstance(what, Answered):
             self.answers.append(what)
-        elif isinstance(what, Told):
+        elif isinstance(what, CommandReceived):
             self.told.append(what)
         elif isinstance(what, Sending) and what.event_type == "streaming.failed":
             self.media.open()
@@ -122,7 +122,7 @@ async def play(template: Path, screen: Screen) -> Played:
             stack = Stack(template, parameters=parameters(media.url, audio.url), telnyx_base_url=telnyx.api_base_url)
             watch = DemoWatch(screen, media)
             stack.on_log = watch.log
-            screen.say("Starting AWS (moto), Telnyx (a stand-in) and the stack of template.yaml ...", "dim")
+            screen.say("Starting AWS (moto), Telnyx (a simulator) and the stack of template.yaml ...", "dim")
             async with started(stack, template):
                 ready = time.monotonic() - began
                 screen.say(f"Ready after {ready:.1f} s. Telnyx delivers to {stack.webhook_url}", "dim")
@@ -158,9 +158,9 @@ def _document(played: Played, results: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-async def _call(telnyx: Telnyx, stack: Stack, scenario: Scenario, watch: DemoWatch) -> tuple[Evidence, Place]:
+async def _call(telnyx: TelnyxSimulator, stack: Stack, scenario: Scenario, watch: DemoWatch) -> tuple[Evidence, Place]:
     """One call from ring to archived recording. What is not over in time is left to the checks to complain about."""
-    telnyx.exchange.applications[telnyx.config.connection_id]["webhook_event_url"] = stack.webhook_url
+    telnyx.send_webhooks_to(stack.webhook_url)
     place = Place.of_template(stack.template, stack.aws_endpoint)
     watch.screen.heading(f"{scenario.from_number} calls {scenario.to_number}")
     watch.screen.say(f"  One webhook will come twice ({DUPLICATED}), one late ({LATE}), one forged ({FORGED}).", "dim")
@@ -174,7 +174,7 @@ async def _call(telnyx: Telnyx, stack: Stack, scenario: Scenario, watch: DemoWat
         watch.faults.append(f"the call was not over after {CALL_LIMIT_SECONDS:.0f} s")
     watch.screen.aside("the recording is archived ...")
     await place.settle(within_seconds=BACKGROUND_LIMIT_SECONDS)
-    recordings = [recording.file() for recording in telnyx.exchange.archive.recordings.values()]
+    recordings = [recording.file() for recording in telnyx.recordings()]
     greeting = stack.template.environment_of("CallAnsweredFunction")["LINE_GREETING"]
     evidence = Evidence(
         leg_id=watch.leg.call_leg_id,
@@ -184,7 +184,7 @@ async def _call(telnyx: Telnyx, stack: Stack, scenario: Scenario, watch: DemoWat
         at_telnyx=[
             {"size": file.size, "sha256": hashlib.sha256(file.read(0, file.size)).hexdigest()} for file in recordings
         ],
-        said=[greeting, *(step.say for step in scenario.steps if step.say)],
+        said=[greeting, *(step.speak for step in scenario.steps if step.speak)],
         stream=watch.media.events,
         stream_token_shown=watch.media.token == STREAM_TOKEN,
         scenario_failed=session.scenario_failed,

@@ -1,7 +1,7 @@
 """What must be so after the demo's call: sentences, each held against what was seen. Values only; nothing is fetched.
 
-Every sentence is about what somebody outside the functions saw: Telnyx (the stand-in), the media server, the table, the
-bucket, the queues.
+Every sentence is about what was observed outside the functions: by Telnyx (the simulator), the media server, the table,
+the bucket, the queues.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hookline_local.simulator.observations import Answered, Sending, Told
+from hookline_local.simulator.observations import Answered, CommandReceived, Sending
 
 ANSWERED_WITHIN_MILLISECONDS = 2000
 """Telnyx waits no longer (developers.telnyx.com, webhook fundamentals)."""
@@ -59,7 +59,7 @@ class Evidence:
     leg_id: str
     sendings: Sequence[Sending] = ()
     answers: Sequence[Answered] = ()
-    told: Sequence[Told] = ()
+    told: Sequence[CommandReceived] = ()
     document: Mapping[str, Any] | None = None
     item_keys: Sequence[tuple[str, str]] = ()
     objects: Sequence[Mapping[str, Any]] = ()
@@ -80,7 +80,7 @@ class Evidence:
         return [one for one in self.answers if one.fault != "forge"]
 
     @property
-    def commands(self) -> list[Told]:
+    def commands(self) -> list[CommandReceived]:
         """What was obeyed, or refused: not the questions, and not what was only said again."""
         return [one for one in self.told if "/" not in one.action and not one.repeated]
 

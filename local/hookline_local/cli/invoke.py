@@ -13,9 +13,10 @@ from typing import Any
 
 from hookline_local.cli.screen import Screen
 from hookline_local.cli.starting import started
-from hookline_local.emulator.gateway import LoopbackServer, Receive, Response, Router, Scope, Send, read_body, reply
+from hookline_local.emulator.gateway import Router
 from hookline_local.emulator.runtime import LogLine
 from hookline_local.errors import TYPED_WRONG, Problem
+from hookline_local.loopback import LoopbackServer, Receive, Response, Scope, Send, read_body, reply
 from hookline_local.stacks.local import Stack
 
 _LARGEST_COMMAND_BYTES = 10_000_000

@@ -1,10 +1,10 @@
-"""Shows what the stand-in for Telnyx sees: a line as a webhook goes out, a line as it is answered."""
+"""Shows what the Telnyx simulator sees: a line as a webhook goes out, a line as it is answered."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from hookline_local.cli.screen import Screen
-from hookline_local.simulator.observations import Answered, Observation, Remark, Sending, Told
+from hookline_local.simulator.observations import Answered, CommandReceived, Observation, Remark, Sending
 
 NOTES = {
     "forge": "forged: signed with a stranger's key",
@@ -23,7 +23,7 @@ class Watch:
         self.when = when
 
     def see(self, what: Observation) -> None:
-        """One observation of the stand-in's."""
+        """One observation of the simulator's."""
         match what:
             case Sending():
                 self.screen.comes(what.event_type, key=_key(what), when=self.when(), note=self.note(what))
@@ -36,7 +36,7 @@ class Watch:
                     answer=what.answer,
                     problem=what.problem,
                 )
-            case Told():
+            case CommandReceived():
                 refused = what.status is None or what.status >= 300
                 if refused or what.fault:
                     why = f" {what.code}" if what.code else ""
@@ -57,8 +57,13 @@ def _key(what: Sending | Answered) -> str:
 
 
 def observation_of(content: Mapping[str, Any]) -> Observation | None:
-    """An observation from the JSON object that the stand-in made of it; None for a kind that is not known here."""
-    kinds: dict[str, type[Observation]] = {"sending": Sending, "answered": Answered, "told": Told, "remark": Remark}
+    """An observation from the JSON object that the simulator made of it; None for a kind that is not known here."""
+    kinds: dict[str, type[Observation]] = {
+        "sending": Sending,
+        "answered": Answered,
+        "told": CommandReceived,
+        "remark": Remark,
+    }
     facts = dict(content)
     kind = kinds.get(facts.pop("kind", ""))
     return kind(**facts) if kind else None

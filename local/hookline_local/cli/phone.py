@@ -1,4 +1,4 @@
-"""The stand-in for Telnyx as somebody with a telephone uses it: over its own HTTP endpoints, from another process."""
+"""The Telnyx simulator as somebody with a telephone uses it: over its own HTTP endpoints, from another process."""
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
@@ -14,10 +14,10 @@ class Over(Exception):
 
 
 class Phone:
-    """The stand-in's own endpoints: place a call, press keys, hang up. Raises Problem when nobody answers."""
+    """The simulator's own endpoints: place a call, press keys, hang up. Raises Problem when nobody answers."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/_standin", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/_simulator", timeout=10, trust_env=False)
 
     def place(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The leg of the new call."""
@@ -56,12 +56,12 @@ class Phone:
 
         The others are left alone: setting a fault, even to what it is, makes those that have happened owed again.
         """
-        before = self._ask("GET", "/misbehave") if faults else {}
+        before = self._ask("GET", "/faults") if faults else {}
         try:
             yield
         finally:
             if faults:
-                self._ask("POST", "/misbehave", {fault: before[fault] for fault in faults})
+                self._ask("POST", "/faults", {fault: before[fault] for fault in faults})
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[Iterator[str]]:
@@ -69,12 +69,10 @@ class Phone:
         try:
             with self._http.stream("GET", "/observe", timeout=None) as response:
                 lines = response.iter_lines()
-                next(lines)  # the stand-in writes an empty one as soon as it watches
+                next(lines)  # the simulator writes an empty one as soon as it watches
                 yield lines
         except httpx.HTTPError as error:
-            raise Problem(
-                f"the stand-in for Telnyx is out of reach: {error}", "Does hookline serve still run?"
-            ) from error
+            raise Problem(f"the Telnyx simulator is out of reach: {error}", "Does hookline serve still run?") from error
 
     def _be(self, leg_id: str, what: str, body: Mapping[str, Any]) -> None:
         with contextlib.suppress(Over):
@@ -84,9 +82,7 @@ class Phone:
         try:
             response = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise Problem(
-                f"the stand-in for Telnyx is out of reach: {error}", "Does hookline serve still run?"
-            ) from error
+            raise Problem(f"the Telnyx simulator is out of reach: {error}", "Does hookline serve still run?") from error
         try:
             content = response.json()
         except ValueError as error:
@@ -102,6 +98,6 @@ class Phone:
 
 def _failed(response: httpx.Response) -> Problem:
     return Problem(
-        f"the stand-in for Telnyx failed: HTTP {response.status_code} at {response.url}",
+        f"the Telnyx simulator failed: HTTP {response.status_code} at {response.url}",
         "What hookline serve has written says why; start it again.",
     )

@@ -241,7 +241,7 @@ def outcome(answer: object) -> str:
     """What a function answered, in a few words: `sent: answer`, or why it sent nothing."""
     if not isinstance(answer, dict):
         return ""
-    for key in ("error", "message"):  # a function's own refusal; API Gateway's
+    for key in ("error", "message"):  # a function's own error; API Gateway's
         if key in answer:
             return str(answer[key])
     if "quarantined" in answer:

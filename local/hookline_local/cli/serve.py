@@ -1,4 +1,4 @@
-"""`hookline serve`: the stack and the stand-in for Telnyx, running until they are told to stop.
+"""`hookline serve`: the stack and the Telnyx simulator, running until they are told to stop.
 
 Owns which settings come from where, the signals, and what is said at the start.
 """
@@ -18,7 +18,7 @@ from hookline_local.cli.starting import explained, started, taken
 from hookline_local.emulator.gateway import Exchange
 from hookline_local.emulator.runtime import LogLine
 from hookline_local.errors import TYPED_WRONG, Problem
-from hookline_local.simulator import Config, Telnyx
+from hookline_local.simulator import Config, TelnyxSimulator
 from hookline_local.simulator.webhooks import USER_AGENT
 from hookline_local.stacks.local import API_KEY, Stack
 from hookline_local.stacks.resources import Place
@@ -42,7 +42,7 @@ class Wishes:
     logs: bool = False
 
     def telnyx(self) -> str | None:
-        """TELNYX_API_BASE_URL: another Telnyx than the stand-in. Raises Problem for what is no URL."""
+        """TELNYX_API_BASE_URL: another Telnyx than the simulator. Raises Problem for what is no URL."""
         url = os.environ.get("TELNYX_API_BASE_URL", "").rstrip("/")
         return checked_url(url, "TELNYX_API_BASE_URL=https://api.telnyx.com/v2") if url else None
 
@@ -54,12 +54,12 @@ class Wishes:
     def check(self) -> None:
         """Raise Problem for what would have no effect: it is about something that is not started."""
         if self.telnyx() is not None:
-            standin = {"--telnyx-port": self.telnyx_port, "--speed": self.speed != 1.0, "--seed": self.seed}
-            _refuse(standin, "TELNYX_API_BASE_URL names another Telnyx than the stand-in")
+            simulator = {"--telnyx-port": self.telnyx_port, "--speed": self.speed != 1.0, "--seed": self.seed}
+            _refuse(simulator, "TELNYX_API_BASE_URL names another Telnyx than the simulator")
         if self.aws() is not None:
             _refuse({"--aws-port": self.aws_port}, "another AWS than moto is named")
         if "TelnyxApiBaseUrl" in self.parameters:
-            advice = "TELNYX_API_BASE_URL=https://api.telnyx.com/v2 hookline serve takes another than the stand-in."
+            advice = "TELNYX_API_BASE_URL=https://api.telnyx.com/v2 hookline serve takes another than the simulator."
             raise Problem("serve decides TelnyxApiBaseUrl", advice, code=TYPED_WRONG)
 
 
@@ -82,7 +82,7 @@ async def run(wishes: Wishes, screen: Screen) -> None:
         loop.add_signal_handler(number, stopping.set)
     serving = asyncio.create_task(_serve(wishes, screen, stopping))
     told_to_stop = asyncio.create_task(stopping.wait())
-    # Told to stop while starting: what has been started by then is stopped again.
+    # CommandReceived to stop while starting: what has been started by then is stopped again.
     await asyncio.wait([serving, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
     told_to_stop.cancel()
     if not serving.done():
@@ -97,21 +97,23 @@ async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> Non
     api_key = os.environ.get("TELNYX_API_KEY") or API_KEY
     async with contextlib.AsyncExitStack() as closing:
         elsewhere = wishes.telnyx()
-        standin: Telnyx | None = None
+        simulator: TelnyxSimulator | None = None
         if elsewhere is None:
-            standin = Telnyx(Config(api_key=api_key, port=wishes.telnyx_port, speed=wishes.speed, seed=wishes.seed))
+            simulator = TelnyxSimulator(
+                Config(api_key=api_key, port=wishes.telnyx_port, speed=wishes.speed, seed=wishes.seed)
+            )
             try:
-                await standin.start()
+                await simulator.start()
             except OSError as error:
                 raise taken("--telnyx-port", wishes.telnyx_port, error) from error
-            closing.push_async_callback(standin.close)
+            closing.push_async_callback(simulator.close)
         stack = Stack(
             wishes.template,
             parameters=wishes.parameters,
             port=wishes.port,
             aws_endpoint=wishes.aws(),
             aws_port=wishes.aws_port,
-            telnyx_base_url=elsewhere or (standin.api_base_url if standin else None),
+            telnyx_base_url=elsewhere or (simulator.api_base_url if simulator else None),
             api_key=api_key,
             public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
             built=wishes.built,
@@ -119,18 +121,18 @@ async def _serve(wishes: Wishes, screen: Screen, stopping: asyncio.Event) -> Non
         stack.on_log = _Logs(screen, shown=wishes.logs).take
         await closing.enter_async_context(started(stack, wishes.template, built=wishes.built, port=wishes.port))
         with explained(wishes.template):
-            running = _running(stack, standin, elsewhere)
-        if standin is not None:
-            standin.exchange.applications[standin.config.connection_id]["webhook_event_url"] = stack.webhook_url
-            standin.observe(Watch(screen).see)
-        stack.on_exchange = _Others(screen, standin is not None).take
+            running = _running(stack, simulator, elsewhere)
+        if simulator is not None:
+            simulator.send_webhooks_to(stack.webhook_url)
+            simulator.observe(Watch(screen).see)
+        stack.on_exchange = _Others(screen, simulator is not None).take
         with announced(running):
             _ready(screen, stack, running, wishes)
             await stopping.wait()
             screen.say("Stopping ...", "dim")
 
 
-def _running(stack: Stack, standin: Telnyx | None, elsewhere: str | None) -> Running:
+def _running(stack: Stack, simulator: TelnyxSimulator | None, elsewhere: str | None) -> Running:
     template = stack.template
     place = Place.of_template(template, stack.aws_endpoint)
     declared = template.source.get("Parameters", {})
@@ -142,8 +144,8 @@ def _running(stack: Stack, standin: Telnyx | None, elsewhere: str | None) -> Run
         pid=os.getpid(),
         url=stack.url,
         webhook_url=stack.webhook_url,
-        telnyx_url=standin.url if standin else None,
-        telnyx_api_base_url=elsewhere or (standin.api_base_url if standin else ""),
+        telnyx_url=simulator.url if simulator else None,
+        telnyx_api_base_url=elsewhere or (simulator.api_base_url if simulator else ""),
         aws_endpoint_url=stack.aws_endpoint,
         region=template.region,
         table=place.table,
@@ -194,14 +196,14 @@ class _Logs:
 
 
 class _Others:
-    """Shows the requests that the stand-in does not show itself: those of `trigger`, curl, a tunnel."""
+    """Shows the requests that the simulator does not show itself: those of `trigger`, curl, a tunnel."""
 
-    def __init__(self, screen: Screen, standin: bool) -> None:
+    def __init__(self, screen: Screen, simulator: bool) -> None:
         self._screen = screen
-        self._standin = standin
+        self._simulator = simulator
 
     def take(self, exchange: Exchange) -> None:
-        if self._standin and exchange.headers.get("user-agent") == USER_AGENT:
+        if self._simulator and exchange.headers.get("user-agent") == USER_AGENT:
             return
         key = str(id(exchange))
         self._screen.comes(f"{exchange.method} {exchange.path}", key=key)

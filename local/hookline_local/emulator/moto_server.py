@@ -22,7 +22,7 @@ START_LIMIT_SECONDS = 30.0
 def local_session(region: str) -> boto3.Session:
     """For clients of an AWS that is known by its endpoint: made-up credentials, and nothing of the person's own.
 
-    botocore would obey AWS_PROFILE, the files in ~/.aws and HTTP_PROXY, also for 127.0.0.1.
+    botocore would execute AWS_PROFILE, the files in ~/.aws and HTTP_PROXY, also for 127.0.0.1.
     """
     unset = (None, None, None, None)
     nowhere = (None, None, os.devnull, None)

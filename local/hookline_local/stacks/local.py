@@ -34,12 +34,13 @@ from botocore.config import Config
 
 from hookline_local.emulator import packages
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
-from hookline_local.emulator.gateway import Exchange, HttpApi, LoopbackServer, Receive, Scope, Send
+from hookline_local.emulator.gateway import Exchange, HttpApi
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
 from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.emulator.template import EventSource, Layer, Template, load_template
+from hookline_local.loopback import LoopbackServer, Receive, Scope, Send
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.stacks.running import lives
 

@@ -22,7 +22,7 @@ HIDDEN = "****"
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A stack that runs. telnyx_url: of the stand-in, None when another Telnyx is used."""
+    """A stack that runs. telnyx_url: of the simulator, None when another Telnyx is used."""
 
     pid: int
     url: str
