@@ -36,7 +36,7 @@ from hookline_local.stacks.resources import Place
 from hookline_local.stacks.running import HIDDEN
 
 Decide = Callable[[Event, Call], Sequence[Command]]
-CommandReceived = list[dict[str, Any]]
+Commands = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Moment:
 
     event: Event
     received_at: str
-    told: CommandReceived
+    told: Commands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,8 @@ class Replayed:
     """then, now: what was told, and what today's code would tell. doubt: why the answer may not count."""
 
     event: Event
-    then: CommandReceived
-    now: CommandReceived
+    then: Commands
+    now: Commands
     doubt: str = ""
     fault: str = ""
 
@@ -101,7 +101,7 @@ def _before(moment: Moment, came: Sequence[Moment]) -> list[Event]:
     return [one.event for one in came if one.event.identity.partition == moment.event.identity.partition]
 
 
-def _replayed(moment: Moment, decided: Future[CommandReceived]) -> Replayed:
+def _replayed(moment: Moment, decided: Future[Commands]) -> Replayed:
     error = decided.exception()
     return Replayed(
         event=moment.event,
@@ -112,7 +112,7 @@ def _replayed(moment: Moment, decided: Future[CommandReceived]) -> Replayed:
     )
 
 
-def _decided(decide: Decide | None, event: Event, before: Sequence[Event]) -> CommandReceived:
+def _decided(decide: Decide | None, event: Event, before: Sequence[Event]) -> Commands:
     """As the shell asks: first with the event alone, then, when it wants to say something, with what went before."""
     if decide is None or not decide(event, Call.of([event])):
         return []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hookline_local.emulator.moto_server import AwsDidNotStartError
+from hookline_local.emulator.moto_server import MotoStartError
 from hookline_local.emulator.template import NotUnderstood, ParameterRefused
 from hookline_local.errors import TEMPLATE_ADVICE, TYPED_WRONG, Problem
 from hookline_local.stacks.built import check_built
@@ -38,7 +38,7 @@ def explained(template: Path, *, built: bool = False, port: int = 0) -> Iterator
         raise Problem(f"the template is not understood: {error}", TEMPLATE_ADVICE) from error
     except (BotoCoreError, ClientError) as error:
         raise Problem(f"AWS cannot be used: {error}", "Does AWS_ENDPOINT_URL or --aws-endpoint answer?") from error
-    except AwsDidNotStartError as error:
+    except MotoStartError as error:
         last_line = (str(error).strip().splitlines() or ["it said nothing"])[-1]
         raise Problem(f"moto did not start: {last_line}", "Is --aws-port taken? 0 picks a free one.") from error
     except FileNotFoundError as error:

@@ -16,7 +16,6 @@ import importlib.util
 import json
 import os
 import signal
-import sys
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -24,6 +23,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from hookline_local.processes import ChildProcess
 
 CHILD = Path(__file__).with_name("child.py")
 
@@ -194,20 +195,22 @@ class _Sandbox:
         self._offered: asyncio.Queue[_Invocation] = asyncio.Queue()
         self._current: _Invocation | None = None
         self._server: asyncio.Server | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ChildProcess | None = None
         self._exit: asyncio.Task[None] | None = None
         self._conversations: set[asyncio.Task[None]] = set()
         self._pipe = -1
         self._unfinished = b""
         self._tail = bytearray()
         self._dead = False
+        self.started = False
 
     @property
     def alive(self) -> bool:
-        return not self._dead and self._process is not None and self._process.returncode is None
+        return not self._dead and self._process is not None and self._process.alive
 
-    async def start(self, command: list[str], environment: Mapping[str, str]) -> bytes | None:
+    async def start(self, environment: Mapping[str, str]) -> bytes | None:
         """Start the process and wait until it asks for work. Returns None, or the error that its start ended with."""
+        self.started = True
         if not self.function.artefact.is_dir():
             return _error("Runtime.InvalidEntrypoint", f"Error: there is no directory {self.function.artefact}")
         self._server = await asyncio.start_server(self._converse, "127.0.0.1", 0, limit=_HEAD_LIMIT_BYTES)
@@ -216,18 +219,20 @@ class _Sandbox:
         try:
             os.set_blocking(self._pipe, False)
             self._loop.add_reader(self._pipe, self.collect)
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
+            # -S: no site-packages. -P: nor the folder of child.py. -B: what is packaged stays as it is.
+            self._process = await ChildProcess.start(
+                CHILD,
+                ["lambda"],
+                python_options=("-S", "-P", *(("-B",) if self.function.sealed else ())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
                 cwd=self.function.artefact,
-                env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
-                start_new_session=True,
+                environment={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
             )
         finally:
             os.close(write_end)
-        self._exit = asyncio.create_task(self._mourn(self._process))
+        self._exit = asyncio.create_task(self._on_exit(self._process))
         if self._dead:  # the stack has been stopped in the meantime
             await self.kill()
         limit = INIT_LIMIT_SECONDS + self.function.timeout_seconds
@@ -294,10 +299,8 @@ class _Sandbox:
     async def kill(self) -> None:
         """End the process, at once, and everything that belongs to it. May be called again."""
         self._dead = True
-        if self._process is not None and self._process.returncode is None:
-            # Its own session, so its own group: what it has started goes with it.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
         if self._exit is not None:
             await asyncio.shield(self._exit)
         else:
@@ -314,16 +317,10 @@ class _Sandbox:
             os.close(self._pipe)
             self._pipe = -1
 
-    async def _mourn(self, process: asyncio.subprocess.Process) -> None:
+    async def _on_exit(self, process: ChildProcess) -> None:
         code = await process.wait()
         self.collect()
-        if code == 0:
-            reason = "Runtime exited without providing a reason"
-        elif code < 0:
-            reason = f"Runtime exited with error: signal: {signal.strsignal(-code) or -code}".lower()
-            reason = reason.replace("runtime", "Runtime", 1)
-        else:
-            reason = f"Runtime exited with error: exit status {code}"
+        reason = _exit_reason(code)
         current = self._current
         if current is not None and not current.done.done():
             if current.taken:
@@ -388,6 +385,15 @@ class _Sandbox:
             current.done.set_result((kind, body))
             return _ACCEPTED
         return _http(b"404 Not Found", b"{}")
+
+
+def _exit_reason(code: int) -> str:
+    """In Lambda's words. code: negative for a signal."""
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    if code < 0:
+        return f"Runtime exited with error: signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+    return f"Runtime exited with error: exit status {code}"
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
@@ -460,7 +466,7 @@ class LambdaRuntime:
         self._process_limit = process_limit
         self._pools = {function_id: _Pool() for function_id in self.functions}
         self._sandboxes: set[_Sandbox] = set()
-        self._room = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._watch = CodeWatch()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -532,13 +538,13 @@ class LambdaRuntime:
         pool.busy += 1
         try:
             while True:
-                sandbox, command = await self._take(function)
+                sandbox = await self._acquire(function)
                 try:
-                    result = await self._run(sandbox, command, payload, request_id, trace_id, client_context, began)
+                    result = await self._run(sandbox, payload, request_id, trace_id, client_context, began)
                 except BaseException:
-                    await self._bury(sandbox)
+                    await self._discard(sandbox)
                     raise
-                await self._give_back(sandbox)
+                await self._release(sandbox)
                 if result is not None:
                     return result
         finally:
@@ -551,7 +557,7 @@ class LambdaRuntime:
         if function_id not in self.functions:
             raise UnknownFunctionError(function_id)
         request_id = str(uuid.uuid4())
-        self._keep(self._persist(function_id, payload, request_id, client_context))
+        self._spawn(self._persist(function_id, payload, request_id, client_context))
         return request_id
 
     async def _persist(self, function_id: str, payload: bytes, request_id: str, client_context: str | None) -> None:
@@ -568,13 +574,12 @@ class LambdaRuntime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._bury(sandbox) for sandbox in list(self._sandboxes)))
-        await self._tell_waiting()
+        await asyncio.gather(*(self._discard(sandbox) for sandbox in list(self._sandboxes)))
+        await self._notify_waiting()
 
     async def _run(
         self,
         sandbox: _Sandbox,
-        command: list[str] | None,
         payload: bytes,
         request_id: str,
         trace_id: str | None,
@@ -583,12 +588,12 @@ class LambdaRuntime:
     ) -> InvokeResult | None:
         """None when the process had ended before it took the invocation: another one may have it."""
         function = sandbox.function
-        cold = command is not None
+        cold = not sandbox.started
         init_milliseconds = None
         kind, body = "response", b""
         started = time.perf_counter()
-        if command is not None:
-            fault = await sandbox.start(command, self.environment_of(function))
+        if cold:
+            fault = await sandbox.start(self.environment_of(function))
             init_milliseconds = (time.perf_counter() - started) * 1000
             if fault is not None:
                 kind, body = "error", fault
@@ -630,59 +635,68 @@ class LambdaRuntime:
             init_milliseconds=init_milliseconds,
         )
 
-    async def _take(self, function: Function) -> tuple[_Sandbox, list[str] | None]:
-        """An idle process of the function, or a new one with the command that starts it."""
-        pool = self._pools[function.id]
+    async def _acquire(self, function: Function) -> _Sandbox:
+        """An idle process of the function, or a new one that has not been started."""
         fingerprint = self._fingerprint(function)
         while True:
-            while pool.idle:
-                sandbox = pool.idle.pop()
-                if sandbox.alive and sandbox.fingerprint == fingerprint:
-                    return sandbox, None
-                self._keep(self._bury(sandbox))
+            sandbox = self._idle(function, fingerprint)
+            if sandbox is not None:
+                return sandbox
             if self._stopped:
                 raise ThrottledError("the stack is stopping")
             if len(self._sandboxes) < self._process_limit:
                 break
-            idle = [sandbox for other in self._pools.values() for sandbox in other.idle]
-            if idle:
-                oldest = min(idle, key=lambda sandbox: sandbox.used_at)
-                self._pools[oldest.function.id].idle.remove(oldest)
-                await self._bury(oldest)
-            else:
-                async with self._room:
-                    await self._room.wait_for(self._has_room)
+            await self._make_room()
         sandbox = _Sandbox(function, fingerprint=fingerprint, write=lambda line: self.on_log(line))
         self._sandboxes.add(sandbox)
-        # -S: no site-packages. -P: nor the directory of child.py.
-        seal = ["-B"] if function.sealed else []
-        return sandbox, [sys.executable, "-S", "-P", *seal, os.fspath(CHILD), str(os.getpid()), "lambda"]
+        return sandbox
+
+    def _idle(self, function: Function, fingerprint: object) -> _Sandbox | None:
+        """An idle process with today's code; older ones are ended."""
+        pool = self._pools[function.id]
+        while pool.idle:
+            sandbox = pool.idle.pop()
+            if sandbox.alive and sandbox.fingerprint == fingerprint:
+                return sandbox
+            self._spawn(self._discard(sandbox))
+        return None
+
+    async def _make_room(self) -> None:
+        """End the process that has been idle longest, or wait until one ends or becomes idle."""
+        idle = [sandbox for pool in self._pools.values() for sandbox in pool.idle]
+        if idle:
+            oldest = min(idle, key=lambda sandbox: sandbox.used_at)
+            self._pools[oldest.function.id].idle.remove(oldest)
+            await self._discard(oldest)
+        else:
+            async with self._changed:
+                await self._changed.wait_for(self._has_room)
 
     def _has_room(self) -> bool:
         full = len(self._sandboxes) >= self._process_limit
         return self._stopped or not full or any(pool.idle for pool in self._pools.values())
 
-    async def _give_back(self, sandbox: _Sandbox) -> None:
+    async def _release(self, sandbox: _Sandbox) -> None:
         sandbox.used_at = time.monotonic()
         if sandbox.alive and not self._stopped:
             self._pools[sandbox.function.id].idle.append(sandbox)
-            await self._tell_waiting()
+            await self._notify_waiting()
         else:
-            await self._bury(sandbox)
+            await self._discard(sandbox)
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _bury(self, sandbox: _Sandbox) -> None:
+    async def _discard(self, sandbox: _Sandbox) -> None:
         await sandbox.kill()
         self._sandboxes.discard(sandbox)
-        await self._tell_waiting()
+        await self._notify_waiting()
 
-    async def _tell_waiting(self) -> None:
-        async with self._room:
-            self._room.notify_all()
+    async def _notify_waiting(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     def _fingerprint(self, function: Function) -> object:
         scanned = (self._watch.generation(root) for root in function.watched)

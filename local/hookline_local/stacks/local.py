@@ -41,8 +41,8 @@ from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.emulator.template import EventSource, Layer, Template, load_template
 from hookline_local.loopback import LoopbackServer, Receive, Scope, Send
+from hookline_local.processes import is_running
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
-from hookline_local.stacks.running import lives
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -378,7 +378,7 @@ def _sweep() -> None:
     for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
         pid = path.name.removeprefix(_SCRATCH).partition("-")[0]
         with contextlib.suppress(FileNotFoundError):  # another stack, which starts too, was quicker
-            if pid.isdecimal() and path.lstat().st_uid == os.getuid() and not lives(int(pid)):
+            if pid.isdecimal() and path.lstat().st_uid == os.getuid() and not is_running(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hookline_local.errors import Problem
+from hookline_local.processes import is_running
 from hookline_local.urls import checked_url
 
 START_ONE = "Start one in another terminal: hookline serve"
@@ -83,7 +84,7 @@ def all_running() -> list[Running]:
             running = Running(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
-        if lives(running.pid):
+        if is_running(running.pid):
             found.append((when, running))
         else:
             path.unlink(missing_ok=True)
@@ -103,14 +104,3 @@ def find(url: str | None = None) -> Running:
             return stack
     known = ", ".join(stack.url for stack in stacks)
     raise Problem(f"no stack is running at {url}", f"Running are: {known}" if known else START_ONE)
-
-
-def lives(pid: int) -> bool:
-    """Whether there is a process of this id."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
