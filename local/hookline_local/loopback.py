@@ -153,6 +153,7 @@ class LoopbackServer:
             http=self._protocol,
             ws="none",
             lifespan="off",
+            interface="asgi3",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -19,7 +19,7 @@ from hookline.events import Identity, parse_event
 from hookline.journal import CallRecord, Entry
 from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
-from hookline_local.cli.screen import Screen, told_text
+from hookline_local.cli.screen import Screen, command_text
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 PROJECT = Path(__file__).parents[2]
@@ -101,28 +101,28 @@ def test_help_is_there_at_once(hookline: Hookline) -> None:
         (["call"], 3, "no stack is running", "hookline serve"),
         (["tail"], 3, "no stack is running", "hookline serve"),
         (["trigger", "call.answered"], 3, "no stack is running", "hookline serve"),
-        (["trigger", "call.answered", "--url", "http://127.0.0.1:9"], 3, "nobody answers", "hookline serve"),
-        (["trigger", "call.answered", "--url", "elsewhere"], 2, "elsewhere is no URL", "--url http"),
-        (["trigger", "call.anserwed"], 2, "no sample event call.anserwed", "Did you mean call.answered"),
-        (["trigger", "call.answered", "--set", "digit"], 2, "there is no =", "--set path=value"),
+        (["trigger", "call.answered", "--url", "http://127.0.0.1:9"], 3, "cannot connect to", "hookline serve"),
+        (["trigger", "call.answered", "--url", "elsewhere"], 2, "elsewhere: invalid URL", "--url http"),
+        (["trigger", "call.anserwed"], 2, "call.anserwed: unknown sample event", "Did you mean call.answered"),
+        (["trigger", "call.answered", "--set", "digit"], 2, "expected PATH=VALUE", ""),
         (["trigger", "call.answered", "--set", "from.x=1"], 2, "leads through something", "--set digit=#"),
-        (["trigger", "call.answered", "--key", "x"], 2, "no private key", "hookline keys new"),
-        (["call", "no-such-scenario"], 2, "no scenario no-such-scenario", "hello"),
-        (["call", "--keys", "1z"], 2, "z is no key", "0-9"),
-        (["calls", "--day", "yesterday"], 2, "is no day", "2026-11-21"),
-        (["calls", "--profile", "x"], 2, "go with --stack", "--stack NAME"),
+        (["trigger", "call.answered", "--key", "x"], 2, "invalid private key", "hookline keys new"),
+        (["call", "no-such-scenario"], 2, "no-such-scenario: unknown scenario", "hello"),
+        (["call", "--keys", "1z"], 2, "z is not a valid key", "0-9"),
+        (["calls", "--day", "yesterday"], 2, "invalid date", "2026-11-21"),
+        (["calls", "--profile", "x"], 2, "require --stack", "--stack NAME"),
         (["calls", "--url", "http://127.0.0.1:9"], 3, "no stack is running at", "hookline serve"),
-        (["serve", "--parameter", "LineGreeting"], 2, "there is no =", "Name=Value"),
-        (["serve", "--parameter", "NoSuch=1"], 2, "NoSuch is no parameter", "--parameter"),
-        (["serve", "--parameter", "LineGreting=Hi"], 2, "LineGreting is no parameter", "Did you mean LineGreeting"),
+        (["serve", "--parameter", "LineGreeting"], 2, "expected NAME=VALUE", ""),
+        (["serve", "--parameter", "NoSuch=1"], 2, "NoSuch is not a parameter", "--parameter"),
+        (["serve", "--parameter", "LineGreting=Hi"], 2, "LineGreting is not a parameter", "Did you mean LineGreeting"),
         (["serve", "--parameter", "LineRecord=perhaps"], 2, "not one of on, off", "--parameter"),
-        (["demo", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
-        (["serve", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
+        (["demo", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
+        (["serve", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
         (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
-        (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere is no URL", "--aws-endpoint http"),
+        (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere: invalid URL", "--aws-endpoint http"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9", "--aws-port", "1"], 2, "--aws-port has no effect", "Leave"),
-        (["serve", "--parameter", "TelnyxApiBaseUrl=https://x.test"], 2, "serve decides", "TELNYX_API_BASE_URL="),
+        (["serve", "--parameter", "TelnyxApiBaseUrl=https://x.test"], 2, "serve sets", "TELNYX_API_BASE_URL="),
         (["sign", "/no/such.json"], 2, "cannot be read", ""),
         (["sign", "events/bodies/call.hangup.json", "--timestamp", "abc"], 2, "--timestamp", "--help"),
         (["serve", "--port", "100000"], 2, "--port", "--help"),
@@ -267,7 +267,7 @@ def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> No
     record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
     assert document["events"][0]["commands"] == [{**told, "final": notes["EVENT_RESULT"][0]}]
-    assert told_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
+    assert command_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
     kept, fault = document["recordings"]
     assert (kept["key"], kept["transcript"]["key"]) == ("k", "k.txt")
     assert (fault["name"], fault["fault"]) == ("r2.mp3", "the link is dead")
@@ -331,7 +331,7 @@ def test_a_build_is_looked_into_also_when_its_template_is_not_ours(hookline: Hoo
     (built / "template.yaml").write_text("Resources: {Inbox: {Type: AWS::SQS::Queue}}")
     done = hookline("invoke", "call.answered", "--built", "--template", str(tmp_path / "template.yaml"))
     assert done.returncode == 2
-    assert "no route of the template takes POST" in done.stderr
+    assert "no route of the template matches POST" in done.stderr
 
 
 def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
@@ -367,5 +367,5 @@ def test_a_key_of_s3_can_be_copied_from_a_narrow_terminal(capsys: pytest.Capture
     key = f"recordings/2026/11/21/{'5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68' * 2}/dual.mp3"
     screen = Screen(console=Console(width=80, highlight=False))
     screen.recording({"key": key, "size": 1, "sha256": "0" * 64})
-    screen.whole(("whole ", "green"), key)
+    screen.unwrapped(("whole ", "green"), key)
     assert capsys.readouterr().out.count(key) == 2

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from hookline_local.cli.demo import play, tell
+from hookline_local.cli.demo_call import play, show
 from hookline_local.cli.demo_checks import DUPLICATED, Evidence, checks
 from hookline_local.cli.screen import Screen
 
@@ -67,7 +67,7 @@ def shown() -> Shown:
     )
     screen = Screen(console=console)
     played = asyncio.run(play(PROJECT / "template.yaml", screen))
-    tell(screen, played, list(checks(played.evidence)))
+    show(screen, played, list(checks(played.evidence)))
     return Shown(played.evidence, paper.getvalue(), children_of(os.getpid()))
 
 
@@ -96,8 +96,9 @@ def with_call(seen: Evidence, **facts: object) -> Evidence:
     return replace(seen, document={**document, "call": {**document["call"], **facts}})
 
 
-def told_twice(seen: Evidence) -> Evidence:
-    return replace(seen, told=[*seen.told, next(one for one in seen.told if one.action == "record_pause")])
+def executed_twice(seen: Evidence) -> Evidence:
+    pause = next(command for command in seen.commands_received if command.action == "record_pause")
+    return replace(seen, commands_received=[*seen.commands_received, pause])
 
 
 def another_file(seen: Evidence) -> Evidence:
@@ -124,32 +125,41 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         lambda seen: without_event(seen, DUPLICATED),
     ),
     "a late webhook lost": (
-        "The late call.speak.started stands in its place in the journal.",
+        "The late call.speak.started is in order in the journal.",
         lambda seen: without_event(seen, "call.speak.started"),
     ),
     "an item too many": (
-        "The table holds every event once, and nothing that a stranger sent.",
+        "The table holds every event once, and no forged one.",
         lambda seen: replace(seen, item_keys=[*seen.item_keys, ("LEG#x", "EVENT#2026#stranger")]),
     ),
     "an item lost": (
-        "The table holds every event once, and nothing that a stranger sent.",
+        "The table holds every event once, and no forged one.",
         lambda seen: replace(seen, item_keys=seen.item_keys[1:]),
     ),
     "a command missing": (
-        "Telnyx was told all that the line is made of.",
-        lambda seen: replace(seen, told=[one for one in seen.told if one.action != "record_resume"]),
+        "Every command of the call flow was executed.",
+        lambda seen: replace(
+            seen,
+            commands_received=[command for command in seen.commands_received if command.action != "record_resume"],
+        ),
     ),
-    "a command obeyed twice": ("No command was obeyed twice.", told_twice),
+    "a command executed twice": ("No command was executed twice.", executed_twice),
     "a command refused": (
         "Telnyx refused nothing.",
-        lambda seen: replace(seen, told=[*seen.told, replace(seen.told[0], status=422, code="10027")]),
+        lambda seen: replace(
+            seen,
+            commands_received=[
+                *seen.commands_received,
+                replace(seen.commands_received[0], status=422, code="10027"),
+            ],
+        ),
     ),
     "streaming not tried again": (
-        "Streaming failed once and was tried again.",
+        "Streaming failed once and was retried.",
         lambda seen: without_event(seen, "streaming.started"),
     ),
     "no sound": (
-        "Streaming failed once and was tried again.",
+        "Streaming failed once and was retried.",
         lambda seen: replace(seen, stream={"start": 1, "stop": 1}),
     ),
     "the call still answered": (
@@ -158,14 +168,14 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     ),
     "a sentence missing": (
         "The transcript holds every sentence, once.",
-        lambda seen: replace(seen, said=[*seen.said, "One more thing."]),
+        lambda seen: replace(seen, utterances=[*seen.utterances, "One more thing."]),
     ),
     "other bytes in the bucket": (
-        "The recording lies in the bucket, byte for byte as Telnyx has it.",
+        "The recording is in the bucket, byte for byte as at Telnyx.",
         another_file,
     ),
     "nothing in the bucket": (
-        "The recording lies in the bucket, byte for byte as Telnyx has it.",
+        "The recording is in the bucket, byte for byte as at Telnyx.",
         lambda seen: replace(seen, objects=[]),
     ),
     "a dead letter": (
@@ -177,7 +187,7 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         lambda seen: replace(seen, faults=["CallHangupFunction: Traceback"]),
     ),
     "a caller who gave up": (
-        "The caller could do everything that the scenario says.",
+        "The caller played the whole scenario.",
         lambda seen: replace(seen, scenario_failed="step 2: no call.playback.started within 20 s"),
     ),
 }
@@ -215,4 +225,4 @@ def test_a_broken_function_makes_the_demo_fail_and_say_which_check(tmp_path: Pat
     assert done.left_behind == []
     assert "Every webhook of Telnyx's was answered 200 within 2 s." in wrong
     assert "Runtime exited with error: exit status 3" in wrong["No function failed or logged an error."]
-    assert "Telnyx was told all that the line is made of." not in wrong
+    assert "Every command of the call flow was executed." not in wrong

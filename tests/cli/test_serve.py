@@ -152,7 +152,7 @@ def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> No
 def test_an_unknown_id_is_said_to_be_unknown(desk: Desk, serving: Serving) -> None:
     done = desk.run("calls", "show", "nobody")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "knows no call nobody" in done.stderr
+    assert "has no call nobody" in done.stderr
     assert "hookline calls --day" in done.stderr
 
 
@@ -251,7 +251,7 @@ def test_a_call_in_which_nothing_was_said_has_an_empty_transcript(desk: Desk, se
     assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing was transcribed.\n", "")
     unknown = desk.run("calls", "transcript", "nobody")
     assert (unknown.returncode, unknown.stdout) == (3, "")
-    assert "knows no call nobody" in unknown.stderr
+    assert "has no call nobody" in unknown.stderr
 
 
 def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) -> None:
@@ -272,7 +272,7 @@ def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) 
 
 
 def test_keys_and_words_from_a_pipe_are_pressed_and_said(desk: Desk, serving: Serving) -> None:
-    done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nsay Hello you\n#\n")
+    done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nspeak Hello you\n#\n")
     document = json.loads(done.stdout)
     assert done.returncode == 0, (document["scenario_failed"], document["refused"], document["unfinished"])
     digits = [e["payload"]["digit"] for e in document["events"] if e["event_type"] == "call.dtmf.received"]
@@ -364,10 +364,10 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
 
     faults = f"{serving.ready['telnyx_url']}/_simulator/faults"
     impatient = (
-        "import sys, time; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
-        "see = calling._CallWatch.see; "
+        "import sys, time; from hookline_local.cli import app as cli, inbound_call as calling; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "see = calling.CallView.on_observation; "
         "slow = lambda what: type(what).__name__ == 'Sending' and what.event_type == 'call.hangup'; "
-        "calling._CallWatch.see = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
+        "calling.CallView.on_observation = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
         "sys.argv = ['hookline', 'call', 'hello', '--json']; sys.exit(cli.main())"
     )
     httpx.post(faults, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
@@ -389,7 +389,7 @@ def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: D
     ) as ringing:
         assert ringing.stdin is not None
         assert ringing.stdout is not None
-        ringing.stdin.write(b"say caf\xe9\n#\n")
+        ringing.stdin.write(b"speak caf\xe9\n#\n")
         ringing.stdin.flush()
         document = json.loads(ringing.stdout.read())
         assert ringing.wait(20) == 0  # with its standard input still open
@@ -481,7 +481,7 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
 def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
     done = desk.run("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"same for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
+    assert f"same commands for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
     (saved,) = tmp_path.glob("*.json")
     assert call["call"]["from"] not in saved.read_text()
 
@@ -499,7 +499,7 @@ def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: 
     dynamodb.update_item(
         TableName=serving.ready["table"],
         Key=key,
-        UpdateExpression="SET told = :t",
+        UpdateExpression="SET commands = :t",
         ExpressionAttributeValues={":t": {"S": json.dumps(told)}},
     )
     done = desk.run("replay", call["call"]["call_leg_id"], "--json")

@@ -14,10 +14,10 @@ from moto.server import ThreadedMotoServer
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import (
     EventSource,
-    NotUnderstood,
-    ParameterRefused,
+    InvalidParameter,
     Route,
     Template,
+    UnsupportedTemplate,
     load_template,
 )
 
@@ -294,7 +294,12 @@ def test_intrinsic_functions_mean_what_cloudformation_says(tmp_path: Path) -> No
 
 def test_what_the_shipped_template_asks_for_and_does_not_happen_here_is_said() -> None:
     said = "\n".join(load_template(TEMPLATE, GIVEN).unsupported)
-    for expected in ("no alarm rings", "permissions are not enforced", "LifecycleConfiguration", "log groups"):
+    for expected in (
+        "alarms are not evaluated",
+        "permissions are not enforced",
+        "LifecycleConfiguration",
+        "log groups",
+    ):
         assert expected in said
     for emulated in ("CallsTable", "QueueUrl", "is left out", "is not emulated", "not understood"):
         assert emulated not in said
@@ -325,7 +330,7 @@ Resources:
     for name in ("layer:other:1", "REST API"):
         assert name in said
     assert template.environment_of("Function") == {"OWN": "1"}
-    with pytest.raises(NotUnderstood, match="ImportValue"):
+    with pytest.raises(UnsupportedTemplate, match="ImportValue"):
         template.properties("Function")
 
 
@@ -336,13 +341,13 @@ Resources:
         ("Description: nothing else", "it has no Resources"),
         ("- a list", "it has no Resources"),
         ("Resources:\n  A: [unclosed", "line 2: expected ',' or ']'"),
-        ("Resources: 5", "its Resources are no map"),
-        ("{Parameters: 5, Resources: {}}", "its Parameters are no map"),
+        ("Resources: 5", "its Resources are not a map"),
+        ("{Parameters: 5, Resources: {}}", "its Parameters are not a map"),
         ("{Parameters: {P: {Default: x}}, Resources: {}}", "P has no Type"),
         ("Resources: {A: 5}", "A has no Type"),
         ("Resources: {A: {Properties: {}}}", "A has no Type"),
-        ("Resources: {A: {Type: AWS::SQS::Queue, Properties: 5}}", "the Properties of A are no map"),
-        ("Resources: {A: {Type: AWS::SQS::Queue, Condition: Never}}", "the condition Never"),
+        ("Resources: {A: {Type: AWS::SQS::Queue, Properties: 5}}", "the Properties of A are not a map"),
+        ("Resources: {A: {Type: AWS::SQS::Queue, Condition: Never}}", "unknown condition Never"),
         ("Resources: {A: {Type: AWS::Serverless::Function, Properties: {Events: {E: {}}}}}", "E has no Type"),
         ("{Description: 2026-13-01, Resources: {}}", "month must be"),
         (b"\xff\xfe", "can't decode"),
@@ -351,13 +356,13 @@ Resources:
 def test_what_is_no_template_is_not_understood(tmp_path: Path, text: str | bytes, reason: str) -> None:
     path = tmp_path / "template.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(NotUnderstood, match=re.escape(reason)):
+    with pytest.raises(UnsupportedTemplate, match=re.escape(reason)):
         load_template(path)
 
 
 def test_a_function_that_says_not_what_it_runs_is_not_understood(tmp_path: Path) -> None:
     path = small(tmp_path, "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: a.b, CodeUri: .}}}")
-    with pytest.raises(NotUnderstood, match="the function F has no Runtime"):
+    with pytest.raises(UnsupportedTemplate, match="the function F has no Runtime"):
         load_template(path).functions()
 
 
@@ -365,10 +370,10 @@ def test_a_function_that_says_not_what_it_runs_is_not_understood(tmp_path: Path)
     "parameters, reason",
     [
         ({}, "Needed must have a value"),
-        ({"Needed": "a", "Unheard": "b"}, "Unheard is no parameter"),
+        ({"Needed": "a", "Unheard": "b"}, "Unheard is not a parameter"),
         ({"Needed": "B"}, "Lower case, please"),
         ({"Needed": "abcdef"}, "6 characters"),
-        ({"Needed": "a", "Number": "ten"}, "no number"),
+        ({"Needed": "a", "Number": "ten"}, "is not a number"),
         ({"Needed": "a", "Number": "11"}, "out of range"),
         ({"Needed": "a", "Choice": "2"}, "not one of 1, 3"),
         ({"Needed": "a", "Secret": "shown!"}, "Secret: the value given"),
@@ -394,7 +399,7 @@ Rules:
 Resources: {}
 """,
     )
-    with pytest.raises(ParameterRefused, match=reason) as refused:
+    with pytest.raises(InvalidParameter, match=reason) as refused:
         load_template(path, parameters)
     assert "shown!" not in str(refused.value)
     assert load_template(path, {"Needed": "a", "Choice": "3", "Number": "9"}).parameters["Number"] == "9"

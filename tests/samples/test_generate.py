@@ -175,7 +175,7 @@ def test_a_name_without_a_value_is_refused_with_the_body_that_has_it(tmp_path: P
     bodies = tmp_path / "events" / "bodies"
     bodies.mkdir(parents=True)
     (bodies / "call.mine.json").write_text('{"data": {"payload": {"call_leg_id": "${call_legid}"}}}')
-    with pytest.raises(ValueError, match=r"bodies/call\.mine: there is no value for \$\{call_legid\}"):
+    with pytest.raises(ValueError, match=r"bodies/call\.mine: unknown name \$\{call_legid\}"):
         sample_events.main(["--events", str(bodies.parent)])
 
 

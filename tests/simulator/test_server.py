@@ -36,7 +36,7 @@ def test_a_call_can_be_placed_and_played_over_http() -> None:
         assert http.post(f"{call}/speak", json={"text": "Hello there"}).status_code == 200
         app.wait_for("call.dtmf.received", 2)
         app.wait_for("call.transcription")
-        assert http.get(call).json()["over"] is False
+        assert http.get(call).json()["ended"] is False
         by_session = http.post(f"{calls}/{placed['call_session_id']}/hangup").json()
         assert by_session["hangup_cause"] == "normal_clearing"
         app.wait_for("call.hangup")

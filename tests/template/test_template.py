@@ -18,7 +18,7 @@ import command_sender.app
 import hookline
 from hookline import dispatch as telling
 from hookline.command_schema import SPEAK_LANGUAGES
-from hookline_local.emulator.template import ParameterRefused, Template, load_template
+from hookline_local.emulator.template import InvalidParameter, Template, load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from line import Line
 
@@ -453,7 +453,7 @@ def test_every_parameter_is_explained_grouped_checked_and_used(template: Templat
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_deployed(wrong: dict[str, str], named: str) -> None:
-    with pytest.raises(ParameterRefused, match=named):
+    with pytest.raises(InvalidParameter, match=named):
         load_template(TEMPLATE, GIVEN | wrong)
 
 

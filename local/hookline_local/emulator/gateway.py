@@ -1,4 +1,4 @@
-"""API Gateway on a laptop: an HTTP API (payload format 2.0) in front of functions. Owns the way in over HTTP.
+"""API Gateway on a laptop: an HTTP API (payload format 2.0) in front of functions. Owns routes and responses.
 
 Sources, unless said otherwise: docs.aws.amazon.com/apigateway/latest/developerguide,
 http-api-develop-integrations-lambda (the shapes of request and response), http-api-develop-routes (which route wins),
@@ -50,9 +50,9 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One request that came in over HTTP and what it was answered. function_id: None when no route took it.
+    """One HTTP request and its response. function_id: None when no route matched.
 
-    path: with the query. body: empty when it was too large to be read. milliseconds: from the last byte of the request.
+    path: with the query. body: empty when it was too large. milliseconds: from the last byte of the request.
     """
 
     method: str

@@ -1,6 +1,6 @@
 """The part of Lambda's own API that `aws lambda invoke` and boto3 call: Invoke. Owns its statuses and headers.
 
-Source: docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. It shares the gateway's port: nothing of an HTTP API may
+Source: docs.aws.amazon.com/lambda/latest/api/API_Invoke.html. It shares the gateway's port: no route of an HTTP API may
 begin with /2015-03-31/functions.
 """
 

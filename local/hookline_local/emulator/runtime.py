@@ -6,8 +6,7 @@ invocation at a time, replaced when its code or its environment has changed, kil
 the stack.
 
 Where this differs from Lambda: a process is not frozen between invocations, memory is not limited, a failed start is
-not tried a second time, and all sandboxes together are limited by `process_limit`: then an invocation waits for its
-turn.
+not retried, and all sandboxes together are limited by `process_limit`: then an invocation waits.
 """
 
 import asyncio
@@ -50,11 +49,10 @@ _LAMBDAS_OWN = {
 class Function:
     """One function, ready to run.
 
-    artefact: what Lambda would have under /var/task. python_paths: what it would have under /opt/python, first one
-    first.
-    watched: directories whose Python files make it start anew when they change. watched_whole: those that are made
-    anew as a whole, by `sam build`. sealed: no byte code is written, because it would be packaged.
-    timeout_seconds: 1-900. reserved_concurrency: None is as many as there is room for.
+    artefact: Lambda's /var/task. python_paths: of Lambda's /opt/python, the first one first.
+    watched: folders whose Python files restart it when they change. watched_whole: those that are replaced at once, by
+    `sam build`. sealed: no byte code is written, because it would be packaged.
+    timeout_seconds: 1-900. reserved_concurrency: None: unlimited.
     """
 
     id: str
@@ -85,7 +83,7 @@ class LogLine:
 
     @property
     def fault(self) -> bool:
-        """Whether it tells of a failure: an error that the function has logged, or Lambda's own word about one."""
+        """Whether it reports a failure: an error logged by the function, or by Lambda itself."""
         if self.source == "platform":
             return not self.text.startswith(("START ", "END ", "REPORT "))
         if self.text.startswith("{"):
@@ -96,11 +94,10 @@ class LogLine:
 
 @dataclass(frozen=True, kw_only=True)
 class InvokeResult:
-    """What an invocation came to.
+    """The result of an invocation.
 
-    raw: the response, or the error as JSON, as bytes. error: None, or {"errorMessage", "errorType", ...} as Lambda has
-    it.
-    log_tail: the last 4 KB of its log. milliseconds: from asking to answer, a cold start included.
+    raw: the response, or the error as JSON, as bytes. error: None, or {"errorMessage", "errorType", ...} as in Lambda.
+    log_tail: the last 4 KB of its log. milliseconds: from request to response, a cold start included.
     init_milliseconds: how long the cold start took; None when the process was warm.
     """
 
@@ -114,7 +111,7 @@ class InvokeResult:
 
     @property
     def payload(self) -> Any:
-        """The response as a JSON value; raises ValueError when the handler returned bytes that are none."""
+        """The response as a JSON value; raises ValueError when it is not JSON."""
         return json.loads(self.raw)
 
 
@@ -123,7 +120,7 @@ class UnknownFunctionError(LookupError):
 
 
 class ThrottledError(Exception):
-    """As many invocations are under way as ReservedConcurrentExecutions allows."""
+    """ReservedConcurrentExecutions are in use."""
 
 
 @dataclass(eq=False)
@@ -135,7 +132,7 @@ class _Invocation:
     trace_id: str
     client_context: str | None
     done: "asyncio.Future[tuple[str, bytes]]"
-    taken: bool = False
+    received: bool = False
 
 
 def _error(kind: str, message: str) -> bytes:
@@ -143,14 +140,14 @@ def _error(kind: str, message: str) -> bytes:
 
 
 class CodeWatch:
-    """Tells when Python files under a directory have changed, by looking: a few dozen take well under 1 ms."""
+    """Notices changed Python files under a folder by polling: a few dozen take well under 1 ms."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, dict[str, tuple[int, int]]] = {}
         self._generations: dict[Path, int] = {}
 
     def generation(self, root: Path, *, whole: bool = False) -> int:
-        """A number that grows with every change found. whole: only look whether the directory is another one."""
+        """A number that grows with every change. whole: only check whether the folder was replaced."""
         now: dict[str, tuple[int, int]] = {}
         if whole:
             with contextlib.suppress(FileNotFoundError):
@@ -209,7 +206,7 @@ class _Sandbox:
         return not self._dead and self._process is not None and self._process.alive
 
     async def start(self, environment: Mapping[str, str]) -> bytes | None:
-        """Start the process and wait until it asks for work. Returns None, or the error that its start ended with."""
+        """Start the process and wait until it requests work. Returns None, or the error of its start."""
         self.started = True
         if not self.function.artefact.is_dir():
             return _error("Runtime.InvalidEntrypoint", f"Error: there is no directory {self.function.artefact}")
@@ -233,7 +230,7 @@ class _Sandbox:
         finally:
             os.close(write_end)
         self._exit = asyncio.create_task(self._on_exit(self._process))
-        if self._dead:  # the stack has been stopped in the meantime
+        if self._dead:  # the stack has been stopped meanwhile
             await self.kill()
         limit = INIT_LIMIT_SECONDS + self.function.timeout_seconds
         try:
@@ -243,7 +240,7 @@ class _Sandbox:
             return _error("Sandbox.Timedout", f"Error: the function did not start within {limit:.2f} seconds")
 
     async def run(self, invocation: _Invocation) -> tuple[str, bytes]:
-        """("response" | "error" | "timeout", body). The process is dead afterwards when it has run out of time."""
+        """("response" | "error" | "timeout", body). At its timeout the process is killed."""
         self._current = invocation
         self._offered.put_nowait(invocation)
         try:
@@ -254,13 +251,13 @@ class _Sandbox:
             self.collect()
             took = f"Task timed out after {self.function.timeout_seconds:.2f} seconds"
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-            self.note(f"{now}Z {invocation.request_id} {took}", invocation.request_id)
+            self.log_platform(f"{now}Z {invocation.request_id} {took}", invocation.request_id)
             return "timeout", _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {took}")
         finally:
             self._current = None
 
-    def note(self, text: str, request_id: str) -> None:
-        """Put a line of Lambda's own into the log."""
+    def log_platform(self, text: str, request_id: str) -> None:
+        """Add a line of Lambda's own to the log."""
         self._tail += text.encode() + b"\n"
         self._write(
             LogLine(function_id=self.function.id, request_id=request_id, text=text, at=time.time(), source="platform")
@@ -291,13 +288,13 @@ class _Sandbox:
         del self._tail[: -16 * _TAIL_BYTES]
 
     def take_tail(self) -> str:
-        """The last 4 KB that were logged since this was last asked."""
+        """The last 4 KB logged since the last call."""
         tail = bytes(self._tail[-_TAIL_BYTES:]).decode("utf-8", "ignore")
         self._tail.clear()
         return tail
 
     async def kill(self) -> None:
-        """End the process, at once, and everything that belongs to it. May be called again."""
+        """Kill the process and everything that it has started. Idempotent."""
         self._dead = True
         if self._process is not None:
             self._process.kill()
@@ -323,11 +320,11 @@ class _Sandbox:
         reason = _exit_reason(code)
         current = self._current
         if current is not None and not current.done.done():
-            if current.taken:
+            if current.received:
                 fault = _error("Runtime.ExitError", f"RequestId: {current.request_id} Error: {reason}")
                 current.done.set_result(("error", fault))
             else:
-                current.done.set_result(("untaken", b""))
+                current.done.set_result(("not received", b""))
         if not self._initialised.done():
             self._initialised.set_result(_error("Runtime.ExitError", f"Error: {reason}"))
         self.collect(last=True)
@@ -364,7 +361,7 @@ class _Sandbox:
             if not self._initialised.done():
                 self._initialised.set_result(None)
             invocation = await self._offered.get()
-            invocation.taken = True
+            invocation.received = True
             return _next(invocation)
         if method == b"POST" and path == "/2018-06-01/runtime/init/error":
             if not self._initialised.done():
@@ -440,8 +437,8 @@ class _Pool:
 class LambdaRuntime:
     """Runs functions. Use from one event loop; `stop` leaves no process behind.
 
-    own_packages: the directory with what Lambda itself provides (boto3, awslambdaric). home: an empty directory that
-    functions see as HOME, so that nobody's own AWS profile is read. settings: variables for every function, which win
+    own_packages: the folder of what Lambda itself provides (boto3, awslambdaric). home: an empty directory that
+    functions see as HOME, so that no AWS profile of the user is read. settings: variables for every function, which win
     over those of the template. on_log: called with every line, in the loop; it must not block.
     """
 
@@ -485,7 +482,7 @@ class LambdaRuntime:
         ]
 
     def environment_of(self, function: Function) -> dict[str, str]:
-        """Everything that the function finds in os.environ, but for its Runtime API. Built from nothing."""
+        """The function's os.environ, without its Runtime API. Nothing is inherited."""
         paths = [function.artefact, *function.python_paths, self._own_packages]
         log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
         return {
@@ -551,8 +548,8 @@ class LambdaRuntime:
             pool.busy -= 1
 
     def submit(self, function_id: str, payload: bytes, *, client_context: str | None = None) -> str:
-        """Run a function and wait for nothing; an error is tried again after one and after two more minutes, as Lambda
-        does (.../lambda/latest/dg/invocation-async-error-handling.html). Returns the request id.
+        """Run a function without waiting; an error is retried after one and after two more minutes, as by Lambda
+        (.../lambda/latest/dg/invocation-async-error-handling.html). Returns the request id.
         """
         if function_id not in self.functions:
             raise UnknownFunctionError(function_id)
@@ -586,7 +583,7 @@ class LambdaRuntime:
         client_context: str | None,
         began: float,
     ) -> InvokeResult | None:
-        """None when the process had ended before it took the invocation: another one may have it."""
+        """None when the process ended before it received the invocation: another one may run it."""
         function = sandbox.function
         cold = not sandbox.started
         init_milliseconds = None
@@ -598,7 +595,7 @@ class LambdaRuntime:
             if fault is not None:
                 kind, body = "error", fault
                 await sandbox.kill()
-        sandbox.note(f"START RequestId: {request_id} Version: $LATEST", request_id)
+        sandbox.log_platform(f"START RequestId: {request_id} Version: $LATEST", request_id)
         started = time.perf_counter()
         if kind == "response":
             invocation = _Invocation(
@@ -611,20 +608,20 @@ class LambdaRuntime:
                 done=asyncio.get_running_loop().create_future(),
             )
             kind, body = await sandbox.run(invocation)
-            if kind == "untaken":
+            if kind == "not received":
                 return None
-        # What it wrote before it answered is in the pipe by now.
+        # Its output before the response is in the pipe by now.
         sandbox.collect(last=True)
         error = None if kind == "response" else json.loads(body)
         if error is not None and kind != "timeout" and error["errorType"] in _LAMBDAS_OWN:
-            sandbox.note(f"{error['errorMessage']} {error['errorType']}", request_id)
+            sandbox.log_platform(f"{error['errorMessage']} {error['errorType']}", request_id)
         duration = (time.perf_counter() - started) * 1000
         init = f"\tInit Duration: {init_milliseconds:.2f} ms" if init_milliseconds is not None else ""
         report = (
             f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\tMemory Size: {function.memory_megabytes} MB"
         )
-        sandbox.note(f"END RequestId: {request_id}", request_id)
-        sandbox.note(report + init, request_id)
+        sandbox.log_platform(f"END RequestId: {request_id}", request_id)
+        sandbox.log_platform(report + init, request_id)
         return InvokeResult(
             raw=body,
             error=error,

@@ -234,6 +234,6 @@ def _session(session: Any) -> dict[str, object]:
     return {
         "call_session_id": session.id,
         "legs": [_leg(leg) for leg in session.legs],
-        "over": not session.alive and not session.tasks,
+        "ended": not session.alive and not session.tasks,
         "scenario_failed": session.scenario_failed,
     }
