@@ -50,7 +50,7 @@ def hookline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 
 def a_running_stack(tmp_path: Path, **facts: object) -> None:
-    """The file that `hookline serve` leaves, of a stack that cannot connect to for: this process lives, that is enough."""
+    """The file that `hookline serve` writes, of a stack that does not answer: only this process has to exist."""
     urls = {"url": "http://127.0.0.1:9", "webhook_url": "http://127.0.0.1:9/webhooks", "telnyx_url": None}
     names = {"telnyx_api_base_url": "", "region": "us-east-1", "table": "t", "bucket": "b", "template": ""}
     fields: dict[str, Any] = {"pid": os.getpid(), "aws_endpoint_url": "http://127.0.0.1:9", **urls, **names, **facts}

@@ -364,7 +364,8 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
 
     faults = f"{serving.ready['telnyx_url']}/_simulator/faults"
     impatient = (
-        "import sys, time; from hookline_local.cli import app as cli, inbound_call as calling; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "import sys, time; from hookline_local.cli import app as cli, inbound_call as calling; "
+        "calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
         "see = calling.CallView.on_observation; "
         "slow = lambda what: type(what).__name__ == 'Sending' and what.event_type == 'call.hangup'; "
         "calling.CallView.on_observation = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
