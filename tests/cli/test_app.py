@@ -95,7 +95,7 @@ def test_help_is_there_at_once(hookline: Hookline) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, status, said, advice",
+    "arguments, status, output, advice",
     [
         (["calls"], 3, "no stack is running", "hookline serve"),
         (["call"], 3, "no stack is running", "hookline serve"),
@@ -131,14 +131,14 @@ def test_help_is_there_at_once(hookline: Hookline) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_answered_with_what_to_do_next(
-    arguments: list[str], status: int, said: str, advice: str, hookline: Hookline
+    arguments: list[str], status: int, output: str, advice: str, hookline: Hookline
 ) -> None:
     done = hookline(*arguments)
-    complaint = " ".join(done.stderr.split())
+    message = " ".join(done.stderr.split())
     assert done.returncode == status
-    assert said in complaint
-    assert advice in complaint
-    assert "Traceback" not in done.stdout + complaint
+    assert output in message
+    assert advice in message
+    assert "Traceback" not in done.stdout + message
 
 
 def test_a_taken_port_is_named_with_its_option(hookline: Hookline) -> None:
@@ -188,7 +188,7 @@ def test_a_signed_request_is_one_that_a_function_takes(hookline: Hookline, tmp_p
     assert document["response"]["statusCode"] == 200
 
 
-def test_invoke_shows_what_the_function_tells_telnyx(hookline: Hookline) -> None:
+def test_invoke_shows_the_commands_of_the_function(hookline: Hookline) -> None:
     done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["function"]) == (0, "CallDtmfReceivedFunction")
@@ -212,19 +212,19 @@ def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookli
 
 
 @pytest.mark.parametrize("option", ["--telnyx-port=1", "--speed=2", "--seed=3"])
-def test_what_is_said_of_a_stand_in_that_is_not_started_is_refused(option: str, hookline: Hookline) -> None:
+def test_options_of_a_simulator_that_is_not_started_are_refused(option: str, hookline: Hookline) -> None:
     hookline.environment["TELNYX_API_BASE_URL"] = "http://127.0.0.1:9/v2"
     done = hookline("serve", option)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{option.partition('=')[0]} has no effect" in done.stderr
 
 
-def test_webhooks_are_asked_for_where_the_parameter_says(hookline: Hookline) -> None:
+def test_webhooks_are_requested_at_the_url_of_the_parameter(hookline: Hookline) -> None:
     base = "https://voice.example.com"
-    (told,) = json.loads(
+    (sent,) = json.loads(
         hookline("invoke", "call.initiated", "--parameter", f"WebhookBaseUrl={base}", "--json").stdout
     )["commands"]
-    assert told["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
+    assert sent["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
 
 
 def test_the_samples_that_trigger_lists_are_the_files(hookline: Hookline) -> None:
@@ -247,16 +247,16 @@ def test_a_build_for_another_machine_is_refused_at_once(command: list[str], hook
     assert "LAYER_ARCH=native make build" in done.stderr
 
 
-def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> None:
+def test_later_results_and_failed_recordings_are_in_the_document() -> None:
     body = {"data": {"id": "e1", "event_type": "call.answered", "occurred_at": "2026-11-21T10:00:00.000000Z"}}
-    told = {"action": "speak", "command_id": "c1", "params": {}, "result": "queued", "code": "10011"}
+    sent = {"action": "speak", "command_id": "c1", "params": {}, "result": "queued", "code": "10011"}
     entry = Entry(
         event=parse_event(json.dumps(body).encode()),
         event_id="e1",
         event_type="call.answered",
         occurred_at="2026-11-21T10:00:00.000000Z",
         received_at="2026-11-21T10:00:00.100000Z",
-        commands=[told],
+        commands=[sent],
     )
     notes = {
         "EVENT_RESULT": [{"name": "c1", "command_id": "c1", "result": "accepted"}],
@@ -266,10 +266,10 @@ def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> No
     }
     record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
-    assert document["events"][0]["commands"] == [{**told, "final": notes["EVENT_RESULT"][0]}]
+    assert document["events"][0]["commands"] == [{**sent, "final": notes["EVENT_RESULT"][0]}]
     assert command_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
-    kept, fault = document["recordings"]
-    assert (kept["key"], kept["transcript"]["key"]) == ("k", "k.txt")
+    stored, fault = document["recordings"]
+    assert (stored["key"], stored["transcript"]["key"]) == ("k", "k.txt")
     assert (fault["name"], fault["fault"]) == ("r2.mp3", "the link is dead")
     assert (document["call"]["call_leg_id"], document["call"]["status"]) == ("leg", "answered")
 
@@ -289,10 +289,10 @@ def test_a_group_explains_itself_with_an_example(group: str, hookline: Hookline)
     assert f"Example: hookline {group} " in hookline(group, "--help").stdout
 
 
-def test_serve_s_help_tells_how_to_make_the_stand_in_misbehave(hookline: Hookline) -> None:
-    said = " ".join(hookline("serve", "--help").stdout.split())
-    assert "/_simulator/faults" in said
-    assert "curl" in said
+def test_the_help_of_serve_explains_how_to_inject_faults(hookline: Hookline) -> None:
+    output = " ".join(hookline("serve", "--help").stdout.split())
+    assert "/_simulator/faults" in output
+    assert "curl" in output
 
 
 @pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"], ["demo"]], ids=lambda command: command[0])
@@ -334,7 +334,7 @@ def test_a_build_is_looked_into_also_when_its_template_is_not_ours(hookline: Hoo
     assert "no route of the template matches POST" in done.stderr
 
 
-def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
+def test_a_closed_output_has_an_exit_code_of_its_own(hookline: Hookline) -> None:
     for arguments in (["trigger", "--list"], ["trigger", "--list", "--json"]):
         reading, writing = os.pipe()
         os.close(reading)
@@ -346,7 +346,7 @@ def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -
         assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_field_that_the_sample_does_not_have_is_said_to_be_new(hookline: Hookline) -> None:
+def test_a_field_that_the_sample_does_not_have_is_reported(hookline: Hookline) -> None:
     done = hookline("invoke", "call.dtmf.received", "--set", "foo.bar=1", "--set", "digit=2", "--json")
     assert done.returncode == 0
     assert done.stderr == "hookline: the sample has no foo.bar; added\n"

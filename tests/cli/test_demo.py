@@ -34,10 +34,10 @@ class Done(NamedTuple):
 def demo(*arguments: str, **environment: str) -> Done:
     """The command, as a person runs it whose terminal is a pipe."""
     path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    stored = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     with subprocess.Popen(
         [*COMMAND, *arguments],
-        env={**kept, "PYTHONPATH": path, **environment},
+        env={**stored, "PYTHONPATH": path, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -210,7 +210,7 @@ def test_the_demo_is_readable_at_80_columns_and_leaves_no_process(shown: Shown) 
     assert "All 15 checks hold" in shown.text
 
 
-def test_a_broken_function_makes_the_demo_fail_and_say_which_check(tmp_path: Path) -> None:
+def test_a_broken_function_makes_the_demo_fail_and_name_the_check(tmp_path: Path) -> None:
     broken = tmp_path / "functions"
     shutil.copytree(PROJECT / "functions", broken, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "template.yaml", tmp_path)

@@ -59,7 +59,7 @@ def a_running_stack(tmp_path: Path, **facts: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, said, advice",
+    "arguments, output, advice",
     [
         (["calls", "--stack", "prod", "show", "x"], "--stack precedes show", "calls show ... --stack"),
         (["calls", "--json", "show", "x"], "--json precedes show", "calls show ... --json"),
@@ -84,11 +84,11 @@ def a_running_stack(tmp_path: Path, **facts: object) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_answered_with_what_to_do_next(
-    arguments: list[str], said: str, advice: str, hookline: Hookline
+    arguments: list[str], output: str, advice: str, hookline: Hookline
 ) -> None:
     done = hookline(*arguments)
     assert done.status == 2
-    assert said in done.stderr
+    assert output in done.stderr
     assert advice in done.stderr
 
 
@@ -115,13 +115,13 @@ BROKEN_REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize("request_, said", BROKEN_REQUESTS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize("request_, output", BROKEN_REQUESTS, ids=lambda value: value if isinstance(value, str) else "")
 @pytest.mark.parametrize("command", [["invoke"], ["sign", "--request"]], ids=lambda command: command[0])
-def test_half_a_request_is_named(command: list[str], request_: object, said: str, hookline: Hookline) -> None:
+def test_half_a_request_is_named(command: list[str], request_: object, output: str, hookline: Hookline) -> None:
     Path("request.json").write_text(json.dumps(request_))
     done = hookline(*command, "request.json")
     assert done.status == 2
-    assert f"request.json is not an API Gateway request: {said}" in done.stderr
+    assert f"request.json is not an API Gateway request: {output}" in done.stderr
 
 
 def test_a_body_that_is_no_text_travels_as_base64(hookline: Hookline) -> None:
@@ -158,7 +158,7 @@ def test_localhost_is_this_machine(hookline: Hookline, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, content, said",
+    "name, content, output",
     [
         ("a.toml", b"[[steps]]\nwhere = { at = 2026-11-21 }\n", "a value that no webhook has"),
         ("a.toml", b"[[steps]]\nafter = inf\n", "steps[0].after: expected seconds"),
@@ -170,15 +170,17 @@ def test_localhost_is_this_machine(hookline: Hookline, tmp_path: Path) -> None:
     ],
     ids=lambda value: value.decode("latin-1") if isinstance(value, bytes) else "",
 )
-def test_a_scenario_that_cannot_be_played_is_named(name: str, content: bytes, said: str, hookline: Hookline) -> None:
+def test_a_scenario_that_cannot_be_played_is_named(name: str, content: bytes, output: str, hookline: Hookline) -> None:
     Path(name).write_bytes(content)
     done = hookline("call", name)
     assert done.status == 2
     assert f"{name}: " in done.stderr
-    assert said in done.stderr
+    assert output in done.stderr
 
 
-def test_a_caller_without_hands_is_told_so(hookline: Hookline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_without_standard_input_is_refused(
+    hookline: Hookline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a_running_stack(tmp_path, telnyx_url="http://127.0.0.1:9")
     monkeypatch.setattr(sys, "stdin", None)  # as `<&-` makes it
     done = hookline("call")
@@ -187,9 +189,9 @@ def test_a_caller_without_hands_is_told_so(hookline: Hookline, tmp_path: Path, m
     assert "--keys" in done.stderr
 
 
-@pytest.mark.parametrize("status, code, said", [(500, 3, "failed: HTTP 500"), (404, 3, "HTTP 404"), (422, 2, "no!")])
-def test_a_stand_in_that_fails_is_not_a_typing_mistake(
-    status: int, code: int, said: str, hookline: Hookline, tmp_path: Path
+@pytest.mark.parametrize("status, code, output", [(500, 3, "failed: HTTP 500"), (404, 3, "HTTP 404"), (422, 2, "no!")])
+def test_a_failing_simulator_is_not_a_usage_error(
+    status: int, code: int, output: str, hookline: Hookline, tmp_path: Path
 ) -> None:
     class Failing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -205,7 +207,7 @@ def test_a_stand_in_that_fails_is_not_a_typing_mistake(
         a_running_stack(tmp_path, telnyx_url=f"http://127.0.0.1:{server.server_port}")
         done = hookline("call", "storm")
     assert done.status == code
-    assert said in done.stderr
+    assert output in done.stderr
 
 
 def test_the_scenarios_that_help_names_are_those_that_there_are(hookline: Hookline) -> None:

@@ -119,7 +119,7 @@ def call(desk: Desk, serving: Serving) -> Any:
     return desk.json("call", "hello")
 
 
-def test_one_line_says_all_urls_and_every_one_answers(serving: Serving) -> None:
+def test_one_line_lists_all_urls_and_each_answers(serving: Serving) -> None:
     import httpx
 
     ready = serving.ready
@@ -133,7 +133,7 @@ def test_one_line_says_all_urls_and_every_one_answers(serving: Serving) -> None:
     assert any("not enforced" in sentence for sentence in ready["unsupported"])
 
 
-def test_a_call_goes_from_ring_to_kept_recording(call: Any) -> None:
+def test_a_call_goes_from_ring_to_archived_recording(call: Any) -> None:
     assert call["ok"] is True
     assert call["call"]["status"] == "ended"
     types = [event["event_type"] for event in call["events"]]
@@ -144,12 +144,12 @@ def test_a_call_goes_from_ring_to_kept_recording(call: Any) -> None:
 
 
 def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> None:
-    wanted = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
+    expected = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
     for kind in ("call_leg_id", "call_session_id", "call_control_id"):
-        assert desk.json("calls", "show", call["call"][kind]) == wanted
+        assert desk.json("calls", "show", call["call"][kind]) == expected
 
 
-def test_an_unknown_id_is_said_to_be_unknown(desk: Desk, serving: Serving) -> None:
+def test_an_unknown_id_is_reported(desk: Desk, serving: Serving) -> None:
     done = desk.run("calls", "show", "nobody")
     assert (done.returncode, done.stdout) == (3, "")
     assert "has no call nobody" in done.stderr
@@ -182,13 +182,13 @@ SPOKEN = "5d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
 
 @pytest.fixture(scope="module")
 def spoken(desk: Desk, serving: Serving) -> str:
-    """A call in which two things were said, the second of them too long for an item of the journal; its leg."""
+    """A call with two utterances, the second of them too long for an item of the journal; its leg."""
     for second, track, confidence, text in (
         ("03.2", "inbound", "0.87", "Hello, who is this?"),
         ("08.9", "outbound", "null", "long " * 14_000),
     ):
-        said = {"transcript": text, "confidence": confidence, "transcription_track": track, "is_final": "true"}
-        settings = {f"data.payload.transcription_data.{name}": value for name, value in said.items()}
+        output = {"transcript": text, "confidence": confidence, "transcription_track": track, "is_final": "true"}
+        settings = {f"data.payload.transcription_data.{name}": value for name, value in output.items()}
         settings["data.occurred_at"] = f"2026-11-20T09:00:{second}00000Z"
         settings["call_leg_id"] = SPOKEN
         arguments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
@@ -211,7 +211,7 @@ def test_a_call_s_whole_transcript_is_one_readable_document(desk: Desk, spoken: 
     assert [segment["confidence"] for segment in as_json["transcript"]] == [0.87, None]
 
 
-def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serving: Serving, spoken: str) -> None:
+def test_a_missing_part_of_a_transcript_is_reported(desk: Desk, serving: Serving, spoken: str) -> None:
     s3, bucket = client("s3", serving), serving.ready["bucket"]
     (key,) = [
         urlsplit(item["body_uri"]["S"]).path.removeprefix("/")
@@ -236,7 +236,7 @@ def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serv
         s3.put_object(Bucket=bucket, Key=key, Body=content)
 
 
-def test_who_said_what_and_when_is_shown_with_a_call(desk: Desk, spoken: str) -> None:
+def test_a_call_is_shown_with_speakers_and_times(desk: Desk, spoken: str) -> None:
     shown = desk.run("calls", "show", spoken, COLUMNS="80").stdout
     lines = shown.partition("\nTranscript\n")[2].splitlines()
     assert lines[0].split() == ["0.0", "s", "inbound", "87%", "Hello,", "who", "is", "this?"]
@@ -244,7 +244,7 @@ def test_who_said_what_and_when_is_shown_with_a_call(desk: Desk, spoken: str) ->
     assert max(len(line) for line in lines) <= 80
 
 
-def test_a_call_in_which_nothing_was_said_has_an_empty_transcript(desk: Desk, serving: Serving) -> None:
+def test_a_silent_call_has_an_empty_transcript(desk: Desk, serving: Serving) -> None:
     leg = "6d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
     desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
     done = desk.run("calls", "transcript", leg)
@@ -271,7 +271,7 @@ def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) 
     assert all(shown.count(key) == 1 for key in keys)
 
 
-def test_keys_and_words_from_a_pipe_are_pressed_and_said(desk: Desk, serving: Serving) -> None:
+def test_keys_and_words_from_a_pipe_are_pressed_and_spoken(desk: Desk, serving: Serving) -> None:
     done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nspeak Hello you\n#\n")
     document = json.loads(done.stdout)
     assert done.returncode == 0, (document["scenario_failed"], document["refused"], document["unfinished"])
@@ -381,7 +381,7 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
     assert document["refused"] == ["call.hangup 401"]
 
 
-def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: Desk, serving: Serving) -> None:
+def test_an_ended_call_does_not_wait_for_the_writer_of_a_pipe(desk: Desk, serving: Serving) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
         env=desk.environment,
@@ -397,7 +397,7 @@ def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: D
     assert document["call"]["status"] == "ended"
 
 
-def test_whoever_types_nonsense_hangs_up(desk: Desk, serving: Serving) -> None:
+def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
     import httpx
 
     done = desk.run("call", stdin="wait inf\n")
@@ -407,7 +407,7 @@ def test_whoever_types_nonsense_hangs_up(desk: Desk, serving: Serving) -> None:
     assert {leg["state"] for session in calls for leg in session["legs"]} == {"ended"}
 
 
-def test_serve_ends_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
     """And a line without a greeting takes keys all the same."""
     alone = Desk(tmp_path)
     with subprocess.Popen(
@@ -468,18 +468,18 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
         late = json.loads(tail.stdout.readline())
         long = ("--set", f"data.payload.transcription_data.transcript={'long ' * 14_000}")  # too long for the journal
         desk.json("trigger", "call.transcription", "--set", f"call_leg_id={leg}", *long)
-        said = json.loads(tail.stdout.readline())
+        output = json.loads(tail.stdout.readline())
         desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--set", "data.id=the-end")
         end = json.loads(tail.stdout.readline())
         tail.send_signal(signal.SIGINT)
     assert (event["call_leg_id"], event["event_type"]) == (leg, "call.hangup")
     assert (late["call_leg_id"], late["event_type"]) == (yesterday["call_leg_id"], "call.speak.ended")
-    assert (said["call_leg_id"], said["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
-    assert end["id"] == "the-end"  # and what was said is not said again
+    assert (output["call_leg_id"], output["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
+    assert end["id"] == "the-end"  # and nothing is shown twice
     assert tail.returncode == 130
 
 
-def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
+def test_replay_sends_the_same_commands_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
     done = desk.run("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"same commands for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
@@ -487,8 +487,8 @@ def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_p
     assert call["call"]["from"] not in saved.read_text()
 
 
-def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: Serving) -> None:
-    """The journal is changed: then as now, what was told is what stands there."""
+def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -> None:
+    """The journal is changed: the commands sent then are those in it."""
     call = desk.json("call", "impatient")
     dynamodb = client("dynamodb", serving)
     answered = next(event for event in call["events"] if event["event_type"] == "call.answered")
@@ -496,12 +496,12 @@ def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: 
         "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
         "sk": {"S": f"EVENT#{answered['occurred_at']}#{answered['id']}"},
     }
-    told = [one for one in answered["commands"] if one["action"] != "speak"]
+    sent = [one for one in answered["commands"] if one["action"] != "speak"]
     dynamodb.update_item(
         TableName=serving.ready["table"],
         Key=key,
         UpdateExpression="SET commands = :t",
-        ExpressionAttributeValues={":t": {"S": json.dumps(told)}},
+        ExpressionAttributeValues={":t": {"S": json.dumps(sent)}},
     )
     done = desk.run("replay", call["call"]["call_leg_id"], "--json")
     document = json.loads(done.stdout)
@@ -594,7 +594,7 @@ def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, servin
     assert announced == [serving.ready["pid"]]
 
 
-def test_a_function_that_crashes_says_so_where_serve_runs(tmp_path: Path) -> None:
+def test_a_crash_of_a_function_is_shown_by_serve(tmp_path: Path) -> None:
     """Also without --logs: otherwise there is a 500 and no word about it."""
     functions = tmp_path / "functions"
     shutil.copytree(PROJECT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
@@ -609,10 +609,10 @@ def test_a_function_that_crashes_says_so_where_serve_runs(tmp_path: Path) -> Non
             assert process.poll() is None
         assert alone.run("trigger", "call.hangup").returncode == 1
         process.terminate()
-        said = process.stdout.read()
-    assert "<-- 500" in said
-    assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in said
-    assert "REPORT" not in said
+        output = process.stdout.read()
+    assert "<-- 500" in output
+    assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in output
+    assert "REPORT" not in output
 
 
 def test_a_stack_that_was_killed_is_no_longer_found_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:

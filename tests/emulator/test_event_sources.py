@@ -100,10 +100,10 @@ def test_a_message_arrives_at_once_and_as_lambda_shows_it(queues: Queues) -> Non
         MessageAttributes=attributes,
     )
     until(lambda: queues.written("shape"))
-    (said,) = [line for line in queues.written("shape") if "batch" in line]
+    (output,) = [line for line in queues.written("shape") if "batch" in line]
     # Asking once a second would take half a second on average.
-    assert said["at"] - sent < 0.3
-    record = said["first"]
+    assert output["at"] - sent < 0.3
+    record = output["first"]
     assert set(record) == {
         "messageId",
         "receiptHandle",
@@ -219,7 +219,7 @@ MESSAGES = [{"MessageId": "a"}, {"MessageId": "b"}]
         ("no json", {"a", "b"}),
     ],
 )
-def test_a_report_means_what_aws_says_it_means(answer: str, failed: set[str]) -> None:
+def test_a_batch_report_means_the_same_as_on_aws(answer: str, failed: set[str]) -> None:
     result = InvokeResult(raw=answer.encode(), error=None, log_tail="", milliseconds=1.0, cold=False, request_id="r")
     assert failures_in(result, MESSAGES, reported=True) == failed
     assert failures_in(result, MESSAGES, reported=False) == set()

@@ -239,7 +239,7 @@ def test_ten_megabytes_that_come_in_pieces_are_too_much(http: httpx.Client) -> N
     assert http.post("/echo", content=pieces).status_code == 413
 
 
-def test_nobody_reads_a_body_to_its_end_that_is_too_large() -> None:
+def test_a_body_that_is_too_large_is_not_read_to_its_end() -> None:
     read = 0
 
     async def receive() -> dict[str, Any]:
@@ -367,7 +367,7 @@ def test_a_function_that_takes_longer_than_the_gateway_waits_is_unavailable_and_
     assert finished == [True]
 
 
-def test_an_exchange_says_what_came_in_and_what_went_out(stack: LocalStackInThread, http: httpx.Client) -> None:
+def test_an_exchange_holds_request_and_response(stack: LocalStackInThread, http: httpx.Client) -> None:
     seen: list[Any] = []
     stack.stack.on_exchange = seen.append
     http.post("/echo?a=1", content=b"{}")
@@ -387,15 +387,15 @@ def test_a_response_without_a_status_is_the_value_itself() -> None:
 
 
 def test_what_the_stack_does_not_do_is_named_at_start(stack: LocalStackInThread) -> None:
-    said = "\n".join(stack.unsupported)
+    output = "\n".join(stack.unsupported)
     for words in (
         "Permissions are not enforced",
         "Api: its CorsConfiguration has no effect here",
         "TickFunction: event AtMidnight: only rate() schedules run here",
         "TickFunction: event Stream: sources of the type DynamoDB are not emulated",
     ):
-        assert words in said
-    assert "EveryHour" not in said
+        assert words in output
+    assert "EveryHour" not in output
 
 
 def test_a_warm_request_costs_next_to_nothing(http: httpx.Client) -> None:

@@ -87,7 +87,7 @@ def test_a_function_sees_its_own_layers_and_lambdas_boto3_and_nothing_else(stack
     assert not [path for path in seen["sys.path"] if path.endswith("site-packages")]
 
 
-def test_a_function_is_told_about_its_invocation(stack: LocalStackInThread) -> None:
+def test_a_function_gets_the_context_of_its_invocation(stack: LocalStackInThread) -> None:
     result = stack.invoke("EchoFunction", {})
     context = result.payload["context"]
     assert context["request_id"] == result.request_id
@@ -154,7 +154,7 @@ def test_a_function_is_killed_at_its_timeout_with_all_that_it_started(stack: Loc
         ({"length": PAYLOAD_LIMIT_BYTES}, "Function.ResponseSizeTooLarge", "exceeded maximum allowed payload size"),
     ],
 )
-def test_a_function_that_fails_fails_as_on_lambda_and_its_log_says_why(
+def test_a_function_fails_as_on_lambda_and_its_log_has_the_cause(
     stack: LocalStackInThread, event: dict[str, Any], kind: str, words: str
 ) -> None:
     result = stack.invoke("SlowFunction", event)
@@ -182,7 +182,7 @@ def test_an_error_carries_its_stack_trace_and_is_logged(stack: LocalStackInThrea
         ("MissingFunction", "Unable to import module 'nowhere': No module named 'nowhere'"),
     ],
 )
-def test_a_function_that_cannot_be_imported_says_so(stack: LocalStackInThread, function: str, words: str) -> None:
+def test_a_failed_import_is_reported(stack: LocalStackInThread, function: str, words: str) -> None:
     stack.logs.clear()
     result = stack.invoke(function, {})
     (fault,) = [line for line in stack.logs if line.fault]
@@ -193,7 +193,7 @@ def test_a_function_that_cannot_be_imported_says_so(stack: LocalStackInThread, f
     assert stack.stack.runtime.process_ids(function) == []
 
 
-def test_every_line_that_a_function_writes_is_kept_with_its_name_and_request(stack: LocalStackInThread) -> None:
+def test_every_log_line_has_its_function_and_request(stack: LocalStackInThread) -> None:
     seen: list[Any] = []
     stack.stack.on_log = seen.append
     result = stack.invoke("EchoFunction", {})

@@ -128,7 +128,7 @@ def test_a_port_can_be_chosen_and_is_free_again_afterwards() -> None:
 
 
 @linux_only
-def test_a_stack_that_cannot_start_says_why_and_leaves_nothing_behind(scratch: Path) -> None:
+def test_a_stack_that_cannot_start_gives_the_reason_and_leaves_nothing_behind(scratch: Path) -> None:
     processes = children_of(os.getpid())
     with pytest.raises(InvalidParameter, match="Nonsense"):
         LocalStackInThread(FIXTURE / "template.yaml", parameters={"Nonsense": "1"}).start()

@@ -215,7 +215,7 @@ def test_no_two_samples_are_the_same_event_but_a_redelivery() -> None:
     assert raw(SAMPLES["call.answered"]) != raw(SAMPLES["call.answered.redelivered"])
 
 
-def test_all_samples_tell_of_the_same_few_calls() -> None:
+def test_all_samples_are_of_the_same_few_calls() -> None:
     legs: dict[str, set[tuple[str, str, str]]] = {}
     for name in SAMPLES:
         payload = event(name)["data"]["payload"]

@@ -353,7 +353,7 @@ def test_digits_are_gathered(body: dict[str, Any], keys: str, digits: str, statu
         assert app.types.count("call.dtmf.received") == len(keys)
 
 
-def test_a_spoken_menu_is_repeated_and_says_nothing_of_its_own_prompt() -> None:
+def test_a_spoken_menu_is_repeated_without_events_of_its_prompt() -> None:
     with app_and_telnyx() as (app, telnyx):
         leg = answered_call(app, telnyx)
         app.send(leg.call_control_id, "gather_using_speak", **SPEAK, maximum_tries=2, timeout_millis=4000)
@@ -375,15 +375,15 @@ def test_gather_stop_ends_it_early() -> None:
         assert app.wait_for("call.gather.ended").payload["status"] == "cancelled"
 
 
-def test_what_is_said_is_transcribed_while_transcription_runs() -> None:
+def test_speech_is_transcribed_while_transcription_runs() -> None:
     with app_and_telnyx() as (app, telnyx):
         leg = answered_call(app, telnyx)
         telnyx.speak(leg, "nobody listens yet")
         app.send(leg.call_control_id, "transcription_start")
         telnyx.speak(leg, "one two three four five six")
         final = app.wait_for("call.transcription", 3).payload["transcription_data"]
-        said = [one.payload["transcription_data"] for one in app.all("call.transcription")]
-        assert [one["is_final"] for one in said] == [False, False, True]
+        output = [one.payload["transcription_data"] for one in app.all("call.transcription")]
+        assert [one["is_final"] for one in output] == [False, False, True]
         assert final == {
             "confidence": 0.97,
             "is_final": True,
@@ -475,7 +475,7 @@ def test_a_transferred_call_has_two_legs_in_one_session() -> None:
         assert len({one.payload["call_leg_id"] for one in app.all("call.hangup")}) == 2
 
 
-def test_a_transfer_that_nobody_answers_leaves_the_caller_alive() -> None:
+def test_an_unanswered_transfer_leaves_the_caller_connected() -> None:
     with app_and_telnyx(callee=Callee(answers="busy")) as (app, telnyx):
         leg = answered_call(app, telnyx)
         app.send(leg.call_control_id, "transfer", to="+12025550100")
@@ -569,7 +569,7 @@ def test_a_scenario_is_the_same_from_toml_json_and_yaml(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content, complaint",
+    "content, message",
     [
         ([], "the scenario: expected a table"),
         ({"step": []}, "step is not known"),
@@ -581,8 +581,8 @@ def test_a_scenario_is_the_same_from_toml_json_and_yaml(tmp_path: Path) -> None:
         ({"callees": {"+1": {"answers": "maybe"}}}, "answers: expected one of"),
     ],
 )
-def test_a_scenario_that_cannot_be_played_says_why(content: object, complaint: str) -> None:
-    with pytest.raises(InvalidScenario, match=complaint):
+def test_an_invalid_scenario_is_refused_with_the_reason(content: object, message: str) -> None:
+    with pytest.raises(InvalidScenario, match=message):
         as_scenario(content)
 
 

@@ -207,7 +207,7 @@ def test_requests_that_are_no_commands_are_refused(
     assert app.request("GET", "/calls/v3:unknown").status_code == 404
 
 
-def test_the_state_of_the_call_decides_what_it_can_be_told() -> None:
+def test_the_state_of_the_call_decides_which_commands_are_accepted() -> None:
     with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
         app.wait_for("call.initiated")
@@ -249,7 +249,7 @@ def test_an_outbound_leg_cannot_be_answered_nor_recorded_before_it_is() -> None:
         assert app.wait_for("call.hangup").payload["hangup_cause"] == "originator_cancel"
 
 
-def test_a_command_said_twice_is_obeyed_once() -> None:
+def test_a_repeated_command_is_executed_once() -> None:
     with app_and_telnyx() as (app, telnyx):
         leg = answered_call(app, telnyx)
         ccid = leg.call_control_id
@@ -267,7 +267,7 @@ def test_a_command_said_twice_is_obeyed_once() -> None:
         assert app.types.count("call.recording.saved") == 1
 
 
-def test_a_refused_command_is_obeyed_when_it_is_said_again_in_time() -> None:
+def test_a_refused_command_is_executed_when_it_is_repeated_in_time() -> None:
     with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
         app.wait_for("call.initiated")
@@ -346,7 +346,7 @@ def test_webhook_urls_decide_where_the_events_go() -> None:
         ({"faults": Faults(refuse_webhook_urls=True)}, ["http://x.test/"], True),
     ],
 )
-def test_a_stand_in_can_be_of_either_opinion_about_webhook_urls(
+def test_a_simulator_can_require_either_form_of_webhook_urls(
     config: dict[str, Any], value: object, refused: bool
 ) -> None:
     with app_and_telnyx(lambda app, received: None, **config) as (app, telnyx):
@@ -357,7 +357,7 @@ def test_a_stand_in_can_be_of_either_opinion_about_webhook_urls(
             assert error(answer)["source"]["pointer"].startswith("/webhook_urls")
 
 
-def test_the_rate_limit_is_told_and_kept() -> None:
+def test_the_rate_limit_is_reported_and_enforced() -> None:
     with app_and_telnyx(rate_limit=3) as (app, _):
         answers = [app.request("GET", "/calls/none") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
@@ -369,7 +369,7 @@ def test_the_rate_limit_is_told_and_kept() -> None:
 def test_answered_calls_can_be_recorded_streamed_and_transcribed_from_the_start() -> None:
     with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        told = app.send(
+        sent = app.send(
             leg.call_control_id,
             "answer",
             record="record-from-answer",
@@ -382,5 +382,5 @@ def test_answered_calls_can_be_recorded_streamed_and_transcribed_from_the_start(
         assert transcription["transcript"] == "Good morning."
         app.send(leg.call_control_id, "hangup")
         saved = app.wait_for("call.recording.saved").payload
-        assert saved["recording_id"] == told["recording_id"]
+        assert saved["recording_id"] == sent["recording_id"]
         assert (saved["channels"], saved["format"]) == ("dual", "mp3")

@@ -71,8 +71,8 @@ def media_server() -> Iterator[MediaServer]:
 def streaming(**body: object) -> Iterator[tuple[CallApplication, SimulatorInThread, Leg, MediaServer]]:
     with media_server() as listening, app_and_telnyx(speed=1, save_seconds=0.1) as (app, telnyx):
         leg = answered_call(app, telnyx)
-        told = app.send(leg.call_control_id, "streaming_start", stream_url=listening.url, **body)
-        assert told.status_code == 200
+        sent = app.send(leg.call_control_id, "streaming_start", stream_url=listening.url, **body)
+        assert sent.status_code == 200
         yield app, telnyx, leg, listening
 
 
@@ -122,7 +122,7 @@ def test_a_stream_begins_goes_on_every_20_ms_and_ends_before_the_call() -> None:
         assert app.all("streaming.started")[0].payload["stream_url"] == listening.url
 
 
-def test_what_the_caller_says_can_be_heard_on_the_stream() -> None:
+def test_the_caller_s_speech_is_audible_on_the_stream() -> None:
     with streaming() as (_, telnyx, leg, listening):
         listening.wait_for("media", 3)
         telnyx.speak(leg, "x" * 8)
@@ -157,8 +157,8 @@ def test_a_socket_that_cannot_be_opened_fails_the_streaming() -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             url = f"ws://127.0.0.1:{closed.getsockname()[1]}/media"
         for number in (1, 2):  # a failed one is in nobody's way
-            told = app.send(leg.call_control_id, "streaming_start", stream_url=url, stream_track="both_tracks")
-            assert told.status_code == 200
+            sent = app.send(leg.call_control_id, "streaming_start", stream_url=url, stream_track="both_tracks")
+            assert sent.status_code == 200
             app.wait_for("streaming.failed", number)
         failed = app.all("streaming.failed")[0].payload
         assert failed["failure_reason"] == "connection_failed"

@@ -100,7 +100,7 @@ def test_pauses_are_left_out() -> None:
         assert app.types[-2:] == ["call.recording.saved", "call.hangup"]
 
 
-def test_what_is_said_about_a_recording_is_what_telnyx_says() -> None:
+def test_a_recording_is_described_as_by_telnyx() -> None:
     with recorded({"channels": "dual", "format": "mp3"}, Step(after=3)) as (app, _, (saved,)):
         assert set(saved.payload) == {
             "call_control_id",
@@ -140,8 +140,8 @@ def test_a_recording_can_be_transcribed() -> None:
         assert transcribed.type == "call.recording.transcription.saved"
         assert transcribed.payload["transcription_text"] == "Good morning. And goodbye."
         assert transcribed.payload["recording_id"] == saved.payload["recording_id"]
-        wanted = f"/recording_transcriptions?filter[recording_id]={saved.payload['recording_id']}"
-        (listed,) = app.request("GET", wanted).json()["data"]
+        expected = f"/recording_transcriptions?filter[recording_id]={saved.payload['recording_id']}"
+        (listed,) = app.request("GET", expected).json()["data"]
         assert listed["id"] == transcribed.payload["recording_transcription_id"]
         assert app.request("GET", f"/recording_transcriptions/{listed['id']}").json()["data"] == listed
         assert app.request("GET", "/recording_transcriptions?filter[recording_id]=other").json()["data"] == []
@@ -163,7 +163,7 @@ def test_a_link_dies_and_a_fresh_one_can_be_had() -> None:
         assert app.request("GET", path).status_code == 404
 
 
-def test_links_live_as_long_as_the_stand_in_was_told() -> None:
+def test_links_expire_after_the_configured_time() -> None:
     import time
 
     body = {"channels": "single", "format": "wav"}

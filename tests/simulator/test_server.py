@@ -46,8 +46,8 @@ def test_a_call_can_be_placed_and_played_over_http() -> None:
         assert http.post(calls, json={"steps": [{"pres": 1}]}).status_code == 422
         deliveries = http.get(telnyx.url + "/_simulator/deliveries").json()
         assert deliveries[0]["webhook"]["event_type"] == "call.initiated"
-        told = http.get(telnyx.url + "/_simulator/commands").json()
-        assert [(one["kind"], one["action"]) for one in told] == [
+        sent = http.get(telnyx.url + "/_simulator/commands").json()
+        assert [(one["kind"], one["action"]) for one in sent] == [
             ("command", "answer"),
             ("command", "transcription_start"),
         ]
@@ -116,7 +116,7 @@ def test_it_stops_in_the_middle_of_everything_without_a_word() -> None:
     assert asyncio.run(run()) < 1.5
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):  # noqa: SIM117
         with simulator_in_thread(Config(port=taken.getsockname()[1])):
             pass
@@ -159,7 +159,7 @@ def test_what_is_no_json_object_is_refused() -> None:
         assert app.http.post(f"{telnyx.url}/_simulator/{call}/hangup").status_code == 200
 
 
-def test_the_person_can_be_told_to_hang_up_when_all_is_said() -> None:
+def test_the_person_can_hang_up_after_the_last_word() -> None:
     with app_and_telnyx(answers) as (app, telnyx):
         leg = telnyx.place_inbound_call()
         app.wait_for("call.answered")

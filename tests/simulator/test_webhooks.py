@@ -55,7 +55,7 @@ def test_a_webhook_looks_like_telnyx_s_own() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 408, 429, 301])
-def test_a_failed_delivery_is_tried_again_and_signed_anew(status: int) -> None:
+def test_a_failed_delivery_is_retried_with_a_new_signature(status: int) -> None:
     first, second = (one for one in one_call(answering(status)) if one.type == "call.initiated")
     assert first.data == second.data
     assert (first.attempt, second.attempt) == (1, 2)
@@ -81,8 +81,8 @@ def test_after_two_failures_in_a_row_the_failover_url_is_used() -> None:
         app_and_telnyx(answering(500, 200), webhook_url=first_url + "/primary") as (app, telnyx),
     ):
         application = app.request("GET", "/call_control_applications").json()["data"][0]
-        wanted = {"webhook_event_failover_url": f"{app.url}/failover"}
-        patched = app.request("PATCH", f"/call_control_applications/{application['id']}", wanted)
+        expected = {"webhook_event_failover_url": f"{app.url}/failover"}
+        patched = app.request("PATCH", f"/call_control_applications/{application['id']}", expected)
         assert patched.json()["data"]["webhook_event_failover_url"] == f"{app.url}/failover"
         telnyx.place_inbound_call()
         app.wait_for("call.initiated", 2)
@@ -101,7 +101,7 @@ def test_after_two_failures_in_a_row_the_failover_url_is_used() -> None:
     ],
     ids=str,
 )
-def test_an_application_s_webhook_that_nobody_can_reach_is_refused(wish: dict[str, object]) -> None:
+def test_an_unreachable_webhook_url_of_an_application_is_refused(wish: dict[str, object]) -> None:
     with app_and_telnyx(answering()) as (app, telnyx):
         path = f"/call_control_applications/{telnyx.simulator.config.connection_id}"
         refused = app.request("PATCH", path, wish)
@@ -236,7 +236,7 @@ def test_webhooks_overtake_each_other_and_come_late() -> None:
             telnyx.hang_up(leg)
 
 
-def test_the_same_seed_misbehaves_in_the_same_way() -> None:
+def test_the_same_seed_injects_the_same_faults() -> None:
     def bad_run(seed: int) -> list[tuple[str, int]]:
         with app_and_telnyx(answering(), seed=seed, faults=Faults(drop=0.5, duplicate=0.5)) as (
             app,
@@ -253,7 +253,7 @@ def test_the_same_seed_misbehaves_in_the_same_way() -> None:
     assert len(first) > 10
 
 
-def test_misbehaviour_can_be_changed_while_it_runs_and_a_typing_error_is_told() -> None:
+def test_faults_can_be_changed_while_it_runs_and_a_wrong_one_is_refused() -> None:
     with app_and_telnyx(answering()) as (app, telnyx):
         control = telnyx.url + "/_simulator/faults"
         refused = app.http.post(control, json={"dorp": 1})
@@ -325,16 +325,16 @@ def test_an_observer_sees_every_webhook_and_every_command() -> None:
         app.send(leg.call_control_id, "hangup", client_state="aGk=", command_id="bye")
         app.send(leg.call_control_id, "hangup", client_state="aGk=", command_id="bye")
         telnyx.settle(leg)
-        told = [one for one in seen if isinstance(one, CommandReceived)]
-        assert [(one.action, one.status, one.code, one.repeated) for one in told] == [
+        sent = [one for one in seen if isinstance(one, CommandReceived)]
+        assert [(one.action, one.status, one.code, one.repeated) for one in sent] == [
             ("answer", 200, None, False),
             ("speak", 422, "90010", False),
             ("hangup", 200, None, False),
             ("hangup", 200, None, True),
         ]
-        assert told[2].params == {"client_state": "aGk="}
-        assert told[2].command_id == "bye"
-        assert {one.call_control_id for one in told} == {leg.call_control_id}
+        assert sent[2].params == {"client_state": "aGk="}
+        assert sent[2].command_id == "bye"
+        assert {one.call_control_id for one in sent} == {leg.call_control_id}
         assert len([one for one in seen if isinstance(one, Sending)]) == 4
         webhooks = [(one.event_type, one.status, one.fault) for one in seen if isinstance(one, Answered)]
         assert sorted(webhooks, key=str) == [

@@ -74,7 +74,7 @@ class DemoView(LiveView):
             self.screen.detail(f"{line.function_id}: {line.text.strip().splitlines()[0]}")
 
     def note(self, sending: Sending) -> str:
-        """What is special about this delivery."""
+        """Anything unusual about this delivery."""
         first = all(earlier.event_type != LATE for earlier in self.sendings)
         return "late: others have overtaken it" if sending.event_type == LATE and first else super().note(sending)
 

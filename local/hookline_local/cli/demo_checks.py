@@ -1,4 +1,4 @@
-"""What must hold after the demo's call: sentences, each checked against what was observed. Nothing is fetched here.
+"""The checks of the demo's call: sentences, each compared with what was observed. Nothing is fetched here.
 
 Every sentence is about what was observed outside the functions: by Telnyx (the simulator), the media server, the table,
 the bucket, the queues.

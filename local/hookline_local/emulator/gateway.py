@@ -1,6 +1,6 @@
 """API Gateway on a laptop: an HTTP API (payload format 2.0) in front of functions. Owns routes and responses.
 
-Sources, unless said otherwise: docs.aws.amazon.com/apigateway/latest/developerguide,
+Sources, unless noted otherwise: docs.aws.amazon.com/apigateway/latest/developerguide,
 http-api-develop-integrations-lambda (the shapes of request and response), http-api-develop-routes (which route wins),
 http-api-quotas (limits).
 

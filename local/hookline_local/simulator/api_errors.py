@@ -68,7 +68,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
 
 
 class ApiError(Exception):
-    """A request that Telnyx would not accept: the code says why, the pointer says where."""
+    """A request that Telnyx would not accept: code gives the reason, pointer the parameter."""
 
     def __init__(self, code: str, detail: str | None = None, *, pointer: str | None = None) -> None:
         """pointer: JSON pointer into the request's body, such as `/voice`."""

@@ -412,7 +412,7 @@ def transcription_config(pointer: str, value: object) -> None:
         raise ApiError("10015", "Must be an object.", pointer=pointer)
     for key, given in value.items():
         if key not in TRANSCRIPTION and key not in COMMON:
-            raise ApiError("10015", f"{key} is no parameter.", pointer=f"{pointer}/{key}")
+            raise ApiError("10015", f"{key} is not a parameter.", pointer=f"{pointer}/{key}")
         {**TRANSCRIPTION, **COMMON}[key](f"{pointer}/{key}", given)
 
 

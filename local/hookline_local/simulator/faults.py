@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, how often, and decided by which random numbers.
+"""Injected faults: their rates and their random numbers.
 
 The rate of a fault is a number: a float is a fraction of all occasions (0.3, 1.0 for every one), an integer is a count
 of next occasions. Either may be limited to one kind of occasion by a table: `{"call.answered": 1}` for webhooks, by
@@ -46,7 +46,7 @@ class Faults:
     cut_downloads: Rate = 0
     """The connection breaks in the middle of the file."""
 
-    # API, by action ("dial", "recordings", "calls" and so on for what is no action)
+    # API, by action ("dial", "recordings", "calls" and so on for other requests)
     api_429: Rate = 0
     api_500: Rate = 0
     api_503: Rate = 0

@@ -1,4 +1,4 @@
-"""What observers get: every webhook as it is sent and answered, every command as it is received."""
+"""Observations: every webhook as it is sent and answered, every command as it is received."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass

@@ -30,7 +30,7 @@ class Config:
     webhook_timeout_seconds: float = 2.0
     """Wall-clock time, whatever the speed."""
     retry_delays_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-    """Call seconds before each further attempt. Telnyx says "exponential backoff" and gives no figures."""
+    """Call seconds before each further attempt. Telnyx documents "exponential backoff" and gives no figures."""
     webhook_urls_as: Literal["any", "array", "single"] = "any"
     """Published schemas disagree on whether a value of `webhook_urls` is one URL or an array: take either, or one."""
 

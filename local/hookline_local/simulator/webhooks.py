@@ -209,7 +209,7 @@ class WebhookSender:
 
 
 class _Outcome:
-    """What an attempt has led to, with the time since it began."""
+    """The result of an attempt, with the time since it began."""
 
     def __init__(self, problem: str | None = None) -> None:
         self.problem = problem

@@ -1,4 +1,4 @@
-"""What all calls of one simulator share: settings, applications, faults, webhooks on their way, recordings, logs."""
+"""The state that all calls share: settings, applications, faults, webhooks on their way, recordings, logs."""
 
 import logging
 import uuid

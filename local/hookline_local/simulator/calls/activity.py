@@ -1,4 +1,4 @@
-"""What runs on a leg, as the leg sees it: gathering, recording, streaming, forking, transcribing, playing, queueing.
+"""Activities of a leg, as the leg sees them: gathering, recording, streaming, forking, transcribing, playing, queueing.
 
 A leg knows its activities by this class alone and reports to them what happens on the line. Each activity has a module
 of its own above the legs.

@@ -213,7 +213,7 @@ class Streaming(Activity):
                 self._send("media", media=media)
 
     async def _receive(self, socket: ClientConnection) -> None:
-        """What the application sends on the socket."""
+        """Handle the messages of the application."""
         try:
             async for message in socket:
                 self._handle(message)

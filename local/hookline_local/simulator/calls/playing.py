@@ -50,7 +50,7 @@ class Sound:
         raise NotImplementedError
 
     def attributes(self) -> dict[str, object]:
-        """What its events hold beside the identity of the leg."""
+        """The keys of its events beside the identity of the leg."""
         raise NotImplementedError
 
     def begin(self) -> None:

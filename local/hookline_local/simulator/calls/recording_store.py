@@ -43,9 +43,9 @@ class StoredRecording:
     ended_at: str
     created_at: str
     seconds: float
-    """What was recorded, less the pauses."""
+    """The recorded time, less the pauses."""
     words: str
-    """What was spoken meanwhile."""
+    """The transcript."""
 
     def file(self) -> SoundFile:
         """A tone as long as the recording."""
