@@ -7,7 +7,8 @@ take turns with the gateway's under one interpreter lock.
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
@@ -95,3 +96,19 @@ class MotoServer:
     async def _listen(self, notices: asyncio.StreamReader) -> None:
         while await notices.readline():
             self.on_message()
+
+
+@contextlib.contextmanager
+def running_moto() -> Iterator[str]:
+    """A MotoServer for code that is not asynchronous; its URL."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="moto", daemon=True)
+    thread.start()
+    server = MotoServer()
+    try:
+        yield asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
