@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test soak measure local lint format events lock build validate deploy clean
+.PHONY: help demo test bench soak local lint format events lock build validate deploy clean
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,14 +38,14 @@ help:  ## list what make can do
 demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
-test: .venv/installed .venv-sam/installed lint  ## lint, then run all tests, offline
-	.venv/bin/python -m pytest -n 3 --dist loadfile
+test: .venv/installed .venv-sam/installed  ## run all tests, offline; ARGS="..." goes to pytest
+	.venv/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
 
-soak: .venv/installed  ## 10,000 webhooks, shuffled, doubled and hit by faults (a quarter of an hour)
-	HOOKLINE_SOAK=10000 .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
+bench: .venv/installed  ## measure time and memory beside their bars (some minutes; best on a quiet machine)
+	.venv/bin/python -m benchmarks $(ARGS)
 
-measure: .venv/installed  ## memory and pace of the archiver, up to 500 MB (half a minute)
-	.venv/bin/python tests/recordings/measure_archiver.py
+soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hit by faults (a quarter of an hour)
+	HOOKLINE_SOAK=$${HOOKLINE_SOAK:-10000} .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
 
 local: .venv/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve
@@ -87,7 +87,7 @@ compile = .venv/bin/uv pip compile --quiet --no-config --python-version 3.11 --g
 
 clean:  ## remove what make made: environments, builds, caches
 	rm -rf .venv .venv-sam .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find functions layers local tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks functions layers local tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is in the lock file and installs the rest in seconds; where it cannot reach an index that pip is set up for, pip does.
 .venv/installed: requirements-dev.lock

@@ -13,7 +13,7 @@ from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer, link_server
 from tests.support.recording_stack import Stack, a_stack, moto_server
-from tests.support.world import A_PUBLIC_KEY, API_KEY, LOOPBACK, PROJECT, World, start_cold
+from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PROJECT, World, start_cold
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,7 @@ def world(deployed: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         if not name.startswith("LINE_"):
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+    monkeypatch.setenv("FLOWS_PACKAGE", FLOWS)
     start_cold(world)
     yield world
     start_cold()

@@ -104,6 +104,7 @@ class _Uvicorn(uvicorn.Server):
             server.close()
         for listening in sockets or []:
             listening.close()
+        await asyncio.sleep(0)  # a connection accepted just now gets its transport, which can be closed
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await self._finish_tasks()
@@ -112,7 +113,8 @@ class _Uvicorn(uvicorn.Server):
         if sys.version_info >= (3, 13):  # and of clients accepted just now, which uvicorn does not know yet
             for server in self.servers:
                 server.abort_clients()
-        await asyncio.sleep(0)
+        for _ in range(3):  # until the transports have closed their sockets
+            await asyncio.sleep(0)
 
     async def _finish_tasks(self) -> None:
         if not self.server_state.tasks:

@@ -26,13 +26,15 @@ from hookline.errors import HooklineError
 from hookline.events import Event, parse_event
 from hookline.journal import CallRecord
 from hookline.telnyx import OPTIONAL_ROUTING
-from hookline.webhook import DIGIT_FIELDS
 from hookline_local.emulator.template import InvalidParameter, load_template
 from hookline_local.errors import USAGE, CliError
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.stacks.deployed import PROJECT
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.running import MASKED
+
+DIGIT_FIELDS: Mapping[str, str] = {"call.dtmf.received": "digit", "call.gather.ended": "digits"}
+"""Payload fields whose value the journal may hold blanked."""
 
 Decide = Callable[[Event, Call], Sequence[Command]]
 Commands = list[dict[str, Any]]

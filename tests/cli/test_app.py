@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -60,7 +61,7 @@ class Hookline:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
@@ -82,16 +83,15 @@ def test_every_command_is_listed(hookline: Hookline) -> None:
     assert all(f"  {command.split()[0]} " in listed for command in COMMANDS)
 
 
-def test_help_is_there_at_once(hookline: Hookline) -> None:
-    """The bar is 0.3 s; a busy machine may take longer than that for any Python, so it is measured against one."""
-
-    def seconds(*command: str) -> float:
-        began = time.perf_counter()
-        subprocess.run([sys.executable, *command], env=hookline.environment, capture_output=True, check=True)
-        return time.perf_counter() - began
-
-    bare = min(seconds("-c", "import rich.console, typer") for _ in range(3))
-    assert min(seconds("-m", "hookline_local", "--help") for _ in range(3)) < bare + 0.15
+def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
+    """That is why it is there at once; how soon is measured in benchmarks/."""
+    look = (
+        "import sys, contextlib; from hookline_local.cli import app as cli; sys.argv = ['hookline', '--help']\n"
+        "with contextlib.suppress(SystemExit): cli.main()\n"
+        "print('loaded', *sorted({'boto3', 'moto', 'uvicorn', 'starlette', 'nacl'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], env=hookline.environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "loaded"
 
 
 @pytest.mark.parametrize(
@@ -258,19 +258,20 @@ def test_later_results_and_failed_recordings_are_in_the_document() -> None:
         received_at="2026-11-21T10:00:00.100000Z",
         commands=[sent],
     )
-    notes = {
+    expired: dict[str, Any] = {"code": "link_expired", "figures": {"http_status": 403}}
+    notes: dict[str, list[dict[str, Any]]] = {
         "EVENT_RESULT": [{"name": "c1", "command_id": "c1", "result": "accepted"}],
         "RECORDING": [{"name": "r1.mp3", "recording_id": "r1", "key": "k"}],
         "TRANSCRIPTION": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
-        "RECORDING_FAULT": [{"name": "r1.mp3", "reason": "once"}, {"name": "r2.mp3", "reason": "the link is dead"}],
+        "RECORDING_FAILURE": [{"name": name, **expired, "causes": []} for name in ("r1.mp3", "r2.mp3")],
     }
     record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
     assert document["events"][0]["commands"] == [{**sent, "final": notes["EVENT_RESULT"][0]}]
     assert command_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
-    stored, fault = document["recordings"]
+    stored, failure = document["recordings"]
     assert (stored["key"], stored["transcript"]["key"]) == ("k", "k.txt")
-    assert (fault["name"], fault["fault"]) == ("r2.mp3", "the link is dead")
+    assert (failure["name"], failure["failure"]) == ("r2.mp3", [expired])
     assert (document["call"]["call_leg_id"], document["call"]["status"]) == ("leg", "answered")
 
 
@@ -340,7 +341,7 @@ def test_a_closed_output_has_an_exit_code_of_its_own(hookline: Hookline) -> None
         os.close(reading)
         command = [sys.executable, "-m", "hookline_local", *arguments]
         done = subprocess.run(
-            command, env=hookline.environment, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+            command, env=hookline.environment, stdout=writing, stderr=subprocess.PIPE, timeout=300, check=False
         )
         os.close(writing)
         assert (done.returncode, done.stderr) == (141, b"")

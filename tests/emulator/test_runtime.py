@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,6 @@ def test_a_function_is_cold_once_and_warm_after(stack: LocalStackInThread) -> No
     assert first.payload["event"] == {"n": 0}
     assert first.payload["pid"] == second.payload["pid"] != os.getpid()
     assert first.init_milliseconds is not None
-    assert first.milliseconds < 1500
 
 
 def test_a_function_sees_its_own_environment_and_no_other(
@@ -94,15 +93,31 @@ def test_a_function_gets_the_context_of_its_invocation(stack: LocalStackInThread
     assert context["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:hookline-EchoFunction"
     assert context["name"] == "hookline-EchoFunction"
     assert context["memory"] == "256"
-    assert 9_000 < context["remaining"] <= 10_000
+    assert 0 < context["remaining"] <= 10_000
 
 
-def test_two_invocations_at_once_have_two_processes_and_the_third_waits_for_none(stack: LocalStackInThread) -> None:
-    began = time.perf_counter()
+def until(condition: Callable[[], Any]) -> None:
+    """Only what hangs takes a minute."""
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_two_invocations_at_once_have_two_processes_and_the_third_waits_for_none(
+    stack: LocalStackInThread, tmp_path: Path
+) -> None:
+    stack.set_environment(WITHOUT="those that other tests have left")
+    stack.logs.clear()
+    go_on = tmp_path / "go on"
     with ThreadPoolExecutor(3) as threads:
-        results = list(threads.map(lambda _: stack.invoke("SlowFunction", {"seconds": 0.4}), range(3)))
+        running = [threads.submit(stack.invoke, "SlowFunction", {"until": str(go_on)}) for _ in range(3)]
+        try:
+            until(lambda: [line.text for line in list(stack.logs)].count("before") == 3)  # all three are at work
+        finally:
+            go_on.touch()
+        results = [one.result() for one in running]
     assert len({result.payload["pid"] for result in results}) == 3
-    assert time.perf_counter() - began < 2.0
     assert not stack.invoke("SlowFunction", {}).cold
 
 
@@ -120,23 +135,18 @@ def test_when_all_processes_are_taken_an_invocation_waits_for_its_turn() -> None
 
 def test_a_function_is_killed_at_its_timeout_with_all_that_it_started(stack: LocalStackInThread) -> None:
     stack.set_environment(WITHOUT="those that other tests have left")
-    began = time.perf_counter()
-    result = stack.invoke("SlowFunction", {"seconds": 30, "child": True})
-    assert 1.0 <= time.perf_counter() - began < 3.0
+    result = stack.invoke("HastyFunction", {"seconds": 3600, "child": True})
     assert result.error == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 1.00 seconds",
+        "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 3.00 seconds",
     }
     assert "before\n" in result.log_tail
     assert "half a line" in result.log_tail
-    assert f"{result.request_id} Task timed out after 1.00 seconds" in result.log_tail
+    assert f"{result.request_id} Task timed out after 3.00 seconds" in result.log_tail
     child = re.search(r"child (\d+)", result.log_tail)
     assert child is not None
-    deadline = time.monotonic() + 5
-    while is_running(int(child[1])):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert stack.invoke("SlowFunction", {}).cold
+    until(lambda: not is_running(int(child[1])))
+    assert stack.invoke("HastyFunction", {}).cold
 
 
 @pytest.mark.parametrize(
@@ -272,10 +282,7 @@ def test_an_error_of_a_function_is_marked_as_one(awslambda: Any) -> None:
 def test_an_event_is_answered_before_the_function_runs_and_runs(awslambda: Any, stack: LocalStackInThread) -> None:
     already = sum(line.text == "before" for line in stack.logs)
     assert awslambda.invoke(FunctionName="SlowFunction", InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
-    deadline = time.monotonic() + 10
-    while sum(line.text == "before" for line in stack.logs) == already:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: sum(line.text == "before" for line in list(stack.logs)) > already)
 
 
 def test_a_dry_run_runs_nothing(awslambda: Any, stack: LocalStackInThread) -> None:
@@ -299,15 +306,16 @@ def test_what_lambda_refuses_is_refused_by_its_name(awslambda: Any, arguments: A
     assert caught.value.response["Error"]["Code"] == code
 
 
-def test_too_many_at_once_are_refused(stack: LocalStackInThread, awslambda: Any) -> None:
+def test_too_many_at_once_are_refused(stack: LocalStackInThread, awslambda: Any, tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
     with ThreadPoolExecutor(1) as threads:
-        running = threads.submit(stack.invoke, "OneAtATimeFunction", {"seconds": 0.5})
-        deadline = time.monotonic() + 5
-        while not stack.stack.runtime.process_ids("OneAtATimeFunction"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        with pytest.raises(ClientError) as caught:
-            awslambda.invoke(FunctionName="OneAtATimeFunction")
+        running = threads.submit(stack.invoke, "OneAtATimeFunction", {"until": str(go_on)})
+        try:
+            until(lambda: stack.stack.runtime.process_ids("OneAtATimeFunction"))
+            with pytest.raises(ClientError) as caught:
+                awslambda.invoke(FunctionName="OneAtATimeFunction")
+        finally:
+            go_on.touch()
         assert caught.value.response["Error"]["Code"] == "TooManyRequestsException"
         assert running.result().error is None
     assert stack.invoke("OneAtATimeFunction", {}).error is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from line import LINE, Line, at
 
 from hookline import (
     Call,
@@ -34,7 +35,6 @@ from hookline import (
 )
 from hookline.routing import ROUTED_EVENTS
 from hookline_local.emulator.template import load_template
-from line import LINE, Line, at
 from tests.support.world import A_PUBLIC_KEY, API_KEY, PROJECT, function_of, sample_event
 
 FULL = Line(

@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from hookline.events import Identity
-from tests.support.world import World, deliver, sample_data, sample_event
+from tests.support.world import ROUTER, World, deliver, sample_data, sample_event
 
 STORY = (
     "call.initiated",
@@ -28,7 +28,7 @@ def test_an_event_lands_on_its_call_whichever_id_it_carries_and_in_any_order(
     world: World, order: tuple[str, ...]
 ) -> None:
     for name in order:
-        deliver(name, function="webhook_router")
+        deliver(name, function=ROUTER)
     for any_id in (LEG, CONTROL, SESSION):
         record = world.journal.read(any_id)
         assert record is not None
@@ -61,7 +61,7 @@ def test_today_s_calls_are_one_query_whatever_part_of_them_arrived(world: World)
 
 def test_the_legs_of_a_conversation_are_gathered_by_its_session(world: World) -> None:
     deliver("call.initiated")
-    deliver("call.bridged.other-leg", function="call_bridged")
+    deliver("call.bridged.other-leg", function="call.bridged")
     other = sample_data("call.bridged.other-leg")["payload"]["call_leg_id"]
     assert world.journal.legs(SESSION) == [LEG, other]
 

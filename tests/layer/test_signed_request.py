@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +12,19 @@ from nacl.signing import SigningKey
 
 from hookline.routing import ROUTED_EVENTS
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY, sign
-from tests.support.world import Clock, World, deliver, function_of, handler, request_of, sample, sample_data, start_cold
+from tests.support.world import (
+    ROUTER,
+    Clock,
+    World,
+    deliver,
+    handler,
+    request_of,
+    sample,
+    sample_data,
+    start_cold,
+)
 
-WEBHOOKS = [function_of(event_type) for event_type in ROUTED_EVENTS] + ["webhook_router"]
+WEBHOOKS = [*ROUTED_EVENTS, ROUTER]
 Spoil = Callable[[dict[str, Any]], Any]
 
 
@@ -66,6 +75,11 @@ def signed_without_its_timestamp(request: dict[str, Any]) -> Any:
     return request
 
 
+def stamped_earlier(request: dict[str, Any]) -> Any:
+    request["headers"][TIMESTAMP] = str(int(request["headers"][TIMESTAMP]) - 5)
+    return request
+
+
 def shifted(seconds: int) -> Spoil:
     """Signed so long ago (or ahead), correctly."""
 
@@ -108,7 +122,7 @@ FORGED: dict[str, tuple[Spoil, str]] = {
     "a negative timestamp": (header(TIMESTAMP, "-1788271387"), "is not whole seconds"),
     "a timestamp in other digits": (header(TIMESTAMP, "١٧٨٨٢٧١٣٨٧"), "is not whole seconds"),
     "a timestamp of a thousand digits": (header(TIMESTAMP, "9" * 1000), "is not whole seconds"),
-    "another timestamp": (header(TIMESTAMP, str(int(time.time()) - 5)), "no configured public key"),
+    "another timestamp": (stamped_earlier, "no configured public key"),
     "no headers": (key("headers", None), "is missing"),
     "headers that are a list": (key("headers", ["x"]), "is missing"),
     "stale": (shifted(-301), "more than 300 seconds"),
@@ -140,7 +154,7 @@ def test_what_is_not_proven_gets_401_from_every_function_and_changes_nothing(
 ) -> None:
     spoil, reason = FORGED[forgery]
     for function in WEBHOOKS:
-        event_type = "call.initiated" if function == "webhook_router" else ROUTED_EVENTS[WEBHOOKS.index(function)]
+        event_type = "call.initiated" if function == ROUTER else ROUTED_EVENTS[WEBHOOKS.index(function)]
         genuine = request_of(sample_data(event_type))
         capsys.readouterr()
         answer = handler(function)(spoil(genuine), Clock())
@@ -156,25 +170,25 @@ def test_what_is_not_proven_gets_401_from_every_function_and_changes_nothing(
 @pytest.mark.parametrize("seconds", [-299, 0, 299, 300])
 def test_five_minutes_either_way_are_accepted(world: World, seconds: int) -> None:
     request = shifted(seconds)(request_of(sample_data("call.hangup")))
-    assert handler("call_hangup")(request, Clock())["statusCode"] == 200
+    assert handler("call.hangup")(request, Clock())["statusCode"] == 200
 
 
 def test_the_clock_is_that_of_api_gateway_and_not_ours(world: World) -> None:
     # The samples were "received" on 2026-09-01 and verify for ever.
-    assert handler("call_hangup")(sample("call.hangup"), Clock())["statusCode"] == 200
+    assert handler("call.hangup")(sample("call.hangup"), Clock())["statusCode"] == 200
 
 
 @pytest.mark.parametrize("spelling", [str.upper, str.title, str.lower])
 def test_header_names_may_be_spelled_in_any_case(world: World, spelling: Callable[[str], str]) -> None:
     request = request_of(sample_data("call.hangup"))
     request["headers"] = {spelling(name): value for name, value in request["headers"].items()}
-    assert handler("call_hangup")(request, Clock())["statusCode"] == 200
+    assert handler("call.hangup")(request, Clock())["statusCode"] == 200
 
 
 def test_a_body_in_base64_is_decoded_before_it_is_proven(world: World) -> None:
     request = request_of(sample_data("call.hangup"), base64=True)
     assert request["isBase64Encoded"]
-    assert handler("call_hangup")(request, Clock())["statusCode"] == 200
+    assert handler("call.hangup")(request, Clock())["statusCode"] == 200
 
 
 def test_several_public_keys_are_live_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +198,7 @@ def test_several_public_keys_are_live_at_once(world: World, monkeypatch: pytest.
     monkeypatch.delenv("AWS_SAM_LOCAL")
     start_cold()
     for seed in seeds:
-        assert handler("call_hangup")(request_of(sample_data("call.hangup"), seed=seed), Clock())["statusCode"] == 200
+        assert handler("call.hangup")(request_of(sample_data("call.hangup"), seed=seed), Clock())["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -217,7 +231,7 @@ def test_without_a_usable_key_everything_is_closed(
 def test_the_development_key_is_refused_outside_the_local_stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SAM_LOCAL")
     start_cold()
-    assert handler("call_hangup")(sample("call.hangup"), Clock())["statusCode"] == 401
+    assert handler("call.hangup")(sample("call.hangup"), Clock())["statusCode"] == 401
 
 
 def test_a_usable_key_beside_a_broken_one_still_works(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,4 +240,4 @@ def test_a_usable_key_beside_a_broken_one_still_works(world: World, monkeypatch:
     monkeypatch.setenv("TELNYX_PUBLIC_KEY", f"broken,{good}")
     monkeypatch.delenv("AWS_SAM_LOCAL")
     start_cold()
-    assert handler("call_hangup")(request_of(sample_data("call.hangup"), seed=seed), Clock())["statusCode"] == 200
+    assert handler("call.hangup")(request_of(sample_data("call.hangup"), seed=seed), Clock())["statusCode"] == 200

@@ -18,7 +18,7 @@ from botocore.exceptions import ReadTimeoutError
 from hookline import Call
 from hookline.environment import environment
 from hookline.events import parse_event
-from tests.support.world import Clock, World, handler, ok, refused, request_of, sample_data
+from tests.support.world import ROUTER, Clock, World, handler, ok, refused, request_of, sample_data
 
 WEBHOOKS = int(os.environ.get("HOOKLINE_SOAK", "300"))
 SEED = 20260901
@@ -105,7 +105,7 @@ def test_no_webhook_is_lost_and_no_command_is_obeyed_twice(world: World, monkeyp
     answered = Counter[int]()
     while deliveries:
         event = deliveries.pop()
-        answer = handler("webhook_router")(request_of(event, age=10.0), Clock())
+        answer = handler(ROUTER)(request_of(event, age=10.0), Clock())
         answered[answer["statusCode"]] += 1
         if answer["statusCode"] != 200:
             deliveries.insert(chance.randrange(len(deliveries) + 1), event)

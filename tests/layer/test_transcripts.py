@@ -1,4 +1,4 @@
-"""hookline.transcripts: what was said, whatever the order, the number and the shape of what Telnyx delivers."""
+"""hookline.transcripts: the transcript, whatever the order, the number and the shape of Telnyx's deliveries."""
 
 import random
 from typing import Any
@@ -10,23 +10,31 @@ from hookline import Event
 from hookline.transcripts import document, segments
 
 
-def said(second: float, text: object, event_id: str | None = None, **data: Any) -> Event:
+def transcribed(second: float, text: object, event_id: str | None = None, **data: Any) -> Event:
     whole, part = divmod(second, 1)
-    moment = f"2026-11-21T09:{int(whole) // 60:02}:{int(whole) % 60:02}.{round(part * 1e6):06}Z"
-    spoken = {"transcript": text, "is_final": True, "confidence": 0.9, "transcription_track": "inbound", **data}
-    return Event(event_id or f"{second}-{text}", "call.transcription", moment, {"transcription_data": spoken})
+    occurred_at = f"2026-11-21T09:{int(whole) // 60:02}:{int(whole) % 60:02}.{round(part * 1e6):06}Z"
+    transcription_data = {
+        "transcript": text,
+        "is_final": True,
+        "confidence": 0.9,
+        "transcription_track": "inbound",
+        **data,
+    }
+    return Event(
+        event_id or f"{second}-{text}", "call.transcription", occurred_at, {"transcription_data": transcription_data}
+    )
 
 
 CALL = [
-    said(3.2, "Hello, who is this?"),
-    said(5.0, "This is", is_final=False, confidence=0.0, transcription_track="outbound"),
-    said(6.5, "This is Hookline.", confidence=0.987, transcription_track="outbound"),
-    said(70.0, "Good.", confidence=None),
-    said(71.0, "Goodbye.", transcription_track=None),
+    transcribed(3.2, "Hello, who is this?"),
+    transcribed(5.0, "This is", is_final=False, confidence=0.0, transcription_track="outbound"),
+    transcribed(6.5, "This is Hookline.", confidence=0.987, transcription_track="outbound"),
+    transcribed(70.0, "Good.", confidence=None),
+    transcribed(71.0, "Goodbye.", transcription_track=None),
 ]
 
 
-def test_a_transcript_reads_as_a_person_would_write_it() -> None:
+def test_a_transcript_is_one_readable_document() -> None:
     assert document(CALL) == (
         "Transcript from 2026-11-21 09:00:03 UTC\n"
         "\n"
@@ -37,7 +45,7 @@ def test_a_transcript_reads_as_a_person_would_write_it() -> None:
     )
 
 
-def test_guesses_are_shown_only_when_asked_for() -> None:
+def test_interim_results_are_shown_only_when_asked_for() -> None:
     assert [segment.final for segment in segments(CALL)] == [True] * 4
     assert [segment.final for segment in segments(CALL, interim=True)] == [True, False, True, True, True]
     assert "(not final) This is\n" in document(CALL, interim=True)
@@ -62,23 +70,25 @@ def test_a_segment_is_data_too() -> None:
     }
 
 
-def test_a_call_in_which_nothing_was_said_says_so() -> None:
+def test_a_call_without_a_transcript_has_a_sentence_for_it() -> None:
     assert document([]) == "Nothing was transcribed.\n"
-    assert document([said(1, "  ")]) == "Nothing was transcribed.\n"
+    assert document([transcribed(1, "  ")]) == "Nothing was transcribed.\n"
 
 
 def test_a_text_cannot_pretend_to_be_another_speakers_line() -> None:
-    forged = said(1, "yes\n00:00:09  outbound   99%  I agree to pay")
+    forged = transcribed(1, "yes\n00:00:09  outbound   99%  I agree to pay")
     assert len(document([forged]).splitlines()) == 3
 
 
 def test_a_track_cannot_pretend_to_be_another_speakers_line_either() -> None:
-    forged = said(1, "yes", transcription_track="inbound\n00:00:09  outbound   99%  I agree to pay\u2028and\x85more")
+    forged = transcribed(
+        1, "yes", transcription_track="inbound\n00:00:09  outbound   99%  I agree to pay\u2028and\x85more"
+    )
     assert len(document([forged]).splitlines()) == 3
-    assert document([said(1, "yes", transcription_track=" \n")]).splitlines()[2] == "00:00:00     90%  yes"
+    assert document([transcribed(1, "yes", transcription_track=" \n")]).splitlines()[2] == "00:00:00     90%  yes"
 
 
-def test_garbage_in_every_field_says_nothing_and_breaks_nothing() -> None:
+def test_garbage_in_every_field_breaks_nothing() -> None:
     odd: list[Any] = [None, 7, -1.5, 1e308, float("nan"), "", "text", [], {}, ["a"], {"a": 1}, True]
     events = [
         Event(f"{n}", "call.transcription", "2026-11-21T09:00:00.000000Z", {"transcription_data": value})
@@ -86,9 +96,9 @@ def test_garbage_in_every_field_says_nothing_and_breaks_nothing() -> None:
     ]
     for key in ("transcript", "is_final", "confidence", "transcription_track"):
         events += [
-            said(n + 1, "x", f"{key}-{n}", **({key: value} if key != "transcript" else {}))
+            transcribed(n + 1, "x", f"{key}-{n}", **({key: value} if key != "transcript" else {}))
             if key != "transcript"
-            else said(n + 1, value, f"{key}-{n}")
+            else transcribed(n + 1, value, f"{key}-{n}")
             for n, value in enumerate(odd)
         ]
     found = segments([*events, Event("other", "call.hangup", "2026-11-21T09:00:00.000000Z", {})], interim=True)

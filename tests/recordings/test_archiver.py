@@ -1,7 +1,7 @@
-"""A recording that was promised is kept, whole, once, and found again.
+"""A recording that was announced is archived, whole, once, and found again.
 
 In by the webhook, through the queue, out of the bucket and the journal; AWS is moto over HTTP, what is behind the links
-is tests/link_server.py.
+is tests/support/link_server.py.
 """
 
 import base64
@@ -20,21 +20,32 @@ from hookline.environment import environment
 from hookline.errors import HooklineError
 from hookline.events import Identity
 from hookline.recordings.archiver import NoLink
-from hookline.recordings.download import DownloadBroken
+from hookline.recordings.download import DownloadFailed
+from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES
-from tests.support.link_server import meanwhile, page
+from tests.support.link_server import announcing, meanwhile, page, status
 from tests.support.recording_stack import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
 from tests.support.sound import mp3, wav
 from tests.support.world import Clock, handler
 
-# It is kept
+
+def codes(note: dict[str, Any]) -> list[str]:
+    """The codes of a note's findings."""
+    return [finding["code"] for finding in note["findings"]]
+
+
+def shorter(seconds: float) -> dict[str, Any]:
+    return {"code": "shorter_than_reported", "figures": {"seconds": seconds}}
+
+
+# It is archived
 
 
 def test_a_recording_is_in_the_bucket_and_in_the_journal(stack: Stack) -> None:
     sound = mp3(1.8)
     link = stack.links.put("/a.mp3", sound)
     answer = stack.saved(seconds=1.8, recording_urls={"mp3": link}, connection_id="1684641123236054244")
-    assert answer == {"status": 200, "event": answer["event"], "commands": ["archive: queued"]}
+    assert answer == {"status": 200, "event": answer["event"], "commands": []}
     assert stack.work() == []
     key = f"{FOLDER}/{RECORDING}.mp3"
     assert stack.objects() == {key: sound}
@@ -43,7 +54,7 @@ def test_a_recording_is_in_the_bucket_and_in_the_journal(stack: Stack) -> None:
     assert note["name"] == f"{RECORDING}.mp3"
     assert (note["bucket"], note["key"], note["size"], note["sha256"]) == (stack.bucket, key, len(sound), sha256)
     assert (note["duration_seconds"], note["format"], note["channels"]) == (1.8, "mp3", "single")
-    assert (note["event_id"], note["recording_id"], note["remarks"]) == (answer["event"], RECORDING, [])
+    assert (note["event_id"], note["recording_id"], note["findings"]) == (answer["event"], RECORDING, [])
     head = stack.s3.head_object(Bucket=stack.bucket, Key=key, ChecksumMode="ENABLED")
     assert base64.b64decode(head["ChecksumSHA256"]).hex() == sha256
     assert head["ContentType"] == "audio/mpeg"
@@ -89,7 +100,7 @@ def test_a_large_recording_goes_in_parts_and_s3_has_checked_the_whole(stack: Sta
 
 
 @pytest.mark.parametrize("size", [PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 5])
-def test_a_recording_of_any_size_is_kept_to_the_byte(stack: Stack, size: int) -> None:
+def test_a_recording_of_any_size_is_archived_to_the_byte(stack: Stack, size: int) -> None:
     sound = (4 * LARGE)[:size]
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound)})
     assert stack.work() == []
@@ -97,7 +108,7 @@ def test_a_recording_of_any_size_is_kept_to_the_byte(stack: Stack, size: int) ->
     assert stack.notes()[0]["size"] == size
 
 
-def test_both_formats_are_kept_when_both_links_are_given(stack: Stack) -> None:
+def test_both_formats_are_archived_when_both_links_are_given(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav())}
     stack.saved(recording_urls=urls)
     assert stack.work() == []
@@ -105,13 +116,34 @@ def test_both_formats_are_kept_when_both_links_are_given(stack: Stack) -> None:
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
 
 
-def test_a_recording_with_public_links_alone_is_kept(stack: Stack) -> None:
+def test_a_recording_with_public_links_alone_is_archived(stack: Stack) -> None:
     stack.saved(recording_urls=None, public_recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
     assert list(stack.objects().values()) == [wav()]
 
 
-def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
+def test_public_links_that_the_queue_leaves_to_the_journal_are_found_there(stack: Stack) -> None:
+    public = {name: stack.links.put(f"/public.{name}", sound) for name, sound in (("mp3", mp3()), ("wav", wav()))}
+    expired = stack.links.put("/a.wav", wav(), *[status(403)] * 9)
+    stack.saved(recording_urls={"wav": expired}, public_recording_urls=public)
+    (message,) = stack.waiting()
+    assert "/public." not in message["body"]
+    assert stack.run(message) == {"batchItemFailures": []}
+    assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
+    assert [path for path, _ in stack.links.requests] == ["/public.mp3", "/a.wav", "/public.wav"]
+
+
+def test_a_message_whose_public_links_are_gone_with_the_journal_still_leads_to_telnyx(stack: Stack) -> None:
+    stack.recorded(download_urls={"wav": stack.links.put("/fresh.wav", wav())})
+    stack.saved(recording_urls=None, public_recording_urls={"wav": stack.links.put("/public.wav", wav())})
+    message = {**stack.waiting()[0]}
+    body = json.loads(message["body"])
+    job = ArchiveJob.from_message(json.dumps({**body, "event_id": "expired"}))
+    stack.archiver().archive(job, until=until())
+    assert [path for path, _ in stack.links.requests] == ["/fresh.wav"]
+
+
+def test_dual_channel_is_noted_and_one_channel_under_that_name_is_a_finding(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.saved(channels="dual", recording_urls={"wav": stack.links.put("/a.wav", wav(channels=2))})
@@ -120,11 +152,11 @@ def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
     )
     assert stack.work() == []
     true, false = stack.notes()
-    assert (true["channels"], true["remarks"]) == ("dual", [])
-    assert (false["channels"], false["remarks"]) == ("dual", ["it has one channel and should have two"])
+    assert (true["channels"], true["findings"]) == ("dual", [])
+    assert (false["channels"], codes(false)) == ("dual", ["channels_differ"])
     tags = stack.s3.get_object_tagging(Bucket=stack.bucket, Key=true["key"])["TagSet"]
     assert {"Key": "channels", "Value": "dual"} in tags
-    assert capsys.readouterr().out.count('"RecordingRemarkable":') == 1
+    assert capsys.readouterr().out.count('"RecordingAnomaly":') == 1
 
 
 @pytest.mark.parametrize(
@@ -136,18 +168,16 @@ def test_dual_channel_is_noted_and_one_channel_under_that_name_is_remarked_on(
         ("https://acct.blob.core.windows.net/c/a?sig=secret", "https://acct.blob.core.windows.net/c/a"),
     ],
 )
-def test_a_recording_in_the_customers_own_storage_is_noted_as_kept_elsewhere(
-    stack: Stack, link: str, noted: str
-) -> None:
+def test_a_recording_in_the_customers_own_storage_is_noted_as_external(stack: Stack, link: str, noted: str) -> None:
     stack.saved(recording_urls={"mp3": link})
     assert stack.work() == []
     (note,) = stack.notes()
-    assert note["kept_elsewhere"] == noted
+    assert note["external_uri"] == noted
     assert stack.objects() == {}
 
 
 @pytest.mark.parametrize("host", ["a.blob.core.example.com", "blob.core.windows.net.example.com", "core.windows.net"])
-def test_a_host_that_only_looks_like_azures_is_no_place_to_keep_a_recording(stack: Stack, host: str) -> None:
+def test_a_host_that_only_looks_like_azures_is_no_external_storage(stack: Stack, host: str) -> None:
     stack.saved(recording_urls={"mp3": f"https://{host}/c/a"})
     assert len(stack.work()) == 1
     assert stack.notes() == []
@@ -160,21 +190,22 @@ def test_a_large_difference_of_duration_is_noted_and_counted(
     stack.saved(seconds=10.0, recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))})
     assert stack.work() == []
     (note,) = stack.notes()
-    assert (note["duration_seconds"], note["stated_seconds"]) == (seconds, 10.0)
-    assert bool(note["remarks"]) is differs
-    assert ("RecordingDurationDiffers" in capsys.readouterr().out) is differs
+    assert (note["duration_seconds"], note["reported_seconds"]) == (seconds, 10.0)
+    code = "shorter_than_reported" if seconds < 10 else "longer_than_reported"
+    assert codes(note) == ([code] if differs else [])
+    assert ("RecordingAnomaly" in capsys.readouterr().out) is differs
 
 
 def paused_call(stack: Stack, *, began: float, ended: float, seconds: float, keys: str = "1") -> dict[str, Any]:
-    """Keys, 10 s apart, and a recording that began and ended so many seconds from the first of them; its note."""
+    """Keys, 10 s apart, and a recording that began and ended these seconds from the first of them; its note."""
     for number, key in enumerate(keys):
         stack.deliver("call.dtmf.received", occurred_at=f"2026-11-21T10:00:{number * 10:02}.000000Z", digit=key)
     first = datetime(2026, 11, 21, 10, tzinfo=UTC)
-    moments: dict[str, Any] = {
+    times: dict[str, Any] = {
         "recording_started_at": (first + timedelta(seconds=began)).isoformat(),
         "recording_ended_at": (first + timedelta(seconds=ended)).isoformat(),
     }
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))}, **moments)
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(seconds))}, **times)
     assert stack.work() == []
     (note,) = stack.notes()
     return note
@@ -183,24 +214,24 @@ def paused_call(stack: Stack, *, began: float, ended: float, seconds: float, key
 def test_a_recording_that_was_paused_is_rightly_shorter(deleting: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     deleting.recorded()
     note = paused_call(deleting, began=-20, ended=40, seconds=20.0)
-    assert (note["paused_seconds"], note["remarks"]) == (40.0, [])
-    assert "RecordingDurationDiffers" not in capsys.readouterr().out
+    assert (note["paused_seconds"], note["findings"]) == (40.0, [])
+    assert "RecordingAnomaly" not in capsys.readouterr().out
     assert deleting.links.records == {}
 
 
 @pytest.mark.parametrize("keys, paused", [("12", 10.0), ("1122", 20.0), ("1212", 20.0), ("2", 0.0), ("121", 30.0)])
 def test_what_was_resumed_is_recorded_again(stack: Stack, keys: str, paused: float) -> None:
     note = paused_call(stack, began=-20, ended=40, seconds=60.0 - paused - 5, keys=keys)
-    assert (note["paused_seconds"], note["remarks"]) == (paused, ["it lasts 5.0 s shorter than Telnyx says"])
+    assert (note["paused_seconds"], note["findings"]) == (paused, [shorter(5.0)])
 
 
 @pytest.mark.parametrize("began, ended", [(-100, -40), (5, 65)])
-def test_a_pause_at_another_time_is_no_reason_for_a_recording_to_be_shorter(
+def test_a_pause_at_another_time_does_not_explain_a_shorter_recording(
     deleting: Stack, began: float, ended: float
 ) -> None:
     deleting.recorded()
     note = paused_call(deleting, began=began, ended=ended, seconds=20.0)
-    assert (note["paused_seconds"], note["remarks"]) == (0.0, ["it lasts 40.0 s shorter than Telnyx says"])
+    assert (note["paused_seconds"], note["findings"]) == (0.0, [shorter(40.0)])
     assert RECORDING in deleting.links.records
 
 
@@ -208,14 +239,14 @@ def test_a_pause_that_telnyx_never_heard_of_is_none(stack: Stack) -> None:
     stack.links.api_status = 503
     note = paused_call(stack, began=-20, ended=40, seconds=20.0)
     assert note["paused_seconds"] == 0.0
-    assert note["remarks"]
+    assert codes(note) == ["shorter_than_reported"]
 
 
 @pytest.mark.parametrize("stated, lasts, differs", [(600.0, 590.0, False), (600.0, 585.0, True)])
 def test_a_long_recording_may_differ_by_two_per_cent(stack: Stack, stated: float, lasts: float, differs: bool) -> None:
     stack.saved(seconds=stated, recording_urls={"wav": stack.links.put("/a.wav", wav(lasts))})
     assert stack.work() == []
-    assert bool(stack.notes()[0]["remarks"]) is differs
+    assert bool(stack.notes()[0]["findings"]) is differs
 
 
 def test_the_longest_ids_there_are_fit(stack: Stack) -> None:
@@ -241,6 +272,32 @@ def test_ids_from_outside_make_no_path_of_their_own(stack: Stack) -> None:
         assert part.replace("-", "").isalnum()
 
 
+# Nothing in it
+
+
+@pytest.mark.parametrize("format_", ["mp3", "wav"])
+def test_a_recording_of_no_bytes_is_archived_as_one_without_audio(
+    deleting: Stack, format_: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deleting.recorded()
+    deleting.saved(seconds=1.0, channels="dual", recording_urls={format_: deleting.links.put(f"/a.{format_}", b"")})
+    assert deleting.work() == []
+    assert deleting.objects() == {f"{FOLDER}/{RECORDING}.{format_}": b""}
+    (note,) = deleting.notes()
+    assert (codes(note), note["format"], note["duration_seconds"]) == (["no_audio"], format_, 0.0)
+    assert deleting.notes("RECORDING_FAILURE") == []
+    assert '"RecordingAnomaly":' in capsys.readouterr().out
+    assert RECORDING in deleting.links.records
+
+
+def test_an_answer_of_no_bytes_is_not_believed_the_first_time(stack: Stack) -> None:
+    link = stack.links.put("/a.wav", wav(), announcing("0"))
+    stack.saved(recording_urls={"wav": link})
+    stack.archiver().archive(stack.job(), until=until())
+    assert list(stack.objects().values()) == [wav()]
+    assert (stack.notes()[0]["attempts"], stack.notes()[0]["findings"]) == (2, [])
+
+
 # Once
 
 
@@ -263,7 +320,7 @@ def test_delivered_ten_times_at_once_it_is_one_object_and_one_entry(stack: Stack
                 range(10),
             )
         )
-    assert len(stack.links.asked) == 10, "the ten did not meet"
+    assert len(stack.links.requests) == 10, "the ten did not meet"
     assert answers == [{"batchItemFailures": []}] * 10
     assert stack.objects() == {f"{FOLDER}/{RECORDING}.wav": LARGE}
     (note,) = stack.notes()
@@ -271,15 +328,15 @@ def test_delivered_ten_times_at_once_it_is_one_object_and_one_entry(stack: Stack
     assert stack.unfinished() == []
 
 
-def test_what_is_kept_is_not_fetched_again(stack: Stack) -> None:
+def test_what_is_archived_is_not_fetched_again(stack: Stack) -> None:
     for _ in range(3):
         stack.saved(event_id="a-delivery", recording_urls={"wav": stack.links.put("/a.wav", wav())})
         assert stack.work() == []
-    assert len(stack.links.asked) == 1
+    assert len(stack.links.requests) == 1
     assert len(stack.notes()) == 1
 
 
-def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> None:
+def test_an_object_that_was_never_noted_is_read_and_noted(stack: Stack) -> None:
     stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": stack.links.put("/a.wav", LARGE)})
     (message,) = stack.waiting()
     handler("recording_archiver")({"Records": [message]}, Clock(900_000))
@@ -295,20 +352,20 @@ def test_an_object_that_nobody_lived_to_note_is_read_and_noted(stack: Stack) -> 
     assert handler("recording_archiver")({"Records": [message]}, Clock(900_000)) == {"batchItemFailures": []}
     (after,) = stack.notes()
     differing = {name for name in before if before[name] != after[name]}
-    assert differing <= {"created_at", "tries", "checks"}
-    assert len(stack.links.asked) == 1
+    assert differing <= {"created_at", "attempts", "length_source"}
+    assert len(stack.links.requests) == 1
     tags = stack.s3.get_object_tagging(Bucket=stack.bucket, Key=key)["TagSet"]
     assert {"Key": "sha256", "Value": after["sha256"]} in tags
 
 
-def test_what_is_kept_is_not_missed_when_it_is_announced_again_without_a_link(stack: Stack) -> None:
+def test_what_is_archived_is_not_missed_when_it_is_announced_again_without_a_link(stack: Stack) -> None:
     stack.recorded(download_urls={"wav": stack.links.put("/a.wav", wav())})
     stack.saved(recording_urls=None)
     (message,) = stack.waiting()
     assert stack.run(message) == {"batchItemFailures": []}
     stack.links.records.clear()  # and Telnyx has nothing any more
     assert stack.run(message) == {"batchItemFailures": []}
-    assert stack.notes("RECORDING_FAULT") == []
+    assert stack.notes("RECORDING_FAILURE") == []
     assert len(stack.notes()) == 1
 
 
@@ -316,20 +373,20 @@ def test_a_format_is_not_forgotten_when_telnyx_is_down_while_it_is_announced_aga
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": stack.links.put("/a.wav", wav(), *[page] * 20)}
     stack.recorded(download_urls=urls)
     stack.saved(recording_urls=None)
-    message = stack.wanted()
+    message = stack.job()
     with pytest.raises(HooklineError):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3"]
     stack.links.turns["/a.wav"] = []
     stack.links.api_status = 503
     with pytest.raises(NoLink):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     stack.links.api_status = 200
-    stack.archive().keep(message, until=until())
+    stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
 
 
-def test_what_is_lost_and_gone_at_telnyx_too_is_no_success(stack: Stack) -> None:
+def test_what_is_lost_and_gone_at_telnyx_too_fails(stack: Stack) -> None:
     stack.recorded(download_urls={"wav": stack.links.put("/a.wav", wav())})
     stack.saved(recording_urls=None)
     (message,) = stack.waiting()
@@ -366,7 +423,7 @@ def test_an_s3_that_will_not_take_one_format_takes_the_other(stack: Stack, code:
     assert [note["format"] for note in stack.notes()] == ["wav"]
 
 
-def test_an_upload_that_somebody_else_has_ended_is_looked_for_again(stack: Stack) -> None:
+def test_an_upload_that_another_delivery_has_ended_is_tried_again(stack: Stack) -> None:
     ended = iter([ClientError({"Error": {"Code": "NoSuchUpload"}}, "CompleteMultipartUpload")])
 
     def end(**_: object) -> None:
@@ -410,21 +467,21 @@ def test_an_object_that_is_not_the_one_we_put_there_is_never_taken_for_it(deleti
     for _ in range(2):
         assert len(stack.run(message)["batchItemFailures"]) == 1
         assert stack.notes() == []
-        assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+        assert stack.notes("RECORDING_FAILURE")[0]["code"] == "object_differs"
     assert RECORDING in stack.links.records
 
 
 # Telnyx's copy
 
 
-def test_telnyxs_copy_is_left_alone_unless_a_setting_says_otherwise(stack: Stack) -> None:
+def test_telnyxs_copy_is_left_alone_by_default(stack: Stack) -> None:
     stack.recorded()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
-    assert stack.links.told == []
+    assert stack.links.api_requests == []
 
 
-def test_telnyxs_copy_is_deleted_once_every_format_is_kept(deleting: Stack) -> None:
+def test_telnyxs_copy_is_deleted_once_every_format_is_archived(deleting: Stack) -> None:
     deleting.recorded()
     urls = {"mp3": "https://example.com/a.mp3", "wav": deleting.links.put("/a.wav", wav())}
     deleting.saved(seconds=2.016, recording_urls=urls)
@@ -450,23 +507,29 @@ def test_telnyxs_copy_is_left_alone_while_there_is_any_doubt_about_ours(
     assert deleting.work() == []
     assert len(deleting.notes()) == 1
     assert RECORDING in deleting.links.records
-    assert (deleting.notes()[0]["remarks"] == ["it holds no sound"]) is (lasts == 0.0)
+    assert (codes(deleting.notes()[0]) == ["no_audio"]) is (lasts == 0.0)
 
 
-def test_a_deletion_that_telnyx_refuses_is_none(deleting: Stack) -> None:
+def test_a_deletion_that_telnyx_refuses_is_noted_and_the_recording_is_archived(
+    deleting: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     deleting.links.refuse_deleting = True
     deleting.recorded()
     deleting.saved(recording_urls={"wav": deleting.links.put("/a.wav", wav())})
     assert deleting.work() == []
     assert deleting.notes("RECORDING_DELETED") == []
-    assert deleting.notes("RECORDING_FAULT")[0]["error"] == "TelnyxRefused"
+    assert deleting.notes("RECORDING_DELETION_FAILURE")[0]["code"] == "telnyx_refused"
+    assert deleting.notes("RECORDING_FAILURE") == []
+    logged = capsys.readouterr().out
+    assert '"RecordingDeletionFailed":' in logged
+    assert "RecordingArchiveFailed" not in logged
 
 
 def test_nothing_is_deleted_at_telnyx_that_is_not_known_by_its_id(deleting: Stack) -> None:
     deleting.recorded()
     deleting.saved(recording_id=None, recording_urls={"wav": deleting.links.put("/a.wav", wav())})
     assert deleting.work() == []
-    assert all(method == "GET" for method, _ in deleting.links.told)
+    assert all(method == "GET" for method, _ in deleting.links.api_requests)
 
 
 def test_what_is_copied_again_is_noted_again(deleting: Stack) -> None:
@@ -485,7 +548,9 @@ def test_what_is_copied_again_is_noted_again(deleting: Stack) -> None:
 
 
 @pytest.mark.parametrize("urls", [{"wav": "short"}, {"wav": "s3://theirs/a"}])
-def test_telnyxs_copy_is_left_alone_when_ours_is_remarkable_or_elsewhere(deleting: Stack, urls: dict[str, str]) -> None:
+def test_telnyxs_copy_is_left_alone_when_ours_has_findings_or_is_external(
+    deleting: Stack, urls: dict[str, str]
+) -> None:
     deleting.recorded()
     short = deleting.links.put("/a.wav", wav(1.0))
     deleting.saved(seconds=60.0, recording_urls={name: short if url == "short" else url for name, url in urls.items()})
@@ -514,7 +579,7 @@ def test_telnyxs_copy_is_not_deleted_while_ours_is_not_what_was_noted(deleting: 
     else:
         assert stays
         assert RECORDING in stack.links.records, "the only copy there is"
-        assert stack.notes("RECORDING_FAULT")[0]["error"] == "NotAsSent"
+        assert stack.notes("RECORDING_FAILURE")[0]["code"] == "object_differs"
 
 
 def test_telnyxs_copy_is_deleted_when_two_deliveries_have_shared_the_formats(deleting: Stack) -> None:
@@ -522,7 +587,7 @@ def test_telnyxs_copy_is_deleted_when_two_deliveries_have_shared_the_formats(del
     urls = {"mp3": stack.links.put("/a.mp3", mp3(2.016))}
 
     def second_delivery() -> None:
-        stack.links.api_status = 500  # it keeps the file and notes it, and cannot delete
+        stack.links.api_status = 500  # it archives and notes the file, and cannot delete
         assert stack.run(message)["batchItemFailures"]
         stack.links.api_status = 200
 
@@ -559,10 +624,40 @@ def test_garbage_is_answered_queued_and_ends_in_a_dead_letter_not_in_an_accident
 ) -> None:
     data: dict[str, Any] = {"recording_urls": {}, **payload}
     assert stack.saved(**data)["status"] == 200
-    message = stack.wanted()
+    message = stack.job()
     with pytest.raises(HooklineError):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     assert stack.objects() == {}
+
+
+def test_every_line_about_a_call_carries_all_of_its_ids(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    urls = {"wav": stack.links.put("/a.wav", wav()), "mp3": "https://example.com/a.mp3"}
+    for number, links in enumerate([{"wav": urls["wav"]}, {"wav": urls["wav"]}, urls]):
+        stack.saved(event_id=f"e{number}", recording_urls=links)
+        stack.work()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    messages = ["recording archived", "recording already archived", "recording archive failed"]
+    lines = [line for line in lines if line.get("message") in messages]
+    assert [line["message"] for line in lines] == messages
+    for number, line in enumerate(lines):
+        assert line["message_id"]
+        assert {name: line.get(name) for name in (*IDS, "event_id")} == {**IDS, "event_id": f"e{number}"}
+    assert (lines[2]["error"], lines[2]["findings"][0]["code"]) == ("LinkForbidden", "link_forbidden")
+
+
+IDS = {
+    "event_type": "call.recording.saved",
+    "call_leg_id": LEG,
+    "call_session_id": SESSION,
+    "recording_id": RECORDING,
+}
+
+
+def test_each_failure_is_counted(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.saved(recording_urls={"mp3": "https://example.com/a.mp3", "wav": "https://example.com/a.wav"})
+    stack.work()
+    assert capsys.readouterr().out.count('"RecordingArchiveFailed":') == 2
+    assert [codes({"findings": [failure]}) for failure in stack.notes("RECORDING_FAILURE")] == [["link_forbidden"]] * 2
 
 
 def test_nothing_that_came_in_is_logged(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -572,10 +667,10 @@ def test_nothing_that_came_in_is_logged(stack: Stack, capsys: pytest.CaptureFixt
     stack.deliver("call.recording.transcription.saved", transcription_text="my card number is")
     stack.work()
     logged = capsys.readouterr().out
-    assert "not kept" in logged
+    assert "recording archive failed" in logged
     assert secret not in logged
     assert "card number" not in logged
-    assert secret not in json.dumps([stack.notes(), stack.notes("RECORDING_FAULT")])
+    assert secret not in json.dumps([stack.notes(), stack.notes("RECORDING_FAILURE")])
 
 
 def test_an_s3_that_fails_leaves_the_message_in_the_queue(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -587,7 +682,7 @@ def test_an_s3_that_fails_leaves_the_message_in_the_queue(stack: Stack, monkeypa
     assert stack.journal.notes(IDENTITY, "RECORDING") == []
 
 
-def test_a_broken_download_says_so_and_not_that_all_is_well(stack: Stack) -> None:
+def test_a_failed_download_fails(stack: Stack) -> None:
     stack.saved(recording_urls={"wav": "http://127.0.0.1:9/a.wav"})
-    with pytest.raises(DownloadBroken):
-        stack.archive().keep(stack.wanted(), until=until())
+    with pytest.raises(DownloadFailed):
+        stack.archiver().archive(stack.job(), until=until())

@@ -1,6 +1,6 @@
-"""A recording is kept however its link, or what is behind it, behaves, and nothing else is fetched."""
+"""A recording is archived however its link, or what is behind it, behaves, and nothing else is fetched."""
 
-import time
+import threading
 from typing import Any
 from uuid import uuid4
 
@@ -8,9 +8,10 @@ import boto3
 import pytest
 
 from hookline.errors import HooklineError
-from hookline.recordings.archiver import TRIES
 from hookline.recordings.download import LinkForbidden, OutOfTime, TooLarge
+from hookline.recordings.findings import RecordingError
 from hookline.recordings.storage import PART_BYTES
+from hookline.recordings.transfer import MAX_FRUITLESS_ATTEMPTS
 from tests.support.link_server import (
     LinkServer,
     Turn,
@@ -38,20 +39,20 @@ from tests.support.world import Clock, handler
 
 
 @pytest.mark.parametrize("turn", [status(403), status(404), status(410), status(400)])
-def test_a_dead_link_is_replaced_by_a_fresh_one(stack: Stack, turn: Turn) -> None:
+def test_an_expired_link_is_replaced_by_a_fresh_one(stack: Stack, turn: Turn) -> None:
     sound = mp3()
-    dead = stack.links.put("/dead.mp3", sound, *[turn] * TRIES)
+    dead = stack.links.put("/dead.mp3", sound, *[turn] * MAX_FRUITLESS_ATTEMPTS)
     stack.recorded(download_urls={"mp3": stack.links.put("/fresh.mp3", sound)})
     stack.saved(recording_urls={"mp3": dead})
     assert stack.work() == []
     assert list(stack.objects().values()) == [sound]
-    assert [path for path, _ in stack.links.asked] == ["/dead.mp3", "/fresh.mp3"]
-    assert stack.links.told == [("GET", f"/v2/recordings/{RECORDING}")]
+    assert [path for path, _ in stack.links.requests] == ["/dead.mp3", "/fresh.mp3"]
+    assert stack.links.api_requests == [("GET", f"/v2/recordings/{RECORDING}")]
 
 
 def test_a_recording_without_an_id_is_found_by_its_leg_and_its_beginning(stack: Stack) -> None:
     sound = mp3()
-    dead = stack.links.put("/dead.mp3", sound, *[status(403)] * TRIES)
+    dead = stack.links.put("/dead.mp3", sound, *[status(403)] * MAX_FRUITLESS_ATTEMPTS)
     fresh = stack.links.put("/fresh.mp3", sound)
     other = stack.links.put("/other.mp3", mp3(9.0))
     stack.recorded(id="earlier", recording_started_at="2026-11-21T08:59:00Z", download_urls={"mp3": other})
@@ -81,7 +82,7 @@ def test_a_recording_announced_without_a_link_is_asked_for(stack: Stack) -> None
     assert list(stack.objects()) == [f"{FOLDER}/{RECORDING}.wav"]
 
 
-def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_kept(stack: Stack) -> None:
+def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_archived(stack: Stack) -> None:
     for number, start in (("1", "00.000000"), ("2", "01.500000")):
         stack.links.records[number] = {
             "id": number,
@@ -96,7 +97,7 @@ def test_of_two_recordings_of_a_leg_the_one_that_began_then_is_kept(stack: Stack
     assert list(stack.objects().values()) == [wav(1.0)]
 
 
-def test_pieces_without_a_length_are_whole_when_their_end_is_told(stack: Stack) -> None:
+def test_pieces_without_a_length_are_whole_when_their_end_is_marked(stack: Stack) -> None:
     sound = wav()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, chunked)})
     assert stack.work() == []
@@ -109,10 +110,10 @@ def test_a_download_cut_in_the_middle_goes_on_where_it_stopped(stack: Stack) -> 
     stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": link})
     assert stack.work() == []
     assert list(stack.objects().values()) == [LARGE]
-    first, second = stack.links.ranges_asked("/a.wav")
+    first, second = stack.links.ranges_requested("/a.wav")
     assert first is None
     assert second == f"bytes={stopped}-"
-    assert stack.notes()[0]["tries"] == 2
+    assert stack.notes()[0]["attempts"] == 2
 
 
 def test_a_download_goes_on_behind_a_fresh_link_to_the_same_content(stack: Stack) -> None:
@@ -121,20 +122,20 @@ def test_a_download_goes_on_behind_a_fresh_link_to_the_same_content(stack: Stack
     stack.saved(recording_urls={"wav": link})
     assert stack.work() == []
     assert list(stack.objects().values()) == [LARGE]
-    assert stack.links.ranges_asked("/fresh.wav") == [f"bytes={PART_BYTES}-"]
+    assert stack.links.ranges_requested("/fresh.wav") == [f"bytes={PART_BYTES}-"]
 
 
 def test_a_download_that_is_cut_again_and_again_arrives_as_long_as_it_comes_further(stack: Stack) -> None:
     link = stack.links.put("/a.wav", LARGE, *[cut_each_time(len(LARGE) // 20)] * 99)
     stack.saved(recording_urls={"wav": link})
-    stack.archive().keep(stack.wanted(), until=until())
+    stack.archiver().archive(stack.job(), until=until())
     assert list(stack.objects().values()) == [LARGE]
 
 
 def test_a_hiccup_of_seconds_does_not_cost_the_link(stack: Stack) -> None:
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[status(503)] * (TRIES - 1))})
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[status(503)] * (MAX_FRUITLESS_ATTEMPTS - 1))})
     pauses: list[float] = []
-    stack.archive(sleep=pauses.append).keep(stack.wanted(), until=until())
+    stack.archiver(sleep=pauses.append).archive(stack.job(), until=until())
     assert sum(pauses) > 10
 
 
@@ -150,7 +151,7 @@ def test_a_public_link_is_the_last_resort(stack: Stack) -> None:
         public_recording_urls={"wav": stack.links.put("/public.wav", wav())},
     )
     assert stack.work() == []
-    assert len(stack.links.asked) == 2
+    assert len(stack.links.requests) == 2
 
 
 def test_a_forbidden_link_is_not_tried_again_when_telnyx_gives_no_other(stack: Stack) -> None:
@@ -158,10 +159,10 @@ def test_a_forbidden_link_is_not_tried_again_when_telnyx_gives_no_other(stack: S
     stack.recorded(download_urls={"wav": link})
     stack.saved(recording_urls={"wav": link})
     assert len(stack.work()) == 1
-    assert len(stack.links.asked) == 1
+    assert len(stack.links.requests) == 1
 
 
-def test_a_recording_of_another_moment_or_leg_is_not_taken_for_the_one_without_an_id(stack: Stack) -> None:
+def test_a_recording_of_another_time_or_leg_is_not_taken_for_the_one_without_an_id(stack: Stack) -> None:
     link = stack.links.put("/another.wav", wav())
     stack.recorded(id="later", recording_started_at="2026-11-21T09:01:00Z", download_urls={"wav": link})
     stack.recorded(id="another leg's", call_leg_id="another", download_urls={"wav": link})
@@ -185,13 +186,14 @@ def test_an_api_key_that_cannot_be_read_takes_nothing_from_links_that_work(
     stack.saved(recording_urls=urls)
     assert len(stack.work()) == 1
     assert [note["format"] for note in stack.notes()] == ["wav"]
-    (fault,) = stack.notes("RECORDING_FAULT")
-    assert "the API key cannot be read" in fault["reason"]
+    (failure,) = stack.notes("RECORDING_FAILURE")
+    assert [cause["code"] for cause in failure["causes"]] == ["no_fresh_link", "api_key_unreadable"]
 
 
 def test_a_server_that_knows_no_ranges_is_asked_for_everything_again(stack: Stack) -> None:
     stack.links.ranges = False
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", LARGE, cut_after(PART_BYTES + 1))})
+    link = stack.links.put("/a.wav", LARGE, cut_after(PART_BYTES + 1))
+    stack.saved(seconds=len(LARGE) / 16_000, recording_urls={"wav": link})
     assert stack.work() == []
     assert list(stack.objects().values()) == [LARGE]
     assert stack.unfinished() == []
@@ -204,6 +206,14 @@ def test_two_different_files_are_never_joined(stack: Stack, etag: str | None) ->
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", before, cut, status(403), etag=etag)})
     assert stack.work() == []
     assert list(stack.objects().values()) == [after]
+
+
+def test_a_download_that_starts_over_is_measured_from_its_start(stack: Stack) -> None:
+    stack.links.ranges = False
+    stack.saved(seconds=1.44, recording_urls={"mp3": stack.links.put("/a.mp3", mp3(1.44), cut_after(1_000))})
+    assert stack.work() == []
+    (note,) = stack.notes()
+    assert (note["duration_seconds"], note["findings"]) == (1.44, [])
 
 
 OTHER = LARGE[:44] + LARGE[:43:-1]
@@ -243,33 +253,31 @@ def test_what_is_not_certainly_the_rest_is_not_taken_for_it(stack: Stack, rest: 
 def test_what_went_wrong_once_is_tried_again(stack: Stack, turn: Turn) -> None:
     sound = wav()
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, turn)})
-    keys = stack.archive().keep(stack.wanted(), until=until())
+    keys = stack.archiver().archive(stack.job(), until=until())
     assert stack.objects() == {keys[0]: sound}
-    assert stack.notes()[0]["tries"] == 2
+    assert stack.notes()[0]["attempts"] == 2
 
 
 def test_a_file_longer_than_announced_is_not_taken_for_whole_in_silence(stack: Stack) -> None:
     stack.saved(seconds=2.0, recording_urls={"wav": stack.links.put("/a.wav", wav(2.0), announcing("30044"))})
     assert stack.work() == []
-    assert stack.notes()[0]["remarks"] == ["its own header announces 2000 bytes more"]
+    assert stack.notes()[0]["findings"] == [{"code": "header_announces_more", "figures": {"bytes": 2000}}]
 
 
 def test_a_silent_server_is_not_waited_for(stack: Stack) -> None:
     sound = wav()
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, cut_after(1000, pause=5.0))})
-    began = time.monotonic()
-    stack.archive(silence_seconds=0.2).keep(stack.wanted(), until=until())
-    assert time.monotonic() - began < 2.0
+    given_up = threading.Event()
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, cut_after(1000, pause=given_up))})
+    stack.archiver(silence_seconds=1.0).archive(stack.job(), until=until())
+    given_up.set()
     assert list(stack.objects().values()) == [sound]
-    assert stack.links.ranges_asked("/a.wav") == [None, "bytes=1000-"]
+    assert stack.links.ranges_requested("/a.wav")[:2] == [None, "bytes=1000-"]
 
 
 def test_a_dripping_server_is_as_good_as_a_silent_one(stack: Stack) -> None:
     sound = wav()
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, dripping(10, 0.05))})
-    began = time.monotonic()
-    stack.archive(slowest_bytes_per_second=5_000, slowness_seconds=0.4).keep(stack.wanted(), until=until())
-    assert time.monotonic() - began < 3.0
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound, dripping(10, 0.5))})  # for half an hour
+    stack.archiver(slowest_bytes_per_second=5_000, slowness_seconds=0.4).archive(stack.job(), until=until())
     assert list(stack.objects().values()) == [sound]
 
 
@@ -279,36 +287,51 @@ def test_what_keeps_going_wrong_ends_noted_counted_and_in_the_queue(
 ) -> None:
     stack.links.ranges = False
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[turn] * 50)})
-    with pytest.raises(HooklineError) as raised:
-        stack.archive().keep(stack.wanted(), until=until())
-    assert len(stack.links.asked) <= TRIES + 1
+    with pytest.raises(RecordingError) as raised:
+        stack.archiver().archive(stack.job(), until=until())
+    assert len(stack.links.requests) <= MAX_FRUITLESS_ATTEMPTS + 1
     assert stack.objects() == {}
     assert stack.unfinished() == []
     assert stack.notes() == []
-    (fault,) = stack.notes("RECORDING_FAULT")
-    assert (fault["name"], fault["error"]) == (f"{RECORDING}.wav", type(raised.value).__name__)
+    (failure,) = stack.notes("RECORDING_FAILURE")
+    assert (failure["name"], failure["code"]) == (f"{RECORDING}.wav", raised.value.code)
 
 
-def test_a_dead_link_and_why_there_is_no_other_are_told_together(stack: Stack) -> None:
+def test_an_expired_link_and_why_there_is_no_other_are_noted_together(stack: Stack) -> None:
     stack.links.api_keys = {"another"}
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[status(403)] * 9)})
     assert len(stack.work()) == 1
-    (fault,) = stack.notes("RECORDING_FAULT")
-    assert fault["reason"] == "HTTP 403, and Telnyx gives no fresh link: HTTP 401, code 10009"
+    (failure,) = stack.notes("RECORDING_FAILURE")
+    refused = {"code": "telnyx_refused", "figures": {"http_status": 401, "telnyx_code": "10009"}}
+    causes = [{"code": "no_fresh_link", "figures": {}}, refused]
+    assert (failure["code"], failure["figures"], failure["causes"]) == ("link_expired", {"http_status": 403}, causes)
     stack.saved(recording_id="no-link", recording_urls=None)
     assert len(stack.work()) == 1
-    reasons = [fault["reason"] for fault in stack.notes("RECORDING_FAULT")]
-    assert "the event gives none, and Telnyx gives no fresh link: HTTP 401, code 10009" in reasons
+    failures = {failure["name"]: failure for failure in stack.notes("RECORDING_FAILURE")}
+    assert (failures["no-link"]["code"], failures["no-link"]["causes"]) == ("no_link", causes)
 
 
-def test_links_that_are_dead_as_often_as_they_are_given_come_to_an_end(stack: Stack) -> None:
+def test_a_telnyx_that_is_unavailable_for_a_while_is_asked_again_for_a_fresh_link(stack: Stack) -> None:
+    def recovered(handler: Any, server: LinkServer, content: bytes, etag: str) -> None:
+        server.api_status = 200
+        status(403)(handler, server, content, etag)
+
+    stack.links.api_status = 503
+    stack.recorded(download_urls={"wav": stack.links.put("/fresh.wav", wav())})
+    expired = stack.links.put("/expired.wav", wav(), status(403), recovered)
+    stack.saved(recording_urls={"wav": expired})
+    stack.archiver().archive(stack.job(), until=until())
+    assert [path for path, _ in stack.links.requests] == ["/expired.wav", "/expired.wav", "/fresh.wav"]
+
+
+def test_fresh_links_that_have_expired_too_come_to_an_end(stack: Stack) -> None:
     dead = stack.links.put("/dead.wav", wav(), *[status(403)] * 50)
     stack.recorded(download_urls={"wav": dead})
     stack.saved(recording_urls={"wav": dead})
     with pytest.raises(HooklineError):
-        stack.archive().keep(stack.wanted(), until=until())
-    assert len(stack.links.asked) == TRIES
-    assert stack.notes("RECORDING_FAULT")[0]["reason"] == "HTTP 403"
+        stack.archiver().archive(stack.job(), until=until())
+    assert len(stack.links.requests) == MAX_FRUITLESS_ATTEMPTS
+    assert stack.notes("RECORDING_FAILURE")[0]["figures"] == {"http_status": 403}
 
 
 def test_an_api_key_that_was_replaced_is_read_again(stack: Stack) -> None:
@@ -350,51 +373,45 @@ def test_one_bad_message_of_a_batch_holds_up_no_other(stack: Stack) -> None:
     assert len(stack.objects()) == 1
 
 
-def test_one_format_that_fails_does_not_keep_the_other_from_being_kept(stack: Stack) -> None:
+def test_one_format_that_fails_does_not_stop_the_other(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3(), *[page] * 50), "wav": stack.links.put("/a.wav", wav())}
     stack.saved(recording_urls=urls)
-    message = stack.wanted()
+    message = stack.job()
     with pytest.raises(HooklineError):
-        stack.archive().keep(message, until=until())
+        stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["wav"]
     stack.links.turns["/a.mp3"] = []
-    stack.archive().keep(message, until=until())
+    stack.archiver().archive(message, until=until())
     assert [note["format"] for note in stack.notes()] == ["mp3", "wav"]
-    assert len(stack.links.ranges_asked("/a.wav")) == 1
+    assert len(stack.links.ranges_requested("/a.wav")) == 1
 
 
 def test_one_format_that_never_ends_does_not_starve_the_other(stack: Stack) -> None:
     endless_mp3 = stack.links.put("/a.mp3", mp3(), *[endless_and_slow] * 50)
     stack.saved(recording_urls={"mp3": endless_mp3, "wav": stack.links.put("/a.wav", wav())})
-    began = time.monotonic()
-    assert len(stack.work(milliseconds=62_000)) == 1
-    assert time.monotonic() - began < 4.0
+    assert len(stack.work(milliseconds=68_000)) == 1
     assert [note["format"] for note in stack.notes()] == ["wav"]
-    assert [(fault["name"], fault["error"]) for fault in stack.notes("RECORDING_FAULT")] == [
-        (f"{RECORDING}.mp3", "OutOfTime")
+    assert [(failure["name"], failure["code"]) for failure in stack.notes("RECORDING_FAILURE")] == [
+        (f"{RECORDING}.mp3", "out_of_time")
     ]
 
 
 def test_a_function_that_runs_out_of_time_takes_back_what_it_uploaded(stack: Stack) -> None:
-    link = stack.links.put("/a.wav", LARGE, dripping(PART_BYTES // 16, 0.1))
+    link = stack.links.put("/a.wav", LARGE, dripping(PART_BYTES // 64, 0.1))
     stack.saved(recording_urls={"wav": link})
-    began = time.monotonic()
     with pytest.raises(OutOfTime):
-        stack.archive().keep(stack.wanted(), until=until(1.0))
-    assert time.monotonic() - began < 2.0
+        stack.archiver().archive(stack.job(), until=until(1.0))
     assert stack.unfinished() == []
     assert stack.objects() == {}
 
 
 def test_lambdas_own_clock_ends_a_download(stack: Stack) -> None:
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", LARGE, dripping(1 << 20, 0.2))})
-    began = time.monotonic()
+    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", LARGE, dripping(1 << 16, 0.2))})
     assert len(stack.work(milliseconds=61_000)) == 1
-    assert time.monotonic() - began < 4.0
 
 
 @pytest.mark.parametrize("host", ["a..telnyx.com", "a" * 64 + ".telnyx.com"])
-def test_a_link_whose_host_is_no_name_does_not_keep_the_other_from_being_kept(stack: Stack, host: str) -> None:
+def test_a_link_with_an_invalid_host_does_not_stop_the_other(stack: Stack, host: str) -> None:
     stack.saved(recording_urls={"mp3": f"https://{host}/a.mp3", "wav": stack.links.put("/a.wav", wav())})
     assert len(stack.work()) == 1
     assert [note["format"] for note in stack.notes()] == ["wav"]
@@ -409,10 +426,10 @@ def test_no_link_ever_sees_the_api_key(stack: Stack) -> None:
     stack.recorded(download_urls={"wav": fresh})
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[status(403)] * 9)})
     assert stack.work() == []
-    assert {path for path, _ in stack.links.asked} == {"/a.wav", "/fresh.wav", "/there.wav"}
-    for _, headers in stack.links.asked:
+    assert {path for path, _ in stack.links.requests} == {"/a.wav", "/fresh.wav", "/there.wav"}
+    for _, headers in stack.links.requests:
         assert {name.lower() for name in headers} <= {"host", "accept", "accept-encoding", "user-agent"}
-    assert stack.links.told  # and there it was sent: without it the server answers 401
+    assert stack.links.api_requests  # and there it was sent: without it the server answers 401
 
 
 @pytest.mark.parametrize(
@@ -427,19 +444,19 @@ def test_no_link_ever_sees_the_api_key(stack: Stack) -> None:
         "//10.0.0.1/",
     ],
 )
-def test_a_redirect_to_a_forbidden_place_is_not_followed(stack: Stack, to: str) -> None:
+def test_a_redirect_to_a_forbidden_host_is_not_followed(stack: Stack, to: str) -> None:
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[redirected(to)] * 50)})
     with pytest.raises(LinkForbidden):
-        stack.archive().keep(stack.wanted(), until=until())
+        stack.archiver().archive(stack.job(), until=until())
     assert stack.objects() == {}
-    assert stack.notes("RECORDING_FAULT")[0]["error"] == "LinkForbidden"
+    assert stack.notes("RECORDING_FAILURE")[0]["code"] == "link_forbidden"
 
 
 def test_redirects_come_to_an_end(stack: Stack) -> None:
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(), *[redirected("/a.wav")] * 50)})
     with pytest.raises(LinkForbidden):
-        stack.archive().keep(stack.wanted(), until=until())
-    assert len(stack.links.asked) == 4
+        stack.archiver().archive(stack.job(), until=until())
+    assert len(stack.links.requests) == 4
 
 
 def test_a_loopback_link_is_forbidden_outside_the_local_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,16 +464,16 @@ def test_a_loopback_link_is_forbidden_outside_the_local_stack(stack: Stack, monk
     monkeypatch.delenv("AWS_SAM_LOCAL")
     stack.cold()
     assert len(stack.work()) == 1
-    assert stack.links.asked == []
-    assert stack.notes("RECORDING_FAULT")[0]["reason"] == "another scheme than https"
+    assert stack.links.requests == []
+    assert stack.notes("RECORDING_FAILURE")[0]["figures"] == {"reason": "scheme_not_https"}
 
 
 @pytest.mark.parametrize("turn", [None, chunked, endless])
 def test_more_bytes_than_allowed_are_not_taken(stack: Stack, turn: Turn | None) -> None:
     stack.saved(recording_urls={"wav": stack.links.put("/a.wav", wav(4.0), *([turn] * 9 if turn else []))})
     with pytest.raises(TooLarge):
-        stack.archive(largest_bytes=50_000).keep(stack.wanted(), until=until())
-    assert len(stack.links.asked) == 1
+        stack.archiver(largest_bytes=50_000).archive(stack.job(), until=until())
+    assert len(stack.links.requests) == 1
     assert stack.objects() == {}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from hookline.recordings.audit import Finding, days, verify
+from hookline.recordings.audit import AuditResult, days, verify, verify_call
+from hookline.recordings.findings import Severity
 from hookline.recordings.storage import PART_BYTES, Bucket
 from hookline_local.cli.recordings_check import verify_recordings
 from hookline_local.cli.screen import Screen
@@ -23,26 +24,31 @@ def a_call_of_that_day(stack: Stack) -> None:
     stack.deliver("call.hangup")
 
 
-def findings(stack: Stack, *on: str, read_all: bool = False) -> list[Finding]:
-    """What is not as it should be, and all that is; each once."""
-    found = list(verify(stack.journal, Bucket(stack.s3, stack.bucket), on or ["2026-11-21"], read_all=read_all))
-    assert len({finding.key for finding in found}) == len(found)
-    assert all(finding.good is (finding.state in ("whole", "elsewhere", "expired")) for finding in found)
-    return found
+def results(stack: Stack, *on: str, read_all: bool = False) -> list[AuditResult]:
+    """The result for every key; each once."""
+    results = list(verify(stack.journal, Bucket(stack.s3, stack.bucket), on or ["2026-11-21"], read_all=read_all))
+    assert len({result.key for result in results}) == len(results)
+    for result in results:
+        assert result.ok is all(finding.severity < Severity.ERROR for finding in result.findings)
+    return results
+
+
+def codes(result: AuditResult) -> str:
+    return " ".join(finding.code for finding in result.findings) or "intact"
 
 
 def found(stack: Stack, *on: str, read_all: bool = False) -> dict[str, str]:
-    """The state of each."""
-    return {finding.key: finding.state for finding in findings(stack, *on, read_all=read_all)}
+    """The codes by key."""
+    return {result.key: codes(result) for result in results(stack, *on, read_all=read_all)}
 
 
-def wrong(stack: Stack) -> list[tuple[str, str, str]]:
-    """What is not as it should be: state, key, and why."""
-    return [(finding.state, finding.key, finding.detail) for finding in findings(stack) if not finding.good]
+def wrong(stack: Stack) -> dict[str, str]:
+    """The codes by key, of the results that are not ok."""
+    return {result.key: codes(result) for result in results(stack) if not result.ok}
 
 
-def kept(stack: Stack, sound: bytes) -> None:
-    stack.saved(recording_urls={"wav": stack.links.put("/a.wav", sound)})
+def archived(stack: Stack, sound: bytes) -> None:
+    stack.saved(seconds=len(sound) / 16_000, recording_urls={"wav": stack.links.put("/a.wav", sound)})
     assert stack.work() == []
 
 
@@ -50,43 +56,49 @@ LARGE = wav(PART_BYTES / 16_000 + 1)
 
 
 @pytest.mark.parametrize("sound", [wav(), LARGE])
-def test_what_is_whole_is_called_whole(stack: Stack, sound: bytes) -> None:
-    kept(stack, sound)
+def test_what_is_intact_has_no_findings(stack: Stack, sound: bytes) -> None:
+    archived(stack, sound)
     stack.deliver("call.recording.transcription.saved", transcription_text="Hello.")
     assert stack.work() == []
-    assert found(stack) == {KEY: "whole", KEY.replace(".wav", ".txt"): "whole"}
+    assert found(stack) == {KEY: "intact", KEY.replace(".wav", ".txt"): "intact"}
     assert found(stack, read_all=True) == found(stack)
 
 
 def test_a_recording_in_the_customers_own_storage_is_not_looked_for(stack: Stack) -> None:
     stack.saved(recording_urls={"mp3": "s3://theirs/a"})
     assert stack.work() == []
-    assert found(stack) == {"s3://theirs/a": "elsewhere"}
+    assert found(stack) == {"s3://theirs/a": "in_external_storage"}
 
 
 @pytest.mark.parametrize("sound", [wav(), LARGE])
 @pytest.mark.parametrize("read_all", [False, True])
-def test_missing_short_and_different_are_told_apart(stack: Stack, sound: bytes, read_all: bool) -> None:
-    kept(stack, sound)
+def test_missing_and_different_objects_are_distinguished(stack: Stack, sound: bytes, read_all: bool) -> None:
+    archived(stack, sound)
     changed = sound[:-1] + bytes([sound[-1] ^ 1])
-    for content, state in ((sound[:-1], "short"), (sound + b"x", "different"), (changed, "different"), (b"", "short")):
+    size, checksum = "size_differs", "checksum_differs"
+    for content, code in ((sound[:-1], size), (sound + b"x", size), (changed, checksum), (b"", size)):
         stack.s3.put_object(Bucket=stack.bucket, Key=KEY, Body=content)
-        assert found(stack, read_all=read_all) == {KEY: state}
+        assert found(stack, read_all=read_all) == {KEY: code}
+        (finding,) = results(stack)[0].findings
+        sizes = {"actual_bytes": len(content), "expected_bytes": len(sound)}
+        assert finding.figures == (sizes if code == size else {})
     stack.s3.put_object(Bucket=stack.bucket, Key=KEY, Body=sound)
-    assert found(stack, read_all=read_all) == {KEY: "whole"}
+    assert found(stack, read_all=read_all) == {KEY: "intact"}
     stack.s3.delete_object(Bucket=stack.bucket, Key=KEY)
     assert found(stack, read_all=read_all) == {KEY: "missing"}
 
 
-def test_what_was_announced_and_never_kept_is_missing(stack: Stack) -> None:
+def test_what_was_announced_and_never_archived_is_missing(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": "https://example.com/a.wav"}
     stack.saved(recording_urls=urls)
-    assert found(stack) == {f"{RECORDING}.mp3": "missing", f"{RECORDING}.wav": "missing"}
+    assert found(stack) == {f"{RECORDING}.mp3": "not_archived", f"{RECORDING}.wav": "not_archived"}
     assert len(stack.work()) == 1
-    assert found(stack) == {KEY.replace(".wav", ".mp3"): "whole", f"{RECORDING}.wav": "missing"}
-    (missing,) = [finding for finding in findings(stack) if not finding.good]
-    assert (missing.call_leg_id, missing.detail) == (LEG, "a host that is not on the list")
+    assert found(stack) == {KEY.replace(".wav", ".mp3"): "intact", f"{RECORDING}.wav": "not_archived link_forbidden"}
+    (missing,) = [result for result in results(stack) if not result.ok]
+    assert (missing.call_leg_id, missing.findings[1].figures) == (LEG, {"reason": "host_not_allowed"})
 
+
+EXPIRED_LINK = {"code": "link_expired", "figures": {"http_status": 403}, "causes": []}
 
 NO_IDS = {"call_leg_id": None, "call_session_id": None, "call_control_id": None}
 
@@ -97,7 +109,7 @@ def test_a_recording_whose_event_names_little_of_its_call_is_found(stack: Stack,
     stack.saved(recording_id="promised", recording_urls={"wav": "https://example.com/a.wav"}, **ids)
     assert len(stack.work()) == 1
     (key,) = stack.objects()
-    assert found(stack) == {key: "whole", "promised.wav": "missing"}
+    assert found(stack) == {key: "intact", "promised.wav": "not_archived link_forbidden"}
     # From another day only the bucket leads there.
     stack.saved(
         recording_id="yesterday",
@@ -107,27 +119,29 @@ def test_a_recording_whose_event_names_little_of_its_call_is_found(stack: Stack,
         **ids,
     )
     assert stack.work() == []
-    assert set(found(stack, "2026-11-20").values()) == {"whole"} | ({"missing"} if ids != NO_IDS else set())
+    assert set(found(stack, "2026-11-20").values()) == {"intact"} | (
+        {"not_archived link_forbidden"} if ids != NO_IDS else set()
+    )
 
 
 def test_a_recording_announced_in_an_event_too_large_for_the_journals_item_is_found(stack: Stack) -> None:
     stack.saved(recording_urls={"wav": "https://example.com/a.wav"}, padding="x" * 100_000)
-    assert found(stack) == {f"{RECORDING}.wav": "missing"}
+    assert found(stack) == {f"{RECORDING}.wav": "not_archived"}
     (key,) = stack.objects("oversize/")
     stack.s3.delete_object(Bucket=stack.bucket, Key=key)
-    assert found(stack) == {f"s3://{stack.bucket}/{key}": "missing"}
+    assert found(stack) == {f"s3://{stack.bucket}/{key}": "event_missing"}
 
 
 def test_what_lies_in_the_bucket_without_a_reason_is_reported(stack: Stack) -> None:
-    kept(stack, wav())
+    archived(stack, wav())
     stack.s3.put_object(Bucket=stack.bucket, Key=f"{FOLDER}/stray.wav", Body=b"x")
-    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/2026/11/21/s/nobody/stray.wav", Body=b"x")
+    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/2026/11/21/s/unknown/stray.wav", Body=b"x")
     stack.s3.put_object(Bucket=stack.bucket, Key="recordings/2026/11/21/odd", Body=b"x")
     assert found(stack) == {
-        KEY: "whole",
-        f"{FOLDER}/stray.wav": "unknown",
-        "recordings/2026/11/21/s/nobody/stray.wav": "unknown",
-        "recordings/2026/11/21/odd": "unknown",
+        KEY: "intact",
+        f"{FOLDER}/stray.wav": "not_in_journal",
+        "recordings/2026/11/21/s/unknown/stray.wav": "not_in_journal",
+        "recordings/2026/11/21/odd": "not_in_journal",
     }
 
 
@@ -138,10 +152,10 @@ def test_a_recording_of_a_call_of_another_day_is_found_by_its_own_day(stack: Sta
     stack.saved(recording_started_at=began, recording_ended_at=ended, recording_urls=urls)
     assert stack.work() == []
     key = KEY.replace("/21/", "/20/", 1)
-    assert found(stack, "2026-11-20") == {key: "whole"}
-    assert found(stack, "2026-11-20", "2026-11-21") == {key: "whole"}
+    assert found(stack, "2026-11-20") == {key: "intact"}
+    assert found(stack, "2026-11-20", "2026-11-21") == {key: "intact"}
     stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")
-    assert found(stack, "2026-11-20") == {key: "short"}
+    assert found(stack, "2026-11-20") == {key: "size_differs"}
 
 
 # A recording that is shorter than what was recorded
@@ -152,45 +166,45 @@ def test_a_recording_that_came_cut_is_short(stack: Stack) -> None:
     stack.saved(recording_id="cut", recording_urls={"wav": stack.links.put("/b.wav", wav(announced=64_000))})
     stack.saved(recording_id="long", recording_urls={"wav": stack.links.put("/c.wav", wav(60.0))})
     assert stack.work() == []
-    assert wrong(stack) == [
-        ("short", KEY, "it lasts 1799.0 s shorter than Telnyx says"),
-        ("short", f"{FOLDER}/cut.wav", "its own header announces 32000 bytes more"),
-    ]
+    assert wrong(stack) == {KEY: "shorter_than_reported", f"{FOLDER}/cut.wav": "header_announces_more"}
+    assert found(stack)[f"{FOLDER}/long.wav"] == "longer_than_reported"
+    record = stack.journal.read(LEG)
+    assert record is not None
+    assert all(result.ok for result in verify_call(record, Bucket(stack.s3, stack.bucket), archived_findings=False))
 
 
 # Transcripts
 
 
-def test_a_transcript_that_was_announced_and_never_kept_is_missing(stack: Stack) -> None:
-    told = {"transcription_text": "Hello.", "recording_transcription_id": "t1"}
-    stack.deliver("call.recording.transcription.saved", event_id="e1", **told)
-    stack.deliver("call.recording.transcription.saved", event_id="e2", **told)
-    never = ("missing", f"{RECORDING}.t1", "it was announced and has not been kept")
-    assert wrong(stack) == [never]
+def test_a_transcript_that_was_announced_and_never_archived_is_missing(stack: Stack) -> None:
+    payload = {"transcription_text": "Hello.", "recording_transcription_id": "t1"}
+    stack.deliver("call.recording.transcription.saved", event_id="e1", **payload)
+    stack.deliver("call.recording.transcription.saved", event_id="e2", **payload)
+    assert wrong(stack) == {f"{RECORDING}.t1": "not_archived"}
     (message, _) = stack.waiting()
     stack.run(message)
-    assert wrong(stack) == []
+    assert wrong(stack) == {}
     stack.deliver("call.recording.transcription.saved", event_id="e3", recording_transcription_id=None)
-    reason = {"reason": "neither the journal nor Telnyx gives the text", "event_id": "e3"}
-    assert wrong(stack) == [("missing", f"{RECORDING}.e3", "it was announced and has not been kept")]
-    stack.journal.put_note(IDENTITY, "RECORDING_FAULT", f"{RECORDING}.txt", reason, at=0)
-    assert wrong(stack) == [("missing", f"{RECORDING}.e3", reason["reason"])]
+    assert wrong(stack) == {f"{RECORDING}.e3": "not_archived"}
+    failure = {"code": "no_transcription", "figures": {}, "event_id": "e3"}
+    stack.journal.put_note(IDENTITY, "RECORDING_FAILURE", f"{RECORDING}.txt", failure, at=0)
+    assert wrong(stack) == {f"{RECORDING}.e3": "not_archived no_transcription"}
 
 
 def test_each_of_the_two_files_of_a_transcript_is_looked_for(stack: Stack) -> None:
-    kept(stack, wav())
+    archived(stack, wav())
     stack.deliver("call.recording.transcription.saved", transcription_text="Hello.")
     assert stack.work() == []
     for ending in (".txt", ".json"):
         key = KEY.replace(".wav", ending)
         content = stack.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()
         stack.s3.delete_object(Bucket=stack.bucket, Key=key)
-        assert wrong(stack) == [("missing", key, "it was kept and is not there any more")]
+        assert wrong(stack) == {key: "transcription_missing"}
         stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=content)
-        assert wrong(stack) == []
+        assert wrong(stack) == {}
 
 
-# What the stack itself deletes, after so many days
+# Retention
 
 
 def command(stack: Stack, capsys: pytest.CaptureFixture[str], day: str, **parameters: int) -> tuple[bool, Any]:
@@ -206,15 +220,16 @@ def command(stack: Stack, capsys: pytest.CaptureFixture[str], day: str, **parame
     good = verify_recordings(place, day, 1, Screen(as_json=True), read_all=False)
     document = json.loads(capsys.readouterr().out)
     assert document["ok"] is good
-    return good, {finding["key"]: finding["state"] for finding in document["findings"]}
+    findings = {result["key"]: result["findings"] for result in document["results"]}
+    return good, {key: " ".join(finding["code"] for finding in written) for key, written in findings.items()}
 
 
 def age(stack: Stack, *, days_ago: int) -> None:
-    """Everything in the journal was written so many days ago."""
-    moment = (datetime.now(UTC) - timedelta(days=days_ago, minutes=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Everything in the journal was written that long ago."""
+    written_at = (datetime.now(UTC) - timedelta(days=days_ago, minutes=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for item in stack.dynamodb.scan(TableName=stack.settings["TABLE_NAME"])["Items"]:
         field = "received_at" if "received_at" in item else "occurred_at"
-        stack.dynamodb.put_item(TableName=stack.settings["TABLE_NAME"], Item={**item, field: {"S": moment}})
+        stack.dynamodb.put_item(TableName=stack.settings["TABLE_NAME"], Item={**item, field: {"S": written_at}})
 
 
 def forget(stack: Stack, *kinds: str) -> None:
@@ -228,14 +243,15 @@ def forget(stack: Stack, *kinds: str) -> None:
 def test_a_recording_that_the_stack_has_deleted_after_its_days_has_expired(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept(stack, wav())
+    archived(stack, wav())
     stack.deliver("call.recording.transcription.saved", transcription_text="Hello.")
     assert stack.work() == []
     keys = [KEY, KEY.replace(".wav", ".txt"), KEY.replace(".wav", ".json")]
     for key in keys:
         stack.s3.delete_object(Bucket=stack.bucket, Key=key)
     age(stack, days_ago=30)
-    expired, missing = dict.fromkeys(keys, "expired"), dict.fromkeys(keys, "missing")
+    expired = dict.fromkeys(keys, "expired")
+    missing = dict(zip(keys, ["missing", "transcription_missing", "transcription_missing"], strict=True))
     assert command(stack, capsys, "2026-11-21", RecordingRetentionDays=30) == (True, expired)
     for parameters in ({"RecordingRetentionDays": 31}, {"RecordingRetentionDays": 0}, {"RetentionDays": 30}, {}):
         assert command(stack, capsys, "2026-11-21", **parameters) == (False, missing)
@@ -254,14 +270,14 @@ def test_a_recording_that_outlives_its_journal_is_not_unknown(stack: Stack, caps
     day = f"{began:%Y-%m-%d}"
     assert command(stack, capsys, day, RetentionDays=30) == (True, {key: "expired"})
     for parameters in ({"RetentionDays": 31}, {"RetentionDays": 0}, {"RecordingRetentionDays": 30}, {}):
-        assert command(stack, capsys, day, **parameters) == (False, {key: "unknown"})
+        assert command(stack, capsys, day, **parameters) == (False, {key: "not_in_journal"})
 
 
 def test_a_note_that_has_expired_before_its_event_is_not_missed(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """DynamoDB takes its time, and deletes in no order."""
-    kept(stack, wav())
+    archived(stack, wav())
     stack.deliver("call.recording.transcription.saved", recording_transcription_id="t", transcription_text="Hello.")
     stack.saved(recording_id="large", padding="x" * 100_000)
     stack.waiting()
@@ -271,16 +287,17 @@ def test_a_note_that_has_expired_before_its_event_is_not_missed(
     stack.s3.delete_object(Bucket=stack.bucket, Key=KEY)
     age(stack, days_ago=30)
     keys = [f"{RECORDING}.wav", f"{RECORDING}.t", f"s3://{stack.bucket}/{large}"]
-    expired, missing = dict.fromkeys(keys, "expired"), dict.fromkeys(keys, "missing")
+    expired = dict.fromkeys(keys, "expired")
+    missing = dict(zip(keys, ["not_archived", "not_archived", "event_missing"], strict=True))
     assert command(stack, capsys, "2026-11-21", RetentionDays=30) == (True, expired)
     assert command(stack, capsys, "2026-11-21", RetentionDays=31) == (False, missing)
-    stack.journal.put_note(IDENTITY, "RECORDING_FAULT", f"{RECORDING}.wav", {"reason": "the link is dead"}, at=0)
+    stack.journal.put_note(IDENTITY, "RECORDING_FAILURE", f"{RECORDING}.wav", EXPIRED_LINK, at=0)
     good, states = command(stack, capsys, "2026-11-21", RetentionDays=30)
-    assert (good, states[f"{RECORDING}.wav"]) == (False, "missing")
+    assert (good, states[f"{RECORDING}.wav"]) == (False, "not_archived link_expired")
 
 
 def test_what_has_expired_is_counted_apart(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    kept(stack, wav())
+    archived(stack, wav())
     stack.saved(recording_id="two", recording_urls={"wav": stack.links.put("/b.wav", wav())})
     assert stack.work() == []
     stack.s3.delete_object(Bucket=stack.bucket, Key=KEY)
@@ -300,10 +317,10 @@ def test_what_has_expired_is_counted_apart(stack: Stack, capsys: pytest.CaptureF
 
 
 def test_a_recording_of_a_call_that_is_listed_more_than_once_is_found_once(stack: Stack) -> None:
-    kept(stack, wav())
+    archived(stack, wav())
     stack.saved(recording_id="promised", recording_urls={"wav": "https://example.com/a.wav"})
     stack.deliver("call.hangup", call_leg_id=None, call_session_id=None)
-    assert found(stack) == {KEY: "whole", "promised.wav": "missing"}
+    assert found(stack) == {KEY: "intact", "promised.wav": "not_archived"}
 
 
 def test_a_recording_that_names_only_its_session_is_found_once(stack: Stack) -> None:
@@ -311,20 +328,20 @@ def test_a_recording_that_names_only_its_session_is_found_once(stack: Stack) -> 
     stack.saved(call_leg_id=None, call_control_id=None, recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
     (key,) = stack.objects("recordings/")
-    assert found(stack) == {key: "whole"}
+    assert found(stack) == {key: "intact"}
 
 
 def test_the_copies_that_two_events_have_led_to_are_both_looked_at(stack: Stack) -> None:
-    """One recording, told of under the leg and under its control id alone: two places in the bucket, one name."""
+    """One recording, announced under the leg and under its control id alone: two keys in the bucket, one name."""
     urls = {"wav": stack.links.put("/a.wav", wav())}
     stack.saved(recording_urls=urls)
     stack.saved(call_leg_id=None, call_session_id=None, recording_urls=urls)
     assert stack.work() == []
     first, second = stack.objects("recordings/")
-    assert found(stack) == {first: "whole", second: "whole"}
+    assert found(stack) == {first: "intact", second: "intact"}
     for key in (first, second):
         stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")
-    assert found(stack) == {first: "short", second: "short"}
+    assert found(stack) == {first: "size_differs", second: "size_differs"}
 
 
 # What is odd
@@ -332,18 +349,18 @@ def test_the_copies_that_two_events_have_led_to_are_both_looked_at(stack: Stack)
 
 @pytest.mark.parametrize("content", [b"junk", b"", b"{}"])
 def test_an_event_too_large_for_the_journals_item_that_cannot_be_read_is_reported(stack: Stack, content: bytes) -> None:
-    kept(stack, wav())
+    archived(stack, wav())
     stack.saved(recording_id="two", recording_urls={"wav": "https://example.com/a.wav"}, padding="x" * 100_000)
     (key,) = stack.objects("oversize/")
     stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=content)
-    assert found(stack) == {KEY: "whole", f"s3://{stack.bucket}/{key}": "different"}
+    assert found(stack) == {KEY: "intact", f"s3://{stack.bucket}/{key}": "event_unreadable"}
 
 
 def test_a_recording_is_not_taken_for_another_whose_name_begins_alike(stack: Stack) -> None:
     stack.saved(recording_id="r.2", recording_urls={"wav": stack.links.put("/a.wav", wav())})
     assert stack.work() == []
     stack.saved(recording_id="r", recording_urls={})
-    assert [(state, key) for state, key, _ in wrong(stack)] == [("missing", "r")]
+    assert wrong(stack) == {"r": "not_archived"}
 
 
 def test_days_are_counted_from_the_first_to_the_last() -> None:

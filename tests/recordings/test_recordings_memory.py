@@ -1,12 +1,7 @@
-"""Memory stays flat and a part is sent while the next is read; the whole measurement is tests/measure_archiver.py."""
+"""A part is sent while the next is read, and memory holds so many parts; benchmarks/archiver.py measures the rest."""
 
 import hashlib
-import re
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,17 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from hookline.errors import StorageUnavailable
-from hookline.recordings.storage import PART_BYTES, SENDERS, Bucket
-
-
-def test_memory_does_not_grow_with_the_recording() -> None:
-    script = Path(__file__).with_name("measure_archiver.py")
-    ran = subprocess.run(
-        [sys.executable, str(script), "memory", "60"], stdout=subprocess.PIPE, text=True, check=False, timeout=120
-    )
-    growth = re.search(r"^([+-][0-9.]+) MB from 10 MB to 60 MB", ran.stdout, re.MULTILINE)
-    assert growth, ran.stdout
-    assert float(growth[1]) <= 16
+from hookline.recordings.storage import PART_BYTES, UPLOAD_THREADS, Bucket
 
 
 @pytest.fixture
@@ -37,27 +22,33 @@ def client(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_part_is_sent_while_the_next_is_read(client: Any) -> None:
-    """Reading is slow, sending is slow: together they take as long as one of them."""
-    client.meta.events.register("before-call.s3.UploadPart", lambda **_: time.sleep(0.2))
-    with Bucket(client, "recordings").deposit("overlapping", metadata={}, tags={}) as deposit:
-        began = time.monotonic()
-        for _ in range(8):
-            time.sleep(0.2)
-            deposit.write(b"x" * PART_BYTES)
-        reading = time.monotonic() - began
-        assert deposit.finish()
-    assert reading < 8 * 0.4 * 0.8
+    """The first part is not let go before the second has been written."""
+    read = threading.Event()
+
+    def sending(**_: object) -> None:
+        read.wait(60)
+
+    client.meta.events.register("before-call.s3.UploadPart", sending)
+    with Bucket(client, "recordings").upload("overlapping", metadata={}, tags={}) as upload:
+        for _ in range(2):
+            upload.write(b"x" * PART_BYTES)
+        assert not read.is_set()
+        read.set()
+        assert upload.finish()
 
 
 def test_no_more_parts_are_under_way_than_there_is_memory_for(client: Any) -> None:
     lock, now, most = threading.Lock(), 0, 0
+    two = threading.Event()
 
     def sending(**_: object) -> None:
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.05)
+            if now == 2:
+                two.set()
+        two.wait(60)  # the first waits for another
 
     def sent(**_: object) -> None:
         nonlocal now
@@ -66,11 +57,11 @@ def test_no_more_parts_are_under_way_than_there_is_memory_for(client: Any) -> No
 
     client.meta.events.register("before-call.s3.UploadPart", sending)
     client.meta.events.register("after-call.s3.UploadPart", sent)
-    with Bucket(client, "recordings").deposit("bounded", metadata={}, tags={}) as deposit:
+    with Bucket(client, "recordings").upload("bounded", metadata={}, tags={}) as upload:
         for _ in range(12):
-            deposit.write(b"x" * PART_BYTES)
-        assert deposit.finish()
-    assert 1 < most <= SENDERS
+            upload.write(b"x" * PART_BYTES)
+        assert upload.finish()
+    assert 1 < most <= UPLOAD_THREADS
 
 
 def test_memory_is_filled_again_only_when_its_part_has_been_summed(client: Any) -> None:
@@ -82,15 +73,15 @@ def test_memory_is_filled_again_only_when_its_part_has_been_summed(client: Any) 
     for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "PutObjectTagging"):
         client.meta.events.register(f"before-call.s3.{operation}", at_once)
     parts = [bytes([number]) * PART_BYTES for number in range(24)]
-    with Bucket(client, "recordings").deposit("raced", metadata={}, tags={}) as deposit:
+    with Bucket(client, "recordings").upload("raced", metadata={}, tags={}) as upload:
         for part in parts:
-            deposit.write(part)
-        stored = deposit.finish()
+            upload.write(part)
+        stored = upload.finish()
     assert stored
     assert stored.sha256 == hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def test_an_upload_that_fails_in_the_middle_says_so_and_leaves_nothing(client: Any) -> None:
+def test_an_upload_that_fails_in_the_middle_leaves_nothing(client: Any) -> None:
     sent = 0
 
     def fail(**_: object) -> None:
@@ -100,9 +91,9 @@ def test_an_upload_that_fails_in_the_middle_says_so_and_leaves_nothing(client: A
             raise EndpointConnectionError(endpoint_url="s3")
 
     client.meta.events.register("before-call.s3.UploadPart", fail)
-    deposit = Bucket(client, "recordings").deposit("failed", metadata={}, tags={})
-    with pytest.raises(StorageUnavailable), deposit:
-        deposit.write(b"x" * PART_BYTES * 9)
+    upload = Bucket(client, "recordings").upload("failed", metadata={}, tags={})
+    with pytest.raises(StorageUnavailable), upload:
+        upload.write(b"x" * PART_BYTES * 9)
     assert "Uploads" not in client.list_multipart_uploads(Bucket="recordings")
     with pytest.raises(ClientError):
         client.head_object(Bucket="recordings", Key="failed")

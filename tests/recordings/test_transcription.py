@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from hookline.environment import environment
 from hookline.events import Identity
 from tests.support.recording_stack import LEG, RECORDING, SESSION, Stack
 from tests.support.sound import wav
@@ -67,7 +68,7 @@ def test_a_second_transcript_of_a_recording_does_not_replace_the_first(stack: St
     assert len({note["key"] for note in stack.notes("TRANSCRIPTION")}) == 2
 
 
-def test_a_transcript_too_long_for_an_item_is_kept_whole(stack: Stack) -> None:
+def test_a_transcript_too_long_for_an_item_is_archived_whole(stack: Stack) -> None:
     text = "Ein langes Gespräch. " * 30_000
     transcribed(stack, transcription_text=text)
     assert stack.work() == []
@@ -114,7 +115,7 @@ def test_the_text_of_another_transcription_is_not_taken_for_this_one(stack: Stac
         transcribed(stack, recording_transcription_id=id_, transcription_text=None)
         assert len(stack.work()) == 1
     assert stack.notes("TRANSCRIPTION") == []
-    assert stack.notes("RECORDING_FAULT")[0]["error"] == "NoTranscript"
+    assert stack.notes("RECORDING_FAILURE")[0]["code"] == "no_transcription"
 
 
 def test_a_transcript_waits_while_telnyx_will_not_say_where_it_belongs(stack: Stack) -> None:
@@ -148,7 +149,7 @@ def test_a_transcript_lies_beside_its_own_recording_and_no_other_of_the_call(sta
     }
 
 
-def test_a_transcript_that_nobody_has_stays_in_the_queue(stack: Stack) -> None:
+def test_a_transcript_that_does_not_exist_stays_in_the_queue(stack: Stack) -> None:
     transcribed(stack, transcription_text=None)
     assert len(stack.work()) == 1
     assert stack.objects() == {}
@@ -163,16 +164,19 @@ def test_a_message_that_is_quicker_than_its_journal_entry_waits_for_it(stack: St
         "identity": identity._asdict(),
         "recording": {"recording_id": RECORDING},
     }
+    looked = threading.Event()
+    client: Any = environment().journal._client  # noqa: SLF001
+    client.meta.events.register("after-call.dynamodb", lambda **_: looked.set())
     with ThreadPoolExecutor(1) as thread:
         record = {"messageId": "m", "body": json.dumps(message)}
         working = thread.submit(handler("recording_archiver"), {"Records": [record]}, Clock(900_000))
-        time.sleep(0.3)
+        assert looked.wait(60)
         transcribed(stack, event_id="not-yet")
         assert working.result() == {"batchItemFailures": []}
     assert stack.notes("TRANSCRIPTION")[0]["event_id"] == "not-yet"
 
 
-def test_a_recording_in_which_nothing_was_said_has_an_empty_transcript(stack: Stack) -> None:
+def test_a_recording_without_speech_has_an_empty_transcript(stack: Stack) -> None:
     stack.deliver("call.recording.transcription.saved", transcription_text="")
     assert stack.work() == []
     assert stack.notes("TRANSCRIPTION")[0]["size"] == 0

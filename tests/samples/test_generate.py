@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from line import Step
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 from pydantic import BaseModel
@@ -23,7 +24,6 @@ from hookline.routing import ROUTED_EVENTS
 from hookline.signature import DEVELOPMENT_PUBLIC_KEY
 from hookline_local import signing
 from hookline_local.samples import generate as sample_events
-from line import Step
 
 EVENTS = Path(__file__).parents[2] / "events"
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))}

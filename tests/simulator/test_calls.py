@@ -68,8 +68,9 @@ def test_an_inbound_call_from_ring_to_hangup(speed: float) -> None:
         assert "state" not in answered.payload
         assert ended.payload["status"] == "completed"
         assert ended.payload["speak_id"] == started.payload["speak_id"]
-        assert seconds_between(started, ended) == pytest.approx(3.0, abs=0.5 if speed else 0.01)
-        assert seconds_between(ended, one) == pytest.approx(1.5, abs=0.5 if speed else 0.01)
+        for seconds, first, second in ((3.0, started, ended), (1.5, ended, one)):
+            between = seconds_between(first, second)  # at a speed of its own the call waits for a busy machine
+            assert between > seconds - 0.01 if speed else between == pytest.approx(seconds, abs=0.01)
         assert [one.payload["digit"] for one in happened[4:7]] == ["1", "2", "#"]
         assert hangup.payload["hangup_cause"] == "normal_clearing"
         assert hangup.payload["hangup_source"] == "callee"
@@ -93,8 +94,6 @@ def test_at_speed_0_no_time_passes_while_the_application_thinks() -> None:
         leg = telnyx.place_inbound_call()
         ended = app.wait_for("call.speak.ended")
         started = app.wait_for("call.speak.started")
-        assert started.at - app.wait_for("call.answered").at > thought
-        assert ended.at - started.at > thought
         assert seconds_between(started, ended) == pytest.approx(3.0, abs=0.01)
         telnyx.hang_up(leg)
 
@@ -587,10 +586,15 @@ def test_an_invalid_scenario_is_refused_with_the_reason(content: object, message
 
 
 def test_a_scenario_can_wait_for_a_command_and_gives_up_in_time() -> None:
-    steps = (Step(when="speak", press="1"), Step(when="record_start", press="2"))
-    with app_and_telnyx(greeting) as (app, telnyx):
-        leg = telnyx.place_inbound_call(scenario=Scenario(steps=steps, patience_seconds=0.5))
+    with app_and_telnyx(greeting, patience=1) as (app, telnyx):
+        steps = (Step(when="speak", press="1"), Step(hangup=True))
+        leg = telnyx.place_inbound_call(scenario=Scenario(steps=steps, patience_seconds=60))
         telnyx.settle(leg)
         assert [one.payload["digit"] for one in app.all("call.dtmf.received")] == ["1"]
+        assert leg.session.scenario_failed is None
+        vain = Scenario(steps=(Step(when="record_start", press="2"),), patience_seconds=0.5)
+        leg = telnyx.place_inbound_call(scenario=vain)
+        telnyx.settle(leg)
+        assert len(app.all("call.dtmf.received")) == 1
         assert app.types[-1] == "call.hangup"
-        assert leg.session.scenario_failed == "step 2: no record_start within 0.5 s"
+        assert leg.session.scenario_failed == "step 1: no record_start within 0.5 s"

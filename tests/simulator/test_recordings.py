@@ -1,15 +1,18 @@
 """Recordings of the simulator are real files behind links that expire."""
 
 import io
+import time
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from hookline_local.simulator import Faults, Scenario, Step
+from hookline_local.simulator.calls import recording_store
 from hookline_local.simulator.sound import seconds_of, sound_file
 from tests.support.flow_server import CallApplication, Received, answers, app_and_telnyx
 
@@ -163,15 +166,14 @@ def test_a_link_dies_and_a_fresh_one_can_be_had() -> None:
         assert app.request("GET", path).status_code == 404
 
 
-def test_links_expire_after_the_configured_time() -> None:
-    import time
-
+def test_links_expire_after_the_configured_time(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"channels": "single", "format": "wav"}
-    with recorded(body, Step(after=3), links_expire_after_seconds=0.5) as (app, _, (saved,)):
+    with recorded(body, Step(after=3), links_expire_after_seconds=3600) as (app, _, (saved,)):
         path = f"/recordings/{saved.payload['recording_id']}"
         fresh = app.request("GET", path).json()["data"]["download_urls"]["wav"]
         assert get(fresh).status_code == 200
-        time.sleep(0.6)
+        then = time.time() + 3601
+        monkeypatch.setattr(recording_store, "time", SimpleNamespace(time=lambda: then, time_ns=time.time_ns))
         assert get(fresh).status_code == 403
 
 

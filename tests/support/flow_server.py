@@ -62,7 +62,7 @@ class CallApplication:
     api_base_url: str = ""
     received: list[Received] = field(default_factory=list)
     sent: list[tuple[str, int]] = field(default_factory=list)
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=5, verify=False, trust_env=False))  # noqa: S501  # plain HTTP
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def receive(self, received: Received) -> int:
@@ -78,7 +78,7 @@ class CallApplication:
     def wait_for_any(self, times: int) -> Received:
         """The webhook number `times` of any type; it need not be readable."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.received) >= times, 8)
+            assert self._changed.wait_for(lambda: len(self.received) >= times, 60)
             return self.received[times - 1]
 
     @property
@@ -95,7 +95,7 @@ class CallApplication:
             ]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: len(found()) >= times, 8), (event_type, self.types)
+            assert self._changed.wait_for(lambda: len(found()) >= times, 60), (event_type, self.types)
             return found()[times - 1]
 
     def send(self, call: str, action: str, /, **body: object) -> httpx.Response:
@@ -144,7 +144,7 @@ def webhook(receive: Callable[[Received], int]) -> Iterator[str]:
         yield server.url
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(5)
+        thread.join(60)
         loop.close()
 
 
@@ -154,7 +154,12 @@ def app_and_telnyx(decide: Decide = answers, **config: Any) -> Iterator[tuple[Ca
     app = CallApplication(decide=decide)
     with app.http, webhook(app.receive) as url:
         app.url = url
-        settings: dict[str, Any] = {"api_key": KEY, "speed": 0, "webhook_url": f"{url}/webhooks", **config}
+        settings: dict[str, Any] = {
+            "api_key": KEY,
+            "speed": 0,
+            "patience": 30,
+            "webhook_url": f"{url}/webhooks",
+        } | config
         with simulator_in_thread(Config(**settings)) as telnyx:
             app.api_base_url = telnyx.api_base_url
             yield app, telnyx

@@ -1,7 +1,7 @@
-"""What is behind a link, as one HTTP server on loopback: files, and every way in which they may not be had.
+"""The far side of a link, as one HTTP server on loopback: files, and every way in which a download can fail.
 
 It is Telnyx's API too (`/v2/recordings`, `/v2/recording_transcriptions`), because that is where a fresh link comes
-from. A file is refused with 400 to whoever sends an Authorization header, as S3 does; the API to whoever sends none.
+from. A file request with an Authorization header is refused with 400, as S3 does; an API request without one with 401.
 """
 
 import json
@@ -18,9 +18,10 @@ Turn = Callable[["_Handler", "LinkServer", bytes, str], None]
 class LinkServer:
     """files: content by path. turns: by path, how the next requests are answered; after the last one, well.
 
-    asked: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
-    told: every request to the API, as (method, path with query). A list is given whole, whatever filter is asked for.
-    api_keys: those that are good; empty: every one is.
+    requests: every request for a file, as (path, headers). records, transcriptions: what Telnyx's API knows.
+    api_requests: every request to the API, as (method, path with query). A list is
+    returned whole, whatever the filter.
+    api_keys: the valid ones; empty: every one is valid.
     """
 
     def __init__(self, port: int) -> None:
@@ -28,10 +29,10 @@ class LinkServer:
         self.files: dict[str, bytes] = {}
         self.etags: dict[str, str] = {}
         self.turns: dict[str, list[Turn]] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
         self.records: dict[str, dict[str, object]] = {}
         self.transcriptions: list[dict[str, object]] = []
-        self.told: list[tuple[str, str]] = []
+        self.api_requests: list[tuple[str, str]] = []
         self.api_status = 200
         self.api_keys: set[str] = set()
         self.refuse_deleting = False
@@ -39,15 +40,15 @@ class LinkServer:
         self.lock = threading.Lock()
 
     def put(self, path: str, content: bytes, *turns: Turn, etag: str | None = "") -> str:
-        """Lay a file there, and how it is given the first times; its link."""
+        """Add a file and how its first requests are answered; return its link."""
         self.files[path] = content
         self.etags[path] = f'"{hash(content):x}"' if etag == "" else (etag or "")
         self.turns[path] = list(turns)
         return self.url + path
 
-    def ranges_asked(self, path: str) -> list[str | None]:
+    def ranges_requested(self, path: str) -> list[str | None]:
         """The Range header of every request for a file, in order."""
-        return [headers.get("Range") for asked, headers in self.asked if asked == path]
+        return [headers.get("Range") for requested, headers in self.requests if requested == path]
 
 
 def status(code: int) -> Turn:
@@ -59,14 +60,15 @@ def status(code: int) -> Turn:
     return turn
 
 
-def cut_after(count: int, *, pause: float = 0.0) -> Turn:
-    """The connection ends in the middle; before that, perhaps, silence."""
+def cut_after(count: int, *, pause: threading.Event | None = None) -> Turn:
+    """The connection ends in the middle; before that, perhaps, silence until something has happened."""
 
     def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
         handler.head(200, {"Content-Length": str(len(content)), "ETag": etag})
         handler.wfile.write(content[:count])
         handler.wfile.flush()
-        time.sleep(pause)
+        if pause is not None:
+            pause.wait(60)
         handler.close_connection = True
 
     return turn
@@ -86,7 +88,7 @@ def dripping(step: int, pause: float) -> Turn:
 
 
 def cut_each_time(count: int) -> Turn:
-    """So many bytes further each time, and never to the end in one go."""
+    """This many bytes further each time, and never to the end in one go."""
 
     def turn(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
         start = int((handler.headers["Range"] or "bytes=0-").removeprefix("bytes=").rstrip("-"))
@@ -124,7 +126,7 @@ def encoded(handler: "_Handler", server: LinkServer, content: bytes, etag: str) 
 
 
 def chunked(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
-    """No length, but an end that can be told from a cut."""
+    """No length, but an end that differs from a cut."""
     handler.head(200, {"Transfer-Encoding": "chunked"})
     for start in range(0, len(content), 1000):
         piece = content[start : start + 1000]
@@ -171,12 +173,12 @@ def endless(handler: "_Handler", server: LinkServer, content: bytes, etag: str) 
 
 
 def page(handler: "_Handler", server: LinkServer, content: bytes, etag: str) -> None:
-    """A page that says in words what its status does not."""
+    """An error page with status 200."""
     handler.answer(200, b"<!doctype html><title>Sorry</title>" + b"<p>Please come back later</p>" * 500, {})
 
 
 def another_rest(other: bytes, *, ahead: int = 0, etag: str | None = '"another"') -> Turn:
-    """Asked to go on, it does so with another file, or so many bytes too far; etag None: the right one."""
+    """Asked to go on, it does so with another file, or some bytes too far; etag None: the right one."""
 
     def turn(handler: "_Handler", server: LinkServer, content: bytes, own_etag: str) -> None:
         start = int(handler.headers["Range"].removeprefix("bytes=").rstrip("-")) + ahead
@@ -209,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._api("GET")
             return
         with server.lock:
-            server.asked.append((path, dict(self.headers.items())))
+            server.requests.append((path, dict(self.headers.items())))
             turn = server.turns[path].pop(0) if server.turns.get(path) else _well
         if "Authorization" in self.headers:
             self.answer(400, b"Only one auth mechanism allowed", {})
@@ -243,37 +245,42 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server.links
         parts = urlsplit(self.path)
         with server.lock:
-            server.told.append((method, self.path))
-        kind, _, which = parts.path.removeprefix("/v2/").partition("/")
+            server.api_requests.append((method, self.path))
+        code, answer = self._api_answer(method, parts.path.removeprefix("/v2/"))
+        self.answer(code, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _api_answer(self, method: str, path: str) -> tuple[int, dict[str, object]]:
+        server = self.server.links
+        if refusal := self._api_refusal(method):
+            status_code, error_code = refusal
+            return status_code, {"errors": [{"code": error_code}]}
+        kind, _, record_id = path.partition("/")
+        if method == "POST":
+            return 200, {"data": {"result": "ok"}}
+        if kind == "recording_transcriptions":
+            return 200, {"data": server.transcriptions}
+        if not record_id:
+            return 200, {"data": list(server.records.values())}
+        if record_id not in server.records:
+            return 404, {"errors": [{"code": "10005"}]}
+        return 200, {"data": server.records.pop(record_id) if method == "DELETE" else server.records[record_id]}
+
+    def _api_refusal(self, method: str) -> tuple[int, str] | None:
+        server = self.server.links
         scheme, _, key = self.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or (server.api_keys and key not in server.api_keys):
-            code, answer = 401, {"errors": [{"code": "10009"}]}
-        elif server.api_status != 200:
-            code, answer = server.api_status, {"errors": [{"code": "10007"}]}
-        elif method == "DELETE" and server.refuse_deleting:
-            code, answer = 403, {"errors": [{"code": "10010"}]}
-        elif method == "POST":
-            code, answer = 200, {"data": {"result": "ok"}}  # type: ignore[dict-item]
-        elif kind == "recording_transcriptions":
-            found = list(server.transcriptions)
-            code, answer = 200, {"data": found}  # type: ignore[dict-item]
-        elif not which:
-            found = list(server.records.values())
-            code, answer = 200, {"data": found}  # type: ignore[dict-item]
-        elif which not in server.records:
-            code, answer = 404, {"errors": [{"code": "10005"}]}
-        else:
-            record = server.records.pop(which) if method == "DELETE" else server.records[which]
-            code, answer = 200, {"data": record}  # type: ignore[dict-item]
-        self.answer(code, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+            return 401, "10009"
+        if server.api_status != 200:
+            return server.api_status, "10007"
+        return (403, "10010") if method == "DELETE" and server.refuse_deleting else None
 
 
 def _well(handler: _Handler, server: LinkServer, content: bytes, etag: str) -> None:
-    asked, headers = handler.headers.get("Range"), {"ETag": etag}
+    requested, headers = handler.headers.get("Range"), {"ETag": etag}
     if handler.headers.get("If-Match") not in (None, etag):
         handler.answer(412, b"", {})
-    elif asked and server.ranges:
-        start = int(asked.removeprefix("bytes=").rstrip("-"))
+    elif requested and server.ranges:
+        start = int(requested.removeprefix("bytes=").rstrip("-"))
         extent = f"bytes {start}-{len(content) - 1}/{len(content)}"
         handler.answer(206, content[start:], headers | {"Content-Range": extent})
     else:

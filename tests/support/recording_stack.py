@@ -20,8 +20,8 @@ import pytest
 from hookline.environment import environment
 from hookline.events import Identity
 from hookline.journal import Journal
-from hookline.recordings.archiver import Archive
-from hookline.recordings.download import Guard
+from hookline.recordings.archiver import RecordingArchiver
+from hookline.recordings.download import UrlPolicy
 from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES, Bucket
 from hookline_local.emulator.provisioning import create_resources
@@ -56,10 +56,13 @@ def moto_server() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(300):
+        ends = time.monotonic() + 60
+        while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
+            assert server.poll() is None, "moto has ended"
+            assert time.monotonic() < ends, "moto did not start"
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -85,14 +88,14 @@ class Stack:
         environment.cache_clear()
         environment().transport = self.network
 
-    def archive(self, **guard: Any) -> Archive:
+    def archiver(self, **policy: Any) -> RecordingArchiver:
         """The archive, with a shorter patience than Lambda's."""
-        hosts, sleep = guard.pop("hosts", [".amazonaws.com"]), guard.pop("sleep", lambda seconds: None)
-        return Archive(
+        hosts, sleep = policy.pop("hosts", [".amazonaws.com"]), policy.pop("sleep", lambda seconds: None)
+        return RecordingArchiver(
             bucket=Bucket(self.s3, self.bucket),
             journal=self.journal,
             telnyx=environment().telnyx,
-            guard=Guard(**{"hosts": hosts, "largest_bytes": 1 << 30, "loopback": True, **guard}),
+            policy=UrlPolicy(**{"hosts": hosts, "largest_bytes": 1 << 30, "loopback": True, **policy}),
             sleep=sleep,
         )
 
@@ -116,11 +119,11 @@ class Stack:
             **payload,
         }
         data["payload"] = {key: value for key, value in data["payload"].items() if value is not None}
-        answer = handler(data["event_type"].replace(".", "_"))(request_of(data), Clock())
+        answer = handler(data["event_type"])(request_of(data), Clock())
         return {"status": answer["statusCode"], **json.loads(answer["body"])}
 
     def saved(self, *, seconds: float = 2.0, **payload: Any) -> dict[str, Any]:
-        """Telnyx says that a recording of so many seconds is saved."""
+        """Telnyx reports a recording of this length."""
         stated = {
             "recording_started_at": "2026-11-21T09:00:00.000000Z",
             "recording_ended_at": f"2026-11-21T09:{int(seconds) // 60:02}:{seconds % 60:09.6f}Z",
@@ -145,10 +148,10 @@ class Stack:
             for message in found
         ]
 
-    def wanted(self) -> ArchiveJob:
+    def job(self) -> ArchiveJob:
         """The one message that waits, read."""
         (message,) = self.waiting()
-        return ArchiveJob.of(message["body"])
+        return ArchiveJob.from_message(message["body"])
 
     def run(self, message: Mapping[str, Any], *, milliseconds: int = 900_000) -> dict[str, Any]:
         """Let the archiver have one message; its answer."""
@@ -174,7 +177,7 @@ class Stack:
         return failed
 
     def notes(self, kind: str = "RECORDING", identity: Identity = IDENTITY) -> list[dict[str, Any]]:
-        """What is noted of a call."""
+        """The notes of a call."""
         return self.journal.notes(identity, kind)
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Recordings made here: real headers, and noise for sound."""
+"""Recordings made here: real headers, and noise for audio."""
 
 import random
 import struct
@@ -42,7 +42,7 @@ def wav(
 
 
 def rf64(seconds: float, size: int, *, announced: int = 0xFFFFFFFF) -> bytes:
-    """A WAV whose ds64 chunk claims a sound of so many bytes, and whose data chunk claims what is announced."""
+    """A WAV whose ds64 chunk claims audio of `size` bytes, and whose data chunk claims what is announced."""
     data = wav(seconds, announced=announced)
     return b"RF64" + data[4:12] + struct.pack("<4sIQQQI", b"ds64", 28, 0, size, 0, 0) + data[12:]
 
@@ -66,9 +66,9 @@ def mp3(seconds: float = 2.0, *, stereo: bool = False, tag: bytes = b"", rates: 
 def frames(
     rate: int, count: int, *, stereo: bool = False, crc: bool = False, inside: bytes = b"", at: int = 4
 ) -> bytes:
-    """So many equal MP3 frames of a sample rate in FRAMES.
+    """`count` equal MP3 frames of a sample rate in FRAMES.
 
-    crc: whether the header says that two bytes of CRC follow it. inside: what stands `at` so many bytes from the start.
+    crc: whether the header says that two bytes of CRC follow it. inside: the content `at` bytes from the start.
     """
     begin, length, _ = FRAMES[rate]
     header = bytearray.fromhex(begin + ("00" if stereo else "c0"))
@@ -77,7 +77,7 @@ def frames(
 
 
 def id3(size: int, *, footer: bool = False) -> bytes:
-    """An ID3v2 tag with so many bytes in it, none of them zero and many of them 0xFF."""
+    """An ID3v2 tag with `size` bytes in it, none of them zero and many of them 0xFF."""
     rest = (b"\x04\x00\x10" if footer else b"\x04\x00\x00") + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3" + rest + _picture(size) + (b"3DI" + rest if footer else b"")
 
@@ -88,7 +88,7 @@ def id3v1() -> bytes:
 
 
 def ape(size: int, *, header: bool = True) -> bytes:
-    """An APEv2 tag with so many bytes of items; without a header it is only a footer, and must have no items."""
+    """An APEv2 tag with `size` bytes of items; without a header it is only a footer, and must have no items."""
     head, foot = (struct.pack("<8sIIIIQ", b"APETAGEX", 2000, size + 32, 1, 1 << 31 | bit, 0) for bit in (1 << 29, 0))
     return (head if header else b"") + _picture(size) + foot
 

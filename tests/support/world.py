@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import httpx
+import pytest
 from moto.backends import get_backend
 
 from hookline import Event
@@ -23,6 +24,8 @@ from hookline_local.signing import api_gateway_request
 PROJECT = Path(__file__).parents[2]
 
 
+QUEUES = ("COMMAND", "RECORDING", "QUARANTINE", "DEFERRED")
+FLOWS = "tests.support.flows"
 LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -69,6 +72,11 @@ class World:
         return [said["action"] for said in self.said]
 
     @property
+    def queued_commands(self) -> list[dict[str, Any]]:
+        """Every command in the command queue, in order."""
+        return [queued for message in self.messages("COMMAND") for queued in message["commands"]]
+
+    @property
     def items(self) -> list[dict[str, Any]]:
         """Everything in the table, its values as plain text."""
         found = self.dynamodb.scan(TableName=self.settings["TABLE_NAME"])["Items"]
@@ -85,7 +93,7 @@ class World:
         return Journal(self.dynamodb, self.settings["TABLE_NAME"])
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
-        """What waits in a queue (COMMAND, RECORDING, QUARANTINE), in order, ten at most; they stay there."""
+        """What is in one of QUEUES, in order, ten at most; they stay there."""
         url = self.settings[f"{queue}_QUEUE_URL"]
         taken = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
@@ -100,14 +108,14 @@ class World:
             self.s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
         for queue in get_backend("sqs")["123456789012"]["us-east-1"].queues.values():
             queue.last_purged_at = None  # SQS, and so moto, purges once a minute
-        for kind in ("COMMAND", "RECORDING", "QUARANTINE"):
+        for kind in QUEUES:
             self.sqs.purge_queue(QueueUrl=self.settings[f"{kind}_QUEUE_URL"])
         self.secrets.put_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"], SecretString=API_KEY)
 
     def nothing_has_changed(self) -> bool:
         """No item, no object, no message, nothing said."""
         objects = self.s3.list_objects_v2(Bucket=self.settings["RECORDINGS_BUCKET"]).get("Contents", [])
-        waiting = [self.messages(queue) for queue in ("COMMAND", "RECORDING", "QUARANTINE")]
+        waiting = [self.messages(queue) for queue in QUEUES]
         return not (self.items or objects or any(waiting) or self.said)
 
 
@@ -150,15 +158,22 @@ def log_anew() -> None:
         vars(environment()).pop("logger", None)
 
 
-def handler(name: str) -> Callable[[Any, Any], Any]:
-    """The handler that Lambda would call, by the folder of its function."""
-    found: Callable[[Any, Any], Any] = importlib.import_module(f"{name}.app").lambda_handler
+ROUTER = ""
+
+
+def handler(function: str) -> Callable[[Any, Any], Any]:
+    """The handler that Lambda would call. function: an event type, ROUTER, or a module of functions/."""
+    if "." in function or not function:
+        receive = importlib.import_module("webhook").lambda_handler
+
+        def own_function(request: Any, context: Any) -> Any:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("EVENT_TYPE", function)
+                return receive(request, context)
+
+        return own_function
+    found: Callable[[Any, Any], Any] = importlib.import_module(function).lambda_handler
     return found
-
-
-def function_of(event_type: str) -> str:
-    """The folder of an event type's function."""
-    return event_type.replace(".", "_")
 
 
 def sample(name: str) -> dict[str, Any]:
@@ -198,6 +213,6 @@ def deliver(name: str, *, function: str | None = None, age: float = 10.0, **payl
     """
     data = sample_data(name)
     data["payload"].update(payload)
-    folder = function or function_of(data["event_type"])
-    answer = handler(folder)(request_of(data, age=age), Clock())
+    own = data["event_type"] if function is None else function
+    answer = handler(own)(request_of(data, age=age), Clock())
     return {"status": answer["statusCode"], **json.loads(answer["body"])}

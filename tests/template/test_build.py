@@ -50,7 +50,7 @@ def sam_build(folder: Path, **settings: str) -> Template:
     settings |= {"__SAM_CLI_APP_DIR": str(folder), "SAM_CLI_TELEMETRY": "0"}
     settings |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command: list[str | Path] = [SAM, "build", "--template", ROOT / "template.yaml", "--build-dir", folder / "build"]
-    done = subprocess.run(command, env=os.environ | settings, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=os.environ | settings, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return load_template(folder / "build" / "template.yaml", PARAMETERS)
 
@@ -70,7 +70,7 @@ def layers_for_lambda(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         made.append(tmp_path_factory.mktemp("lambda"))
         settings = {"ARTIFACTS_DIR": str(made[-1]), "LAYER_INTERPRETER": sys.executable, "WHEELS": str(WHEELS)}
         command = ["make", "-C", str(ROOT / "layers" / folder), f"build-{target}"]
-        done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
     return [layer / "python" for layer in made]
 
@@ -162,7 +162,7 @@ def test_every_built_handler_finds_all_that_it_imports(built_here: Template, of_
     path = os.pathsep.join(map(str, [artefacts(built_here)[0], *layers(built_here), of_lambda]))
     command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT_EACH, path, *handlers]
     environment = {"AWS_DEFAULT_REGION": "us-east-1", **built_here.environment()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == handlers
 

@@ -1,14 +1,13 @@
-"""Hookline: a webhook is bytes: prove them, read them, ask a pure function what to say, say it, write it down.
+"""A webhook is bytes: verify them, parse an event, ask a pure function for commands, send them, append to the journal.
 
-Each clause is a module: signature, events, the decisions in `functions/`, telnyx, journal. `receive` is the way through
-them. The names below are all that a decision needs.
+Each clause is a module: signed_request, events, flows, dispatch, journal. The names below are all that a flow needs.
+Owned by the framework; flows and functions import it, and it imports neither.
 """
 
 from hookline.call import Call
 from hookline.commands import (
     Command,
     answer,
-    archive,
     bridge,
     client_state_update,
     dial,
@@ -37,15 +36,12 @@ from hookline.commands import (
     transfer,
 )
 from hookline.events import Event
-from hookline.webhook import Context, receive
 
 __all__ = [
     "Call",
     "Command",
-    "Context",
     "Event",
     "answer",
-    "archive",
     "bridge",
     "client_state_update",
     "dial",
@@ -60,7 +56,6 @@ __all__ = [
     "leave_queue",
     "playback_start",
     "playback_stop",
-    "receive",
     "record_pause",
     "record_resume",
     "record_start",

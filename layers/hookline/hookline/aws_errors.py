@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as AwsConnectionError
 
+from hookline.deadline import Deadline, DeadlineExceeded
 from hookline.errors import Unavailable
 
 TRANSIENT_CODES = frozenset(
@@ -30,16 +31,24 @@ TRANSIENT_CODES = frozenset(
 
 
 @contextmanager
-def translate_aws_errors(unavailable: type[Unavailable], service: str) -> Iterator[None]:
+def translate_aws_errors(
+    unavailable: type[Unavailable], service: str, deadline: Deadline | None = None
+) -> Iterator[None]:
     """Raise `unavailable` for an error that another try may not meet again: the network, throttling, bytes that were
-    damaged on the way, any 5xx.
+    damaged on the way, any 5xx; and when the deadline has passed.
 
     What will not pass by itself, a wrong name or a missing permission, goes through as boto3 raised it.
     """
     try:
-        yield
+        if deadline is None:
+            yield
+        else:
+            with deadline.enforced():
+                yield
+    except DeadlineExceeded as error:
+        raise unavailable(f"{service} did not answer in time") from error
     except (AwsConnectionError, HTTPClientError) as error:
-        raise unavailable(f"{service} is out of reach") from error
+        raise unavailable(f"{service} is unavailable") from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

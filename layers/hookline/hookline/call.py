@@ -1,7 +1,7 @@
-"""What we know of a call: the fold of its events. Values only.
+"""The state of a call: the fold of its events. Values only.
 
 The same events give the same call in every order and however often each is repeated, because they are sorted by the
-moment they occurred and counted once by id before anything is read from them. Telnyx promises neither order nor single
+time they occurred and counted once by id before anything is read from them. Telnyx promises neither order nor single
 delivery (developers.telnyx.com, "Receiving webhooks"), so nothing here depends on either.
 """
 
@@ -21,18 +21,18 @@ _STATUS_AFTER: dict[str, Status] = {
     "call.bridged": "answered",
     "call.hangup": "ended",
 }
-"""What an event proves about its call. A call only ever moves to the right: see `_RANK`."""
+"""The status that an event implies. A call only ever moves forward: see `_RANK`."""
 
 _RANK: dict[Status, int] = {"unknown": 0, "ringing": 1, "answered": 2, "ended": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One leg of a conversation, as its events tell it. Moments are UTC texts as in Event.occurred_at, or None.
+    """One leg of a conversation, as its events describe it. Timestamps are UTC texts as in Event.occurred_at, or None.
 
-    direction: "incoming" or "outgoing", as `call.initiated` says; later events do not carry it.
+    direction: "incoming" or "outgoing", as in `call.initiated`; later events do not carry it.
     status: only ever moves forward, so that a late `call.answered` does not revive a call that has ended.
-    streaming, forking: whether media leaves the call now, as far as told.
+    streaming, forking: whether media leaves the call now, as far as known.
     events: every event once, in the order they occurred.
     """
 
@@ -56,7 +56,7 @@ class Call:
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Call:
-        """The call that these events tell of; they may come in any order and more than once."""
+        """The call of these events, which may come in any order and more than once."""
         ordered = sorted_events(events)
         leg = control = session = connection = None
         known: dict[str, Any] = {}
@@ -69,7 +69,7 @@ class Call:
             reached = _STATUS_AFTER.get(event.type, "unknown")
             if _RANK[reached] > _RANK[status]:
                 status = reached
-            known.update(_told_by(event, known))
+            known.update(_attributes_of(event, known))
         return cls(leg, control, session, connection, status=status, events=ordered, **known)
 
     @property
@@ -79,11 +79,15 @@ class Call:
 
     @property
     def ended(self) -> bool:
-        """True once a hang-up has been told: no command can change this call any more."""
+        """True once a hang-up has been reported: no command can change this call any more."""
         return self.status == "ended"
 
+    def last(self, event_type: str) -> Event | None:
+        """The newest event of this type; None without one."""
+        return next((event for event in reversed(self.events) if event.type == event_type), None)
+
     def count(self, event_type: str, *, before: Event | None = None) -> int:
-        """How many events of this type have been told; before: only those that come before that one in order."""
+        """The number of events of this type; before: only of those that come before that one in order."""
         return sum(
             1
             for event in self.events
@@ -102,12 +106,12 @@ def sorted_events(events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def sort_key(event: Event) -> tuple[str, str]:
-    """Where an event stands among those of its call: by the moment it occurred, then by its id."""
+    """The order of the events of a call: by the time they occurred, then by id."""
     return (event.occurred_at, event.id)
 
 
-def _told_by(event: Event, known: dict[str, Any]) -> dict[str, Any]:
-    """What this one event adds to, or changes in, what was known before it."""
+def _attributes_of(event: Event, known: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that this event adds or changes. known: those before it."""
     match event.type:
         case "call.initiated":
             return {

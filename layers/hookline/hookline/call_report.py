@@ -1,11 +1,12 @@
-"""A journalled call as one JSON document: what `hookline calls show ID --json` prints, and what everything shows from.
+"""A journalled call as one JSON document: `hookline calls show ID --json` prints it, and everything is shown from it.
 
     {"call": {...}, "events": [...], "transcript": [...], "recordings": [...]}
 
 Its keys are stable: scripts read them.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from hookline.call import Call
 from hookline.errors import Unreadable
 from hookline.events import Event
 from hookline.journal import CallRecord, Entry
+from hookline.recordings.findings import failure_of
 from hookline.recordings.job import event_of
 from hookline.recordings.storage import Bucket
 from hookline.transcripts import segments
@@ -40,21 +42,21 @@ CALL_KEYS = (
 
 
 def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
-    """Everything about one leg: its state, its events in order with what was told, what was said, what was kept.
+    """Everything about one leg: its state, its events with the commands that answered them, transcript and recordings.
 
-    bucket: where what was too large for the journal lies. Raises StorageUnavailable.
+    bucket: where bodies and commands lie that are too large for the journal. Raises StorageUnavailable.
     """
-    later = {note["command_id"]: note for note in record.notes.get("EVENT_RESULT", []) if "command_id" in note}
+    entries = sorted(record.entries, key=lambda entry: entry.occurred_at)
     return {
         "call": call_attributes(record.call, record),
-        "events": [_event(entry, later) for entry in sorted(record.entries, key=lambda entry: entry.occurred_at)],
+        "events": [_event(entry, record.command_results, bucket) for entry in entries],
         "transcript": [segment.to_dict() for segment in segments(transcript_events(record, bucket)[0])],
         "recordings": list(_recordings(record.notes)),
     }
 
 
 def transcript_events(record: CallRecord, bucket: Bucket) -> tuple[list[Event], list[str]]:
-    """The events that hookline.transcripts folds; and where those lay that are gone or cannot be read any more.
+    """The events that hookline.transcripts folds; and the URIs of those that are gone or cannot be read any more.
 
     Raises StorageUnavailable.
     """
@@ -72,39 +74,51 @@ def transcript_events(record: CallRecord, bucket: Bucket) -> tuple[list[Event], 
 
 
 def call_attributes(call: Call, record: CallRecord | None = None) -> dict[str, Any]:
-    """The state of a call, under the names of CALL_KEYS. Moments: UTC texts. Duration: seconds, None unless over."""
-    facts: dict[str, Any] = {
+    """The state of a call, under the names of CALL_KEYS. Times: UTC texts. Duration: seconds, None unless ended."""
+    attributes: dict[str, Any] = {
         key: getattr(call, {"from": "from_"}.get(key, key), None) for key in CALL_KEYS if key != "duration_seconds"
     }
     if record is not None:
         for key in ("call_leg_id", "call_control_id", "call_session_id"):
-            facts[key] = facts[key] or getattr(record.identity, key)
-    facts["duration_seconds"] = _seconds(call.started_at, call.ended_at)
-    return {key: facts[key] for key in CALL_KEYS}
+            attributes[key] = attributes[key] or getattr(record.identity, key)
+    attributes["duration_seconds"] = _seconds(call.started_at, call.ended_at)
+    return {key: attributes[key] for key in CALL_KEYS}
 
 
-def _event(entry: Entry, later: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    told = []
-    for one in entry.commands:
-        note = later.get(one.get("command_id", ""))
-        told.append({**one, "final": dict(note)} if note else dict(one))
+def _event(entry: Entry, results: Mapping[str, Mapping[str, Any]], bucket: Bucket) -> dict[str, Any]:
+    commands = []
+    for command in commands_of(entry, bucket):
+        result = results.get(command.get("command_id", ""))
+        commands.append({**command, "final": dict(result)} if result else dict(command))
     return {
         "id": entry.event_id,
         "event_type": entry.event_type,
         "occurred_at": entry.occurred_at,
         "received_at": entry.received_at,
         "payload": dict(entry.event.payload) if entry.event is not None else None,
-        "commands": told,
+        "flow": entry.flow,
+        "error": entry.error,
+        "stale": entry.stale,
+        "commands": commands,
         "body_uri": entry.body_uri,
     }
 
 
+def commands_of(entry: Entry, bucket: Bucket) -> Sequence[Mapping[str, Any]]:
+    """The commands that answered an event, wherever they lie. Raises StorageUnavailable."""
+    if entry.commands_uri is None:
+        return entry.commands
+    key = entry.commands_uri.removeprefix("s3://").partition("/")[2]
+    commands: list[Mapping[str, Any]] = json.loads(b"".join(bucket.read(key)))
+    return commands
+
+
 def _recordings(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[dict[str, Any]]:
-    """Each recording that is kept, with its transcript; then all other transcripts; then what could not be kept."""
-    kept = [dict(note) for note in notes.get("RECORDING", [])]
+    """Each archived recording with its transcript; then all other transcripts; then what could not be archived."""
+    archived = [dict(note) for note in notes.get("RECORDING", [])]
     texts = [dict(note) for note in notes.get("TRANSCRIPTION", [])]
     with_text = set()
-    for recording in kept:
+    for recording in archived:
         id_ = recording.get("recording_id")
         mine = next((text for text in texts if text.get("recording_id") == id_), None)
         if mine is None or id_ is None or id_ in with_text:
@@ -115,10 +129,11 @@ def _recordings(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[di
             yield {**recording, "transcript": mine}
     for text in texts:
         yield {"name": text["name"], "recording_id": text.get("recording_id"), "transcript": text}
-    names = {recording["name"] for recording in kept}
-    for fault in notes.get("RECORDING_FAULT", []):
-        if fault["name"] not in names:
-            yield {"name": fault["name"], "fault": fault.get("reason"), "event_id": fault.get("event_id")}
+    names = {recording["name"] for recording in archived}
+    for failure in notes.get("RECORDING_FAILURE", []):
+        if failure["name"] not in names:
+            findings = [finding.to_dict() for finding in failure_of(failure)]
+            yield {"name": failure["name"], "failure": findings, "event_id": failure.get("event_id")}
 
 
 def _seconds(start: str | None, end: str | None) -> float | None:

@@ -1,8 +1,8 @@
-"""client_state: the note a command leaves on a call leg and every later webhook of that leg brings back.
+"""client_state: the value that a command leaves on a call leg and every later webhook of that leg brings back.
 
-On the wire it is base64 text (Telnyx refuses anything else with 90017). Hookline puts JSON inside, so that a
-decision can leave a dict and find a dict. What comes in is not always ours: it may be null, empty, absent, cut
-short, or the base64 of somebody who never heard of JSON. That is normal, and reads as None.
+On the wire it is base64 text (Telnyx refuses anything else with 90017). Hookline puts JSON inside: `{"flow": the name
+of the call flow, "state": the flow's own value}`. What comes in is not always ours: it may be null, empty, absent, cut
+short, or another application's. That is normal, and reads as no flow and no state.
 """
 
 import base64
@@ -24,7 +24,7 @@ def encode(value: object) -> str:
 
 
 def _no_number(text: str) -> float:
-    raise ValueError("NaN and infinity are no JSON")
+    raise ValueError("NaN and infinity are not valid JSON")
 
 
 def _finite(text: str) -> float:
@@ -50,3 +50,16 @@ def decode(text: object) -> object | None:
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def encode_for_flow(flow: str, state: object) -> str:
+    """The base64 text of a flow's name and its own value. Raises ValueError as `encode` does."""
+    return encode({"flow": flow, "state": state})
+
+
+def decode_for_flow(text: object) -> tuple[str | None, object | None]:
+    """The name of the flow and its own value; (None, None) for what `encode_for_flow` did not make. Never raises."""
+    value = decode(text)
+    if not isinstance(value, dict) or not isinstance(value.get("flow"), str):
+        return None, None
+    return value["flow"], value.get("state")

@@ -1,7 +1,7 @@
-"""What each parameter of a command may be: names, ranges, lengths, and which of them go together.
+"""The parameters of each command: names, ranges, lengths, and which of them go together.
 
 PARAMETERS holds one check per parameter, by the name Telnyx gives it; where one name means different things to two
-commands, the second is spelled `action.parameter`. RELATIONS holds, per action, what no single parameter can tell.
+commands, the second is spelled `action.parameter`. RELATIONS holds, per action, what concerns several parameters.
 `body` runs both and returns the JSON body.
 
 Where Telnyx's own sources disagree the wider one stands, because a refusal here costs a call and a refusal there
@@ -80,8 +80,8 @@ SECRET_PARAMS: Final = frozenset(
 )
 """Parameters, at any depth, whose value must never be journalled or printed.
 
-custom_parameters is here because it is what a WebSocket server is told at the start of a stream, and headers because
-an assistant's web tools carry their authorisation there. `*_api_key_ref` is not: it names a secret kept at Telnyx.
+custom_parameters is here because it is what a WebSocket server receives at the start of a stream, and headers because
+an assistant's web tools carry their authorisation there. `*_api_key_ref` is not: it names a secret stored at Telnyx.
 """
 
 _CODECS = ("G722", "PCMU", "PCMA", "G729", "OPUS", "VP8", "H264", "AMR-WB")
@@ -353,7 +353,7 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "mute_dtmf": one_of(*get_args(MuteDtmf)),
     "overlay": flag,
     "park_after_unbridge": one_of(*get_args(Park)),
-    "payload": text(1, 5000),  # 90010; the OpenAPI description says 3000
+    "payload": text(1, 5000),  # 90010; 3000 in the OpenAPI description
     "payload_type": one_of(*get_args(PayloadType)),
     "play_beep": flag,
     "play_ringtone": flag,
@@ -406,7 +406,7 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "supervisor_role": one_of(*get_args(SupervisorRole)),
     "target_legs": one_of(*get_args(Legs)),
     "terminating_digit": text_that(_one_dtmf_or_none, "one of 0-9, A-D, * and #, or empty for none"),
-    "time_limit_secs": whole(1, 14_400),  # 90029 says 60 to 14000
+    "time_limit_secs": whole(1, 14_400),  # 60 to 14000 in the text of 90029
     "timeout_millis": whole(1),
     "timeout_secs": whole(5, 600),
     "record_start.timeout_secs": whole(0),

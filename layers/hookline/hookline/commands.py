@@ -1,6 +1,6 @@
-"""Commands: what can be said to Telnyx about a call, one plain function each.
+"""Commands to Telnyx about a call, one plain function each.
 
-A function checks what can be checked before the network and returns a Command, which is only a value: saying it is
+A function checks what can be checked before the network and returns a Command, which is only a value: sending it is
 the business of hookline.telnyx. The names are Telnyx's (`POST /v2/calls/{call_control_id}/actions/{name}`), and so
 are the parameters, with these four rules:
 
@@ -8,9 +8,9 @@ are the parameters, with these four rules:
 * `client_state` and `target_leg_client_state` take any value that JSON can hold, and are encoded here.
 * `from` is a word of Python: it is `from_` here and `from` on the wire.
 * `on` is the call_control_id of the leg to command, when it is not the leg the event is about. (Telnyx has it in
-  the path and, for bridge, a second `call_control_id` in the body: that one keeps its name.)
+  the path and, for bridge, a second `call_control_id` in the body: its name is unchanged.)
 
-`command_id` is not a parameter: whoever says the command derives it from the event, see `command_id`.
+`command_id` is not a parameter: it is derived from the event when the command is sent, see `command_id`.
 
 A mistake raises ValueError naming the action and the parameter; a parameter that must be there and is not even
 mentioned is Python's own TypeError. Text the caller wrote is never in the message. Ranges, lengths and closed lists
@@ -21,7 +21,7 @@ and developers.telnyx.com, "Call commands".
 from __future__ import annotations  # 300 unions less to build at a cold start
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha1
 from typing import Literal
 from urllib.parse import quote
@@ -35,22 +35,40 @@ _COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 _VARIANT = {f"{digit:x}": f"{digit & 0x3 | 0x8:x}" for digit in range(16)}
 
 _HIDDEN = "(secret)"
+_LONGEST_DELAY_SECONDS = 3_600
 _LONGEST_SHOWN = 6000
 """A spoken text is at most 5000 characters; what is longer is a file in base64, which no journal needs."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Command:
-    """One thing to say.
+    """One command.
 
-    action: Telnyx's name of it, or "archive", which is ours.
+    action: Telnyx's name for it.
     params: the JSON body as Telnyx takes it, without command_id; client_state already encoded.
     call_control_id: the leg to command; None is the leg the event is about.
+    delay_seconds: how long it waits in the command queue before it is sent; 0 is at once.
+    fallback: sent in its place when Telnyx refuses it, or when it has become too old to be sent.
     """
 
     action: str
     params: Mapping[str, object] = field(default_factory=dict)
     call_control_id: str | None = None
+    delay_seconds: float = 0.0
+    fallback: Command | None = None
+
+    def after(self, seconds: float) -> Command:
+        """The same command, sent that many seconds later, whatever happens on the call until then.
+
+        seconds: 1 to 3,600. Raises ValueError outside that.
+        """
+        if not 1 <= seconds <= _LONGEST_DELAY_SECONDS:
+            raise ValueError(f"{self.action}: a delay must be 1 to {_LONGEST_DELAY_SECONDS} seconds")
+        return replace(self, delay_seconds=float(seconds))
+
+    def otherwise(self, fallback: Command) -> Command:
+        """The same command, with another that is sent when Telnyx refuses it or it has become too old."""
+        return replace(self, fallback=fallback)
 
     @property
     def method(self) -> Literal["POST", "PUT"]:
@@ -61,10 +79,8 @@ class Command:
         """The path below https://api.telnyx.com/v2, percent-encoded.
 
         call_control_id: the leg the event is about; the command's own comes first.
-        Raises ValueError without a usable id, and for archive, which Telnyx does not know.
+        Raises ValueError without a usable id.
         """
-        if self.action == "archive":
-            raise ValueError("archive is not a command of Telnyx")
         if self.action == "dial":
             return "/calls"
         leg = self.call_control_id or call_control_id
@@ -100,10 +116,10 @@ def _redacted(name: str, value: object) -> object:
 
 
 def command_id(event_id: str, action: str, ordinal: int = 0) -> str:
-    """The id under which Telnyx says a command once, however often the event is delivered.
+    """The id under which Telnyx obeys a command once, however often the event is delivered.
 
     ordinal: counts the commands of the same action for that event, from 0.
-    The same arguments give the same id, for ever; Telnyx remembers it for 60 s per call.
+    The same arguments always give the same id; Telnyx remembers it for 60 s per call.
     """
     name = f"{event_id}|{action}|{ordinal}".encode()
     digits = sha1(_COMMAND_IDS + name, usedforsecurity=False).hexdigest()
@@ -193,7 +209,7 @@ def transcription_start(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Transcribe what is said while it is said. Then call.transcription, many times, until hangup.
+    """Transcribe the call live. Then call.transcription, many times, until hangup.
 
     transcription_engine_config: the engine's own settings, which repeat its name as `transcription_engine`;
     Azure's need a `region`. transcription_tracks: inbound is the leg that is commanded.
@@ -259,7 +275,7 @@ def record_start(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Record the call. Nothing says that it has begun; at the end call.recording.saved or call.recording.error.
+    """Record the call. No event reports its beginning; at the end call.recording.saved or call.recording.error.
 
     max_length: seconds, 0 to 14400, 0 is endless. timeout_secs: seconds of silence that end it, 0 is never.
     custom_file_name: at most 40 characters. The transcription_* parameters speak of the text made afterwards.
@@ -343,7 +359,7 @@ def answer(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Answer an incoming call, before anything else is said to it (90034). Then call.answered.
+    """Answer an incoming call, before any other command (90034). Then call.answered.
 
     record_max_length: seconds, 0 to 43200, 0 is endless. record_timeout_secs: seconds of silence, 0 is never.
     webhook_retries_policies: per event type `{"retries_ms": [...]}`, at most 5 and 60000 ms together.
@@ -360,7 +376,7 @@ def hangup(
 ) -> Command:
     """End the leg. Then call.hangup.
 
-    reason: the SIP Reason of cancelling an outbound leg nobody has answered; no quotes, backslashes or emoji.
+    reason: the SIP Reason of cancelling an outbound leg that is not answered; no quotes, backslashes or emoji.
     """
     return _command("hangup", locals())
 
@@ -414,7 +430,7 @@ def transfer(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Call somebody else and bridge. Then call.initiated, call.answered or call.hangup of the new leg, call.bridged.
+    """Call another number and bridge. Then call.initiated, call.answered or call.hangup of the new leg, call.bridged.
 
     to: a number in +E164 format or a SIP URI. timeout_secs: 5 to 600. time_limit_secs: at most 14400.
     client_state belongs to this leg, target_leg_client_state to the new one. audio_url and media_name exclude each
@@ -494,9 +510,9 @@ def gather_using_speak(
     client_state: object = None,
     on: str | None = None,
 ) -> Command:
-    """Say a text and collect keys, again when nobody presses any. Then call.dtmf.received, call.gather.ended.
+    """Speak a text and collect keys, again when none is pressed. Then call.dtmf.received, call.gather.ended.
 
-    payload and voice as for speak; invalid_payload is said when the keys do not fit; the rest as for gather.
+    payload and voice as for speak; invalid_payload is spoken when the keys do not fit; the rest as for gather.
     """
     return _command("gather_using_speak", locals())
 
@@ -644,40 +660,3 @@ def dial(
     send_digits_on_answer: at most 64 of 0-9, A-D, *, #, w, W.
     """
     return _command("dial", locals())
-
-
-# Not Telnyx's
-
-_KEPT = (
-    "recording_id",
-    "recording_transcription_id",
-    "channels",
-    "recording_started_at",
-    "recording_ended_at",
-    "connection_id",
-)
-
-
-def archive(recording: Mapping[str, object]) -> Command:
-    """Have a recording copied to the bucket: queued, never said to Telnyx.
-
-    recording: the payload of call.recording.saved, of which the params keep what the copy needs. What a stranger put
-    there in another type than text is left out, so this does not raise for a webhook, only for what is no mapping.
-    """
-    if not isinstance(recording, Mapping):
-        raise ValueError(f"archive: recording must be a mapping, not a {type(recording).__name__}")  # noqa: TRY004
-    kept: dict[str, object] = {name: recording[name] for name in _KEPT if _text(recording.get(name), 512)}
-    kept["recording_urls"] = _links(recording.get("recording_urls"))
-    if public := _links(recording.get("public_recording_urls")):
-        kept["public_recording_urls"] = public
-    return Command("archive", kept)
-
-
-def _links(urls: object) -> dict[str, str]:
-    if not isinstance(urls, Mapping):
-        return {}
-    return {name: urls[name] for name in ("mp3", "wav") if _text(urls.get(name), 8192)}
-
-
-def _text(value: object, longest: int) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= longest

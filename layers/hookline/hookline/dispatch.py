@@ -1,33 +1,34 @@
-"""Tell what was decided, in order, in time: at once what fits into the deadline, by the command queue what does not."""
+"""Sends the commands that were decided: in order and in time, and by the command queue what does not fit into that."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic, time
 from typing import Any
 
 from hookline.call import Call
+from hookline.client_state import decode, encode_for_flow
 from hookline.commands import Command, command_id
+from hookline.deadline import Deadline
 from hookline.environment import Environment
-from hookline.events import Event
-from hookline.queues import LARGEST_COMMAND_BYTES, QueuedCommand
+from hookline.events import UNKNOWN_TIME, Event
+from hookline.journal import History
+from hookline.precedence import CLIENT_STATE, LONG_LIVED, lifetimes, yields_to
+from hookline.queues import LARGEST_MESSAGE_BYTES, CommandMessage, QueuedCommand
 from hookline.telnyx import BAD_ROUTING, OPTIONAL_ROUTING, Answer, Outcome, Telnyx
-
-_NOT_SAID = Answer(Outcome.RETRY_LATER)
 
 QUEUED = "queued"
 EXPIRED = "expired"
+SUPERSEDED = "superseded"
 
-_ENDINGS = frozenset({"fork_stop", "hangup", "record_stop", "streaming_stop", "transcription_stop"})
-STOP_COMMAND_AGE_FACTOR = 10
-"""A greeting a minute late is worse than none; an end is still wanted ten minutes late, and costs money until then."""
+_NOT_SENT = Answer(Outcome.RETRY_LATER)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """A command and what became of it.
+    """A command and its result.
 
-    result: a Verdict's value, QUEUED or EXPIRED. milliseconds: what it took, over all tries. expires_at: seconds since
-    1970 UTC, while it waits in the command queue.
+    result: an Outcome's value, QUEUED, EXPIRED or SUPERSEDED. milliseconds: over all tries. queued: what is in the
+    command queue, when it is QUEUED. is_repeat: known from an earlier delivery, and not sent again.
     """
 
     command: Command
@@ -36,10 +37,11 @@ class CommandResult:
     status: int | None = None
     code: str | None = None
     milliseconds: int = 0
-    expires_at: float | None = None
+    queued: QueuedCommand | None = None
+    is_repeat: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As the journal keeps it: secret parameters are masked, and routing, which is not the decision's, left out."""
+        """As the journal stores it: secret parameters are masked; routing, which no flow has decided, is left out."""
         return {
             "action": self.command.action,
             "command_id": self.command_id,
@@ -51,52 +53,136 @@ class CommandResult:
         }
 
 
-def send_commands(
-    environment: Environment, event: Event, call: Call, commands: Sequence[Command], *, seconds: float
-) -> list[CommandResult]:
-    """Tell Telnyx every command, in order, within so many seconds; queue from the first that does not fit on.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A decided command, ready to be sent. leg: its call_control_id, None when it is not known.
 
-    Raises QueueUnavailable when what does not fit cannot be queued either; then the webhook is worth another delivery,
-    and what has been said already will be said again under the same ids.
+    expires_at: seconds since 1970 UTC. known: its result, when it need not be sent.
     """
-    began = time()
-    ends = monotonic() + seconds
-    told: list[CommandResult] = []
-    queued: list[QueuedCommand] = []
-    over: set[str | None] = set()
-    for command, own_id in with_ids(event, commands):
-        placing = command.action == "dial"
-        address = None if placing else command.call_control_id or event.call_control_id or call.call_control_id
-        if command.action == "archive":
-            environment.queues.archive(event, command.params)
-            told.append(CommandResult(command, own_id, QUEUED))
-        elif address is None and not placing:
-            told.append(CommandResult(command, own_id, Outcome.REFUSED.value))
-        elif address in over:
-            told.append(CommandResult(command, own_id, Outcome.CALL_ENDED.value))
+
+    command: Command
+    command_id: str
+    leg: str | None
+    expires_at: float
+    known: CommandResult | None = None
+
+
+def plan(
+    event: Event, call: Call, commands: Sequence[Command], history: History, *, flow: str, first_received_at: float
+) -> list[Plan]:
+    """Decide for each command whether it is to be sent, before anything is.
+
+    Dropped are: what yields to a newer event of the leg; what is too old to be sent without being obeyed twice. Known
+    are the results of an earlier delivery. first_received_at: seconds since 1970 UTC; lifetimes count from then.
+    """
+    plans = []
+    newer = history.newer_actions if event.occurred_at != UNKNOWN_TIME else frozenset[str]()
+    ids = with_ids(event, commands)
+    for (command, own_id), lifetime in zip(ids, lifetimes(commands), strict=True):
+        leg = command.call_control_id or event.call_control_id or call.call_control_id
+        if command.action == "dial":
+            leg = None
+        is_own_leg = command.call_control_id is None or command.call_control_id == event.call_control_id
+        for_flow = _for_flow(command, flow, is_stale=is_own_leg and CLIENT_STATE in newer)
+        expires_at = first_received_at + lifetime
+        known = None
+        if recorded := history.results.get(own_id):
+            known = _recorded(for_flow, own_id, recorded)
+        elif is_own_leg and yields_to(command, newer):
+            known = CommandResult(for_flow, own_id, SUPERSEDED)
+        elif time.time() > expires_at:
+            known = CommandResult(for_flow, own_id, EXPIRED)
+        elif leg is None and command.action != "dial":
+            known = CommandResult(for_flow, own_id, Outcome.REFUSED.value)
+        plans.append(Plan(for_flow, own_id, leg, expires_at, known))
+    return plans
+
+
+def send_commands(
+    environment: Environment, plans: Sequence[Plan], *, seconds: float, event: Event
+) -> list[CommandResult]:
+    """Send what fits into this many seconds, in order; the first that does not fit and all behind it are for the queue.
+
+    Nothing is queued here: see `enqueue`. A delayed command is for the queue in any case.
+    """
+    ends = time.monotonic() + seconds
+    results: list[CommandResult] = []
+    ended: set[str | None] = set()
+    is_queueing = False
+    pending = list(plans)
+    while pending:
+        planned = pending.pop(0)
+        is_delayed = planned.command.delay_seconds > 0
+        if planned.known:
+            result = planned.known
+        elif planned.leg in ended and planned.command.action != "dial":
+            result = CommandResult(planned.command, planned.command_id, Outcome.CALL_ENDED.value)
+        elif is_queueing or is_delayed:
+            result = result_of(planned, _NOT_SENT)
         else:
-            answer = _NOT_SAID
-            if not queued:
-                answer = send_once(environment.telnyx, command, address or "", own_id, seconds=ends - monotonic())
-            result, expires_at = answer.outcome.value, None
-            if answer.outcome in (Outcome.TOO_EARLY, Outcome.RETRY_LATER):
-                later = _later(environment, event, command, address, own_id, began)
-                result, expires_at = Outcome.REFUSED.value, None
-                if len(later.to_message()) <= LARGEST_COMMAND_BYTES:
-                    result, expires_at = QUEUED, later.expires_at
-                    queued.append(later)
-            elif answer.code == "90018" and not placing:
-                over.add(address)
-            told.append(
-                CommandResult(command, own_id, result, answer.status, answer.code, answer.milliseconds, expires_at)
-            )
-    if queued:
-        environment.queues.enqueue(queued)
-    return told
+            answer = send_once(environment.telnyx, planned, seconds=ends - time.monotonic())
+            note_unauthorized(environment, answer, event_id=event.id, call_leg_id=event.call_leg_id)
+            result = result_of(planned, answer)
+        results.append(result)
+        if result.result == Outcome.CALL_ENDED.value:
+            ended.add(planned.leg)
+        is_queueing = is_queueing or (result.queued is not None and not is_delayed)
+        if instead := fallback_of(planned, result):
+            pending.insert(0, instead)
+    return results
+
+
+def enqueue(
+    environment: Environment, event: Event, results: Sequence[CommandResult], deadline: Deadline | None = None
+) -> list[CommandResult]:
+    """Send to the command queue what `send_commands` left for it; the results as they are then.
+
+    Raises QueueUnavailable; then the webhook is worth another delivery, and what has been sent already will be sent
+    again under the same ids. What no message can hold is refused.
+    """
+    at_once = [result.queued for result in results if result.queued and not result.queued.not_before]
+    delayed = [result.queued for result in results if result.queued and result.queued.not_before]
+    too_large: set[str] = set()
+    for queued in (*_portions(event, at_once), *((one,) for one in delayed)):
+        message = command_message(event, queued)
+        if len(message.to_message()) > LARGEST_MESSAGE_BYTES:
+            too_large.update(each.command_id for each in queued)
+        else:
+            environment.queues.enqueue(message, deadline)
+    if not too_large:
+        return list(results)
+    refused = Outcome.REFUSED.value
+    return [
+        replace(result, result=refused, queued=None) if result.command_id in too_large else result for result in results
+    ]
+
+
+def command_message(event: Event, queued: Sequence[QueuedCommand]) -> CommandMessage:
+    """The message of the command queue with these commands of an event."""
+    return CommandMessage(
+        commands=queued,
+        event_id=event.id,
+        event_type=event.type,
+        occurred_at=event.occurred_at,
+        identity=event.identity,
+        has_delay=any(one.not_before for one in queued),
+    )
+
+
+def _portions(event: Event, queued: Sequence[QueuedCommand]) -> list[tuple[QueuedCommand, ...]]:
+    """The commands in order, in as few messages as hold them; nearly always one."""
+    portions: list[tuple[QueuedCommand, ...]] = []
+    for one in queued:
+        together = (*portions[-1], one) if portions else (one,)
+        if portions and len(command_message(event, together).to_message()) <= LARGEST_MESSAGE_BYTES:
+            portions[-1] = together
+        else:
+            portions.append((one,))
+    return portions
 
 
 def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, str]]:
-    """Each command with the id it always has for this event: by its action and its place among those of that action."""
+    """Each command with the id it always has for this event: by its action and its number among those of it."""
     counted: dict[str, int] = {}
     pairs = []
     for command in commands:
@@ -106,39 +192,104 @@ def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, s
     return pairs
 
 
-def send_once(telnyx: Telnyx, command: Command, call_control_id: str, own_id: str, *, seconds: float) -> Answer:
-    """Say one command; once more without the routing that it carries when that is what Telnyx refuses.
+def send_once(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
+    """Send one command; once more without the routing that Telnyx blames for a refusal.
 
-    The second form has an id of its own, derived from the first: nobody documents whether Telnyx remembers the id of a
-    command that it refused.
+    The second form has an id of its own, derived from the first: it is not documented whether Telnyx remembers the id
+    of a command that it refused.
     """
-    ends = monotonic() + seconds
-    answer = telnyx.send(command, call_control_id=call_control_id, command_id=own_id, seconds=seconds)
-    if answer.outcome is not Outcome.REFUSED or not _may_be_the_routing(command, answer):
+    ends = time.monotonic() + seconds
+    command = planned.command
+    answer = telnyx.send(command, call_control_id=planned.leg or "", command_id=planned.command_id, seconds=seconds)
+    blamed = _blamed_routing(command, answer)
+    if answer.outcome is not Outcome.REFUSED or not blamed:
         return answer
-    plain = replace(command, params={k: v for k, v in command.params.items() if k not in OPTIONAL_ROUTING})
-    plain_id = command_id(own_id, command.action, 0)
-    return telnyx.send(plain, call_control_id=call_control_id, command_id=plain_id, seconds=ends - monotonic())
+    plain = replace(command, params={name: value for name, value in command.params.items() if name not in blamed})
+    again = replace(planned, command=plain, command_id=command_id(planned.command_id, command.action, 0))
+    return send_once(telnyx, again, seconds=ends - time.monotonic())
 
 
-def _may_be_the_routing(command: Command, answer: Answer) -> bool:
-    """Whether a refusal blames the routing, or blames nothing by name while there is routing to blame."""
-    if answer.status not in (400, 422) or not command.params.keys() & set(OPTIONAL_ROUTING):
-        return False
-    if answer.code == BAD_ROUTING or not answer.pointers:
-        return True
-    return any(name in pointer for pointer in answer.pointers for name in OPTIONAL_ROUTING)
+def note_unauthorized(environment: Environment, answer: Answer, **ids: str | None) -> None:
+    """Log and count a refused or unreadable API key: nothing works until a person has replaced it."""
+    if answer.outcome is Outcome.UNAUTHORIZED:
+        environment.logger.error(
+            "API key refused or unreadable, commands are queued: put a valid key into its secret",
+            extra={"status": answer.status, "code": answer.code, "secret": "TELNYX_API_KEY_SECRET_ARN", **ids},
+        )
+        environment.count("ApiKeyRefused")
 
 
-def _later(
-    environment: Environment, event: Event, command: Command, address: str | None, own_id: str, began: float
-) -> QueuedCommand:
-    age = environment.command_max_age_seconds * (STOP_COMMAND_AGE_FACTOR if command.action in _ENDINGS else 1)
-    return QueuedCommand(
-        command=replace(command, call_control_id=address),
-        command_id=own_id,
-        expires_at=began + age,
-        event_id=event.id,
-        event_type=event.type,
-        identity=event.identity,
+def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
+    """The optional routing that a refusal blames: by name, or all of it when it blames nothing by name."""
+    routing = command.params.keys() & set(OPTIONAL_ROUTING)
+    if answer.status not in (400, 422) or not routing:
+        return frozenset()
+    if named := {name for name in routing if any(name in pointer for pointer in answer.pointers)}:
+        return frozenset(named)
+    if answer.code == BAD_ROUTING and "webhook_urls" in routing:
+        return frozenset({"webhook_urls"})
+    return frozenset() if answer.pointers else frozenset(routing)
+
+
+def _for_flow(command: Command, flow: str, *, is_stale: bool) -> Command:
+    """The command, and its fallback, with the flow's name beside its client_state.
+
+    is_stale: a newer event has set the client_state of the leg; then the command leaves it alone.
+    """
+    params = dict(command.params)
+    state = params.pop("client_state", None)
+    if not is_stale and (state is not None or command.action == "answer"):
+        params["client_state"] = encode_for_flow(flow, decode(state))
+    fallback = _for_flow(command.fallback, flow, is_stale=is_stale) if command.fallback else None
+    return replace(command, params=params, fallback=fallback)
+
+
+def _recorded(command: Command, own_id: str, recorded: Mapping[str, Any]) -> CommandResult:
+    return CommandResult(
+        command,
+        own_id,
+        str(recorded.get("result")),
+        recorded.get("status"),
+        recorded.get("code"),
+        int(recorded.get("milliseconds") or 0),
+        is_repeat=True,
+    )
+
+
+def fallback_of(planned: Plan, result: CommandResult) -> Plan | None:
+    """The command to send in the place of one that was refused or has become too old, with an id of its own.
+
+    In the place of an old one only what stops or ends something is still worth sending.
+    """
+    fallback = planned.command.fallback
+    if result.is_repeat or result.result not in (Outcome.REFUSED.value, EXPIRED):
+        return None
+    while fallback and result.result == EXPIRED and fallback.action not in LONG_LIVED:
+        fallback = fallback.fallback
+    if fallback is None:
+        return None
+    return Plan(
+        command=fallback,
+        command_id=command_id(planned.command_id, fallback.action, 0),
+        leg=planned.leg,
+        expires_at=time.time() + lifetimes([fallback])[0],
+    )
+
+
+def result_of(planned: Plan, answer: Answer) -> CommandResult:
+    """The result of a command; one that is not final is for the queue."""
+    if answer.outcome.is_final:
+        outcome = answer.outcome.value
+        return CommandResult(
+            planned.command, planned.command_id, outcome, answer.status, answer.code, answer.milliseconds
+        )
+    delay = planned.command.delay_seconds
+    queued = QueuedCommand(
+        command=replace(planned.command, call_control_id=planned.leg),
+        command_id=planned.command_id,
+        expires_at=planned.expires_at,
+        not_before=time.time() + delay if delay else 0.0,
+    )
+    return CommandResult(
+        planned.command, planned.command_id, QUEUED, answer.status, answer.code, answer.milliseconds, queued
     )

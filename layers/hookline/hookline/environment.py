@@ -1,4 +1,4 @@
-"""What this function was given: its settings, its clients, its log. The only module that reads the environment.
+"""The settings, clients and log of a function. The only module that reads the environment.
 
 Each module gets its client from here and none of them asks for a setting. Everything is built once per cold start, and
 what a function never uses is never built.
@@ -24,26 +24,29 @@ from botocore.exceptions import ClientError
 
 from hookline.aws_errors import translate_aws_errors
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
+from hookline.flows import Flows
 from hookline.journal import Journal
 from hookline.oversize import OversizeStore
 from hookline.queues import Queues
 from hookline.signature import public_keys
-from hookline.telnyx import BASE_URL, Telnyx
+from hookline.telnyx import BASE_URL, PATIENCE_SECONDS, Telnyx
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from nacl.signing import VerifyKey
 
-_KEY_KEPT_SECONDS = 300
-"""A replaced key is read anew after so long, or at once when Telnyx refuses the old one."""
+_API_KEY_SECONDS = 300
+"""A replaced key is read again after this long, or at once when Telnyx refuses the old one."""
 
 _FAST = Config(connect_timeout=0.3, read_timeout=0.4, retries={"mode": "standard", "total_max_attempts": 2})
-"""For everything a webhook waits for. Two tries take 1.4 s at most, and the pause between them up to 50 ms after a
-timeout (botocore 1.44; earlier ones, and after throttling, up to 1 s). When the second fails too, the webhook is
-answered 503 and delivered again; so it is when Telnyx has stopped waiting by then."""
+"""For everything that a webhook waits for. Two tries take 1.4 s at most, unless its deadline ends them before (see
+hookline.deadline). When the second fails too, the webhook is answered 503 and delivered again, or deferred."""
 
 _PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
 """For S3, which only background work waits for."""
+
+
+_MOST_PATIENCE = 1000.0
 
 
 class _Lines(LambdaPowertoolsFormatter):
@@ -90,7 +93,7 @@ class Environment:
 
     @cached_property
     def metrics(self) -> Metrics:
-        """CloudWatch metrics in the embedded format. Used only for what somebody may want to be woken by."""
+        """CloudWatch metrics in the embedded format. Used only for what an operator may be woken by."""
         return Metrics(
             namespace=self.settings.get("POWERTOOLS_METRICS_NAMESPACE", "Hookline"),
             service=self.settings.get("POWERTOOLS_SERVICE_NAME", "hookline"),
@@ -107,34 +110,68 @@ class Environment:
         return self.settings.get("AWS_SAM_LOCAL") == "true"
 
     @cached_property
+    def patience(self) -> float:
+        """How many times as long as on AWS everything may take: 1, but on a laptop the value of HOOKLINE_PATIENCE.
+
+        Raises ValueError outside 1 to 1,000.
+        """
+        value = self.settings.get("HOOKLINE_PATIENCE") if self.local else None
+        patience = float(value or 1)
+        if not 1 <= patience <= _MOST_PATIENCE:
+            raise ValueError(f"HOOKLINE_PATIENCE must be between 1 and {_MOST_PATIENCE:.0f}")
+        return patience
+
+    @cached_property
+    def _fast(self) -> Config:
+        longer = Config(connect_timeout=0.3 * self.patience, read_timeout=0.4 * self.patience)
+        return _FAST if self.patience == 1 else _FAST.merge(longer)
+
+    @property
+    def event_type(self) -> str:
+        """The one event type that this function handles; empty for the router, which handles all of them."""
+        return self.settings.get("EVENT_TYPE", "")
+
+    @cached_property
+    def flows(self) -> Flows:
+        """The call flows."""
+        return Flows(self.settings.get("FLOWS_PACKAGE") or "flows")
+
+    @cached_property
+    def flow_failure_text(self) -> str:
+        """Spoken when a flow has failed, before the call is ended."""
+        return self.settings.get("FLOW_FAILURE_TEXT", "")
+
+    @cached_property
     def public_keys(self) -> "list[VerifyKey]":
-        """The keys that prove a webhook; empty means closed. What is wrong with a configured key is logged, once."""
+        """The keys that verify a webhook; empty means closed. An invalid key is logged, once."""
         keys, wrong = public_keys(self.settings.get("TELNYX_PUBLIC_KEY", ""), development=self.local)
         for sentence in wrong:
-            self.logger.error("a public key cannot be used", extra={"reason": sentence})
+            self.logger.error("invalid public key", extra={"reason": sentence})
         return keys
 
     @cached_property
     def journal(self) -> Journal:
         """The journal in this stack's table."""
-        client = boto3.client("dynamodb", config=_FAST)
+        client = boto3.client("dynamodb", config=self._fast)
         return Journal(client, self.settings["TABLE_NAME"], retention_days=self._whole("RETENTION_DAYS", 0))
 
     @cached_property
     def queues(self) -> Queues:
         """This stack's queues, those that this function may send to."""
         return Queues(
-            boto3.client("sqs", config=_FAST),
+            boto3.client("sqs", config=self._fast),
             commands=self.settings.get("COMMAND_QUEUE_URL", ""),
             recordings=self.settings.get("RECORDING_QUEUE_URL", ""),
             quarantine=self.settings.get("QUARANTINE_QUEUE_URL", ""),
+            deferred=self.settings.get("DEFERRED_QUEUE_URL", ""),
         )
 
     @cached_property
     def telnyx(self) -> Telnyx:
         """Telnyx's API."""
         base_url = self.settings.get("TELNYX_API_BASE_URL") or BASE_URL
-        return Telnyx(self._read_api_key, base_url=base_url, transport=self.transport)
+        patience = PATIENCE_SECONDS * self.patience
+        return Telnyx(self._read_api_key, base_url=base_url, transport=self.transport, patience_seconds=patience)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -144,7 +181,7 @@ class Environment:
     @cached_property
     def oversize(self) -> OversizeStore:
         """Where an event or a quarantined request goes that is too large for an item or a message."""
-        return OversizeStore(boto3.client("s3", config=_FAST), self.bucket)
+        return OversizeStore(boto3.client("s3", config=self._fast), self.bucket)
 
     @cached_property
     def bucket(self) -> str:
@@ -153,7 +190,7 @@ class Environment:
 
     @cached_property
     def per_event_routing(self) -> bool:
-        """Whether `answer` and `dial` tell Telnyx to post each event to the function that is its own."""
+        """Whether `answer` and `dial` make Telnyx post each event to its own function."""
         return self.on("PER_EVENT_ROUTING")
 
     @cached_property
@@ -163,57 +200,61 @@ class Environment:
 
     @cached_property
     def keep_digits(self) -> bool:
-        """Whether keyed digits that the line does not act on are kept."""
+        """Whether keyed digits that the flow does not act on are stored."""
         return self.on("KEEP_DIGITS")
 
     @cached_property
     def keep_interim_transcripts(self) -> bool:
-        """Whether segments of a transcript that are not final are kept."""
+        """Whether transcript segments that are not final are stored."""
         return self.on("KEEP_INTERIM_TRANSCRIPTS")
-
-    @cached_property
-    def command_max_age_seconds(self) -> int:
-        """How long a queued command is worth saying."""
-        return self._whole("COMMAND_MAX_AGE_SECONDS", 50)
 
     def build(self) -> None:
         """Build now what the first webhook will need, as far as this function has the settings for it."""
         _ = self.logger, self.public_keys
         if "TABLE_NAME" in self.settings:
-            _ = self.journal
-        if "COMMAND_QUEUE_URL" in self.settings:
-            _ = self.telnyx
+            _ = self.journal, self.telnyx
+            self.flows.load()
 
     def on(self, name: str) -> bool:
         """A setting that is `on` or `off` (or absent, which is off). Raises ValueError for anything else."""
         value = self.settings.get(name, "off")
         if value not in ("on", "off"):
-            raise ValueError(f"{name} is neither on nor off")
+            raise ValueError(f"{name} must be on or off")
         return value == "on"
 
     def _whole(self, name: str, default: int) -> int:
         value = self.settings.get(name) or str(default)
         if not (value.isascii() and value.isdigit()):
-            raise ValueError(f"{name} is not a whole number")
+            raise ValueError(f"{name} must be a whole number")
         return int(value)
 
     def _read_api_key(self, new: bool) -> str:
-        """The API key, read at most every five minutes; new: read it now, the one we have was refused.
+        """The API key, read at most every five minutes; new: read it now, the one in use was refused.
 
-        Raises TelnyxUnavailable when Secrets Manager is out of reach, else ApiKeyUnreadable.
+        A refresh that fails leaves the old key in use. Raises TelnyxUnavailable when there is none and Secrets Manager
+        is unavailable, ApiKeyUnreadable when the secret is missing, may not be read, or does not hold a key.
         """
         if key := self.settings.get("TELNYX_API_KEY"):
             return key
-        if new or self._api_key is None or time.monotonic() - self._api_key_read_at > _KEY_KEPT_SECONDS:
-            client: Any = boto3.client("secretsmanager", config=_FAST)
+        if new or self._api_key is None or time.monotonic() - self._api_key_read_at > _API_KEY_SECONDS:
             try:
-                with translate_aws_errors(TelnyxUnavailable, "Secrets Manager"):
-                    answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])
-                key = answer["SecretString"].strip().encode("ascii").decode()
-            except (ClientError, KeyError, UnicodeEncodeError) as error:
-                raise ApiKeyUnreadable(f"the API key cannot be read: {type(error).__name__}") from error
-            self._api_key, self._api_key_read_at = key, time.monotonic()
+                self._api_key = self._secret()
+            except TelnyxUnavailable as error:
+                if self._api_key is None:
+                    raise
+                self.logger.warning("API key not refreshed, using the old one", extra={"reason": str(error)})
+            self._api_key_read_at = time.monotonic()
         return self._api_key
+
+    def _secret(self) -> str:
+        client: Any = boto3.client("secretsmanager", config=self._fast)
+        try:
+            with translate_aws_errors(TelnyxUnavailable, "Secrets Manager"):
+                answer = client.get_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"])
+            key: str = answer["SecretString"].strip().encode("ascii").decode()
+        except (ClientError, KeyError, UnicodeEncodeError) as error:
+            raise ApiKeyUnreadable(f"the API key cannot be read: {type(error).__name__}") from error
+        return key
 
 
 @cache

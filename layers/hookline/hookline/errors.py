@@ -1,35 +1,41 @@
-"""What can go wrong on purpose, and what the webhook answers when it does.
+"""What can go wrong by design, and what the webhook answers.
 
 * HooklineError
-  - SignatureRejected     401  not proven to come from Telnyx
-  - Unreadable            200  proven, but no event we can read: kept in quarantine
+  - SignatureRejected     401  not verified to come from Telnyx
+    + SignatureStale             signed by Telnyx, too long ago: journalled as stale
+  - Unreadable            200  verified, but not an event that can be read: stored in quarantine
   - Unavailable           503  worth another delivery
     + JournalUnavailable         DynamoDB did not take or give an item
     + QueueUnavailable           SQS did not take a message
     + StorageUnavailable         S3 did not take an object
-    + TelnyxUnavailable          Telnyx cannot now, or its API key cannot be read; a command then goes to the queue
-  - ApiKeyUnreadable      500  the secret with Telnyx's API key is not there, not ours to read, or holds no key
-  - TelnyxRefused         ...  Telnyx will not: anything else that is no success
+    + WrongRoute                 an event came to the route of another: handed on
+    + TelnyxUnavailable          Telnyx cannot now; a command then goes to the queue
+      . ApiKeyUnreadable           the secret with Telnyx's API key is missing, unreadable or not a key
+  - TelnyxRefused         ...  Telnyx will not: any other failure
 
-A missing setting or a bug is none of these: it raises as itself, the function fails loudly, API Gateway answers 500
-and Telnyx delivers again.
+A missing setting is none of these: it raises as itself, the function fails loudly, API Gateway answers 500 and Telnyx
+delivers again. What a flow raises is journalled with its event.
 """
 
 
 class HooklineError(Exception):
-    """The root: everything Hookline raises on purpose."""
+    """The root of everything that Hookline raises by design."""
 
 
 class SignatureRejected(HooklineError):
-    """The request is not proven to come from Telnyx. The text names the check that failed and nothing that came in."""
+    """The request is not verified to come from Telnyx. The text names the failed check and nothing that came in."""
+
+
+class SignatureStale(SignatureRejected):
+    """Telnyx signed these bytes, but longer ago, or further in the future, than the tolerance allows."""
 
 
 class Unreadable(HooklineError):
-    """The bytes are proven to come from Telnyx but hold no API v2 event. The text names the likely cause."""
+    """The bytes are verified to come from Telnyx but do not hold an API v2 event. The text names the likely cause."""
 
 
 class Unavailable(HooklineError):
-    """Something we need is out of reach for now; the same webhook may succeed later."""
+    """A dependency is unavailable for now; the same webhook may succeed later."""
 
 
 class JournalUnavailable(Unavailable):
@@ -44,12 +50,16 @@ class StorageUnavailable(Unavailable):
     """S3 timed out, throttled or failed."""
 
 
+class WrongRoute(Unavailable):
+    """A verified event came to the route of another event type, which must not consume it."""
+
+
 class TelnyxUnavailable(Unavailable):
     """Telnyx's API timed out, answered 408, 429, 5xx or a code that means later, or its key could not be read."""
 
 
-class ApiKeyUnreadable(HooklineError):
-    """The secret with Telnyx's API key is not there, not ours to read, or holds no key: a setting is wrong."""
+class ApiKeyUnreadable(TelnyxUnavailable):
+    """The secret with Telnyx's API key is missing, may not be read, or does not hold a key: a setting is wrong."""
 
 
 class TelnyxRefused(HooklineError):
@@ -59,7 +69,7 @@ class TelnyxRefused(HooklineError):
     """
 
     def __init__(self, status: int, code: str | None) -> None:
-        """Keep the status and the code; the text shows both and nothing else of the answer."""
+        """The text shows the status and the code and nothing else of the answer."""
         super().__init__(f"HTTP {status}, code {code or 'none'}")
         self.status = status
         self.code = code

@@ -1,4 +1,4 @@
-"""What Telnyx tells us: the API v2 event. Values only; the standard library is all it needs.
+"""The API v2 event as Telnyx sends it. Values only; the standard library is all it needs.
 
 An event type stays a string, because Telnyx adds types, and the payload stays as received, because Telnyx adds keys.
 Source: developers.telnyx.com, "Receiving webhooks" (envelope), Voice API webhooks (payloads).
@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hookline.client_state import decode
+from hookline.client_state import decode_for_flow
 from hookline.errors import Unreadable
 
 UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
+
+DTMF_EVENT = "call.dtmf.received"
+TRANSCRIPTION_EVENT = "call.transcription"
 
 _FIXED_WIDTH_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _LONGEST_IDENTIFIER = 512
@@ -30,7 +33,7 @@ class Identity(NamedTuple):
 
     @property
     def partition(self) -> str:
-        """Where the journal keeps it: by leg, else by control id, else by session, else alone."""
+        """Its partition in the journal: by leg, else by control id, else by session, else alone."""
         if self.call_leg_id:
             return f"LEG#{self.call_leg_id}"
         if self.call_control_id:
@@ -47,12 +50,12 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened on a call, as Telnyx told it.
+    """Something that happened on a call, as Telnyx reports it.
 
     occurred_at: UTC, always `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that text order is time order.
     payload: as received; every key may be missing, null or of another type than documented.
-    attempt: of this delivery, not of the event, so it does not count when events are compared; None when the envelope
-        does not say.
+    attempt: of this delivery, not of the event, so it does not count when events are compared; None when the
+        envelope has none.
     """
 
     id: str
@@ -68,7 +71,7 @@ class Event:
 
     @property
     def call_control_id(self) -> str | None:
-        """What a command to this leg is addressed to; None when the payload does not carry it."""
+        """The address of commands to this leg; None when the payload does not carry it."""
         return identifier(self.payload.get("call_control_id"))
 
     @property
@@ -83,14 +86,19 @@ class Event:
 
     @property
     def client_state(self) -> Any:
-        """The value that our last command left on the leg; None when there is none or it is not ours to read."""
-        return decode(self.payload.get("client_state"))
+        """The value that the flow's last command left on the leg; None without one or when it is not ours."""
+        return decode_for_flow(self.payload.get("client_state"))[1]
+
+    @property
+    def flow(self) -> str | None:
+        """The name of the flow that decides on this leg; None when no command of ours has named one."""
+        return decode_for_flow(self.payload.get("client_state"))[0]
 
 
 def identifier(value: object) -> str | None:
-    """An id as Telnyx writes them: 1 to 512 printable ASCII characters; anything else is no id (None).
+    """An id as Telnyx writes them: 1 to 512 printable ASCII characters; None for anything else.
 
-    Neither are "." and "..": an id becomes part of a path.
+    "." and ".." are refused too: an id becomes part of a path.
     """
     if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= _LONGEST_IDENTIFIER:
         return value if value.strip(".") else None
@@ -98,27 +106,39 @@ def identifier(value: object) -> str | None:
 
 
 def parse_event(body: bytes) -> Event:
-    """The event that these proven bytes carry.
+    """The event in the body of a verified request.
 
-    Raises Unreadable with the likely cause when they carry none: text that is not JSON, an API v1 delivery, a body as
-    the portal's debugger shows it, a TeXML callback, JSON of some other kind.
+    Raises Unreadable as `parse_json` and `event_of_envelope` do.
     """
+    return event_of_envelope(parse_json(body))
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value of a body. Raises Unreadable with the likely cause: not UTF-8, not JSON, a TeXML callback."""
     try:
-        envelope = json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise Unreadable("the body is not UTF-8 text") from error
     except RecursionError as error:
         raise Unreadable("the body is JSON nested too deeply to read") from error
     except ValueError as error:
-        raise Unreadable(_why_no_json(body)) from error
+        raise Unreadable(_why_not_json(body)) from error
+
+
+def event_of_envelope(envelope: object) -> Event:
+    """The event in an API v2 envelope.
+
+    Raises Unreadable with the likely cause otherwise: an API v1 delivery, a body as the portal's debugger shows it, an
+    event of another product, JSON of some other kind.
+    """
     data = envelope.get("data") if isinstance(envelope, dict) else None
     if not isinstance(data, dict):
-        raise Unreadable(_why_no_data(envelope))
+        raise Unreadable(_why_not_an_event(envelope))
     event_id, event_type = identifier(data.get("id")), identifier(data.get("event_type"))
     if event_id is None or event_type is None:
-        raise Unreadable("data.id or data.event_type is missing or is no identifier")
+        raise Unreadable("data.id or data.event_type is missing or is not a valid identifier")
     payload = data.get("payload")
-    meta = envelope.get("meta")
+    meta = envelope.get("meta") if isinstance(envelope, dict) else None
     attempt = meta.get("attempt") if isinstance(meta, dict) else None
     return Event(
         id=event_id,
@@ -129,18 +149,18 @@ def parse_event(body: bytes) -> Event:
     )
 
 
-def normalise_timestamp(moment: object) -> str:
-    """An ISO-8601 moment in UTC with microseconds, so that moments compare as text.
+def normalise_timestamp(value: object) -> str:
+    """An ISO-8601 timestamp in UTC with microseconds, so that timestamps compare as text.
 
-    Telnyx writes microseconds and `Z`; other spellings are converted. What is no moment at all becomes 1970-01-01: the
-    event is still kept, and its key stays the same however often it is delivered.
+    Telnyx writes microseconds and `Z`; other spellings are converted. Anything else becomes 1970-01-01: the event is
+    still journalled, and its key stays the same however often it is delivered.
     """
-    if not isinstance(moment, str):
+    if not isinstance(value, str):
         return UNKNOWN_TIME
     try:
-        parsed = datetime.fromisoformat(moment)
-        if _FIXED_WIDTH_TIME.fullmatch(moment):
-            return moment
+        parsed = datetime.fromisoformat(value)
+        if _FIXED_WIDTH_TIME.fullmatch(value):
+            return value
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=UTC)
         return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(len(UNKNOWN_TIME))
@@ -149,27 +169,31 @@ def normalise_timestamp(moment: object) -> str:
 
 
 def known_timestamp(value: object) -> str | None:
-    """The same; None for what is no moment at all."""
-    moment = normalise_timestamp(value)
-    return None if moment == UNKNOWN_TIME else moment
+    """The same; None for what is not a timestamp."""
+    normalised = normalise_timestamp(value)
+    return None if normalised == UNKNOWN_TIME else normalised
 
 
 def seconds_between(first: str, second: str) -> float:
-    """How long after the first moment the second is, both as `fixed_width` writes them; negative when it is before."""
+    """Seconds from the first timestamp to the second, both as `fixed_width` writes them; negative when it is before."""
     return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
 
 
-def _why_no_json(body: bytes) -> str:
+def _why_not_json(body: bytes) -> str:
     if b"CallSid=" in body:
         return "the body is a TeXML callback: this number is on a TeXML application, it needs a Voice API application"
     return "the body is not JSON"
 
 
-def _why_no_data(envelope: object) -> str:
+def _why_not_an_event(envelope: object) -> str:
+    """The likely reason why JSON is not an API v2 event; the shapes are those of developers.telnyx.com."""
     if not isinstance(envelope, dict):
-        return "the body is JSON but no object"
-    if "event_type" in envelope and "webhook_id" in envelope:
+        return "the body is JSON but not an object"
+    event_type = envelope.get("event_type")
+    if isinstance(event_type, str) and "webhook_id" in envelope:
         return "the body is an event as the portal's debugger shows it, without its envelope: send the delivery itself"
-    if "event_type" in envelope and "payload" in envelope:
+    if isinstance(event_type, str) and "." not in event_type and {"created_at", "payload"} <= envelope.keys():
         return "the body is an API v1 event: set webhook_api_version to 2 on the Voice API application"
+    if isinstance(event_type, str):
+        return "the body is an event of another Telnyx product, without the envelope of the Voice API"
     return "the body is JSON without a data object"

@@ -1,19 +1,23 @@
-"""Remember it. Owns DynamoDB: the one place that spells a key of the journal.
-
-One table, one item per webhook, never changed afterwards:
+"""The journal: one item per webhook, never changed afterwards. Owns DynamoDB: the one place that spells a key of it.
 
     pk  LEG#<call_leg_id>, else CONTROL#<call_control_id>, else SESSION#<call_session_id>, else EVENT#<event id>
-    sk  EVENT#<occurred_at>#<event id>       a webhook and what was told because of it
-        EVENT_RESULT#<command id>            what became of a command that waited in the queue
-        TRANSCRIPT#<occurred_at>#<event id>  a `call.transcription` that commands nothing: beside the call, so that it
-                                             does not weigh on it
-        <KIND>#<name>                        any other note: what became of a recording, of its text
+    sk  CALL#<occurred_at>#<event id>            call.initiated, call.answered, call.hangup: few, and read first
+        EVENT#<newest first>#<event id>          every other webhook, and the commands that answered it
+        KEY#<newest first>#<event id>            call.dtmf.received, apart: a caller may press thousands of keys
+        <any of these>#RESULT#<command id>       the result of a queued command, right behind its event
+        STALE#<occurred_at>#<event id>           signed by Telnyx, but refused because it came too late
+        TRANSCRIPT#<occurred_at>#<event id>      a `call.transcription` without commands, apart from the call's events
+        <KIND>#<name>                            any other note: the result of archiving a recording or transcription
+
+<newest first> is a timestamp whose digits are subtracted from 9, so that text order is the reverse of time. One limited
+query from CALL# to KEY# gives a decision all that it may read, however many keys a caller has pressed.
 
 Every event carries some id of its call, not always the same one, so what belongs to one leg may lie in up to three
 partitions. Writing stays one conditional put whatever the order of arrival; reading a whole call gathers them.
 
-Indexes, all sparse: `by_day` (only the few events in LISTED, so that "today's calls" is one query),
-`by_session` and `by_control` (to find a call by another of its ids).
+Sparse indexes, all ordered by occurred_at: `by_day`, `by_from`, `by_to` (the events of DAY_INDEXED_EVENTS, for lists of
+calls), `by_trouble` (events with a refused command or a failed flow), `by_session` and `by_control` (to find a call by
+another of its ids). docs/journal.md describes the layout for readers of the table.
 """
 
 import hashlib
@@ -21,26 +25,32 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hookline.aws_errors import translate_aws_errors
-from hookline.call import Call
+from hookline.call import Call, sort_key
+from hookline.deadline import Deadline
 from hookline.errors import JournalUnavailable
-from hookline.events import Event, Identity, parse_event
+from hookline.events import DTMF_EVENT, TRANSCRIPTION_EVENT, Event, Identity, parse_event
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 DAY_INDEXED_EVENTS = frozenset({"call.initiated", "call.answered", "call.hangup", "call.recording.saved"})
-"""The events that put a call on the list of its day. Any one of them is enough; the last so that no promised recording
+"""The events that put a call on the list of its day. Any one of them is enough; the last so that no announced recording
 is out of sight of `hookline recordings verify`."""
+
+_LIFECYCLE = frozenset({"call.initiated", "call.answered", "call.hangup"})
+
+HISTORY_ITEMS = 250
+"""A decision reads at most this many items of its call, and at most the 1 MB of one page of a query."""
 
 LARGEST_BODY_BYTES = 64_000
 """A DynamoDB item holds 400 KB and a page of a query 1 MB (docs.aws.amazon.com, DynamoDB quotas). Ordinary events are
 1 to 2 KB; a larger one must not push the history of its call to a second page."""
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
-_TRANSCRIPT = "call.transcription"
 _LONGEST_NAME = 900
 _ABSENT = "attribute_not_exists(pk)"
 
@@ -49,8 +59,8 @@ _ABSENT = "attribute_not_exists(pk)"
 class Entry:
     """One webhook as the journal holds it.
 
-    event: what Telnyx told; None when its body was too large for an item (`body_uri` says where it is).
-    told: what we told Telnyx because of it, each as Told.to_dict gives it.
+    event: None when its body was too large for an item; then body_uri is where it lies.
+    commands: those that answered it, each as CommandResult.to_dict gives it; empty when they lie at commands_uri.
     received_at: UTC, when API Gateway took the first delivery that was journalled.
     """
 
@@ -61,72 +71,102 @@ class Entry:
     received_at: str
     commands: Sequence[Mapping[str, Any]] = ()
     body_uri: str | None = None
+    commands_uri: str | None = None
+    flow: str | None = None
+    error: str | None = None
+    stale: bool = False
 
 
 class History(NamedTuple):
-    """What the journal knows of an event's call when the event arrives.
+    """The call of an event, as the journal has it when the event arrives.
 
-    seen: this very event has been journalled before; events: all others of its call, in no promised order.
-    waits_until: UTC, when the last of this call's commands that still wait in the queue is dropped, "" if none waits.
+    is_duplicate: this very event has been journalled before. events: all others of its call, in no promised order.
+    newer_actions: the commands of newer events of the leg, by action.
+    results: of this event's own commands that were queued by an earlier delivery, by command id.
+    commands_pending_until: UTC, when the last of the call's queued commands is dropped, "" if none is queued.
+    has_failed: a flow has failed on the call before.
     """
 
-    seen: bool
+    is_duplicate: bool
     events: list[Event]
-    waits_until: str = ""
+    newer_actions: frozenset[str] = frozenset()
+    results: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    commands_pending_until: str = ""
+    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """Everything the journal holds of one leg: its webhooks in order, its transcript, its notes by kind."""
+    """Everything the journal holds of one leg: its webhooks in order, its transcript, its notes by kind, and the
+    results of its queued commands by command id."""
 
     identity: Identity
     entries: list[Entry] = field(default_factory=list)
     transcript: list[Entry] = field(default_factory=list)
     notes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    command_results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def call(self) -> Call:
-        """The fold of what was told."""
+        """The fold of the journalled events; of stale ones, too: they did happen."""
         return Call.of(entry.event for entry in self.entries if entry.event is not None)
 
 
 class Journal:
     """The journal of one stack.
 
-    client: a boto3 DynamoDB client; table: its name; retention_days: after so many days DynamoDB deletes an item by
-    its TTL, 0 keeps it for ever.
+    client: a boto3 DynamoDB client; table: its name; retention_days: DynamoDB deletes an item this many days
+    later by its TTL, 0 never.
 
-    Every method raises JournalUnavailable when DynamoDB is out of reach, throttles or fails; a wrong name or a missing
+    Every method raises JournalUnavailable when DynamoDB is unavailable, throttles or fails; a wrong name or a missing
     permission raises as boto3's own ClientError.
     """
 
     def __init__(self, client: "DynamoDBClient", table: str, *, retention_days: int = 0) -> None:
-        """Keep the client; nothing is sent yet."""
+        """Hold the client; nothing is sent yet."""
         self._client = client
         self._table = table
         self._retention_seconds = retention_days * 86_400
 
-    def history(self, event: Event) -> History:
-        """What is known of the event's call, in one consistent query of its own partition."""
-        seen = False
-        events = []
-        waiting: dict[str, str] = {}
-        for item in self._pages(
-            KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z",
-            values={":p": event.identity.partition, ":a": "EVENT#", ":z": "EVENT_RESULT#~"},
-            ConsistentRead=True,
-        ):
-            kind, _, name = item["sk"]["S"].partition("#")
-            if kind == "EVENT_RESULT":
-                waiting.pop(name, None)  # behind every event
-            elif kind == "EVENT":
-                if item["event_id"]["S"] == event.id:
-                    seen = True
-                elif "body" in item:
-                    events.append(parse_event(item["body"]["S"].encode()))
-                if "waiting" in item:
-                    waiting |= json.loads(item["waiting"]["S"])
-        return History(seen, events, max(waiting.values(), default=""))
+    def history(self, event: Event, deadline: Deadline | None = None) -> History:
+        """The known state of the event's call, in one limited and consistent query of its own partition.
+
+        Only a call with more than HISTORY_ITEMS events, or more than 1 MB of them, costs more: one query for the newest
+        keys when none of them was reached, and one read for the event itself when it is older than all that was read.
+        """
+        partition = event.identity.partition
+        own_key = event_key(event.type, event.occurred_at, event.id, has_commands=True)
+        items, is_cut = self._page(partition, "CALL#", "KEY#~", HISTORY_ITEMS, deadline)
+        is_beyond = is_cut and own_key > items[-1]["sk"]["S"]
+        if is_cut and items[-1]["sk"]["S"] < "KEY#":
+            keys, is_cut = self._page(partition, "KEY#", "KEY#~", HISTORY_ITEMS // 5, deadline)
+            if own_key > "KEY#":
+                is_beyond = is_cut and own_key > keys[-1]["sk"]["S"]
+            items += keys
+        if is_beyond:
+            items += self._item(partition, own_key, deadline)
+        return _history(event, items)
+
+    def _page(
+        self, partition: str, first: str, last: str, limit: int, deadline: Deadline | None
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """At most limit items of a range of sort keys, and whether there are more."""
+        with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
+            page = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z",
+                ExpressionAttributeValues={":p": {"S": partition}, ":a": {"S": first}, ":z": {"S": last}},
+                ConsistentRead=True,
+                Limit=limit,
+            )
+        return page["Items"], "LastEvaluatedKey" in page
+
+    def _item(self, partition: str, key: str, deadline: Deadline | None) -> list[dict[str, Any]]:
+        with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
+            found = self._client.get_item(
+                TableName=self._table, Key={"pk": {"S": partition}, "sk": {"S": key}}, ConsistentRead=True
+            )
+        return [found["Item"]] if "Item" in found else []
 
     def append_event(
         self,
@@ -136,66 +176,91 @@ class Journal:
         body_uri: str | None = None,
         received_at: float,
         commands: Sequence[Mapping[str, Any]] = (),
-        waiting: Mapping[str, float] | None = None,
-        commanding: bool = False,
+        commands_uri: str | None = None,
+        actions: Sequence[str] = (),
+        pending: Mapping[str, float] | None = None,
+        has_commands: bool = False,
+        flow: str | None = None,
+        error: str | None = None,
+        trouble: str | None = None,
+        stale: bool = False,
+        deadline: Deadline | None = None,
     ) -> bool:
-        """Write the event down once, with what was told; False when it was there already.
+        """Append the event once, with the commands that answered it; False when it was there already.
 
-        body: the envelope as received (digits blanked by the caller); None when it is kept elsewhere, at body_uri.
-        received_at: seconds since 1970 UTC. waiting: the same by command id, when each command of this event that went
-        to the queue will be dropped. commanding: its decision has something to say, so that it belongs to the history
-        that decisions are given.
+        body: the envelope, keyed digits blanked; None when it is stored elsewhere, at body_uri. commands, commands_uri:
+        likewise. received_at: seconds since 1970 UTC.
+        actions: what the leg was commanded, for `History.newer_actions`. pending: by command id, when each command that
+        was queued is dropped, seconds since 1970 UTC. has_commands: its flow has decided something, so that it belongs
+        to the history that decisions are given. trouble: a code, when something went wrong. stale: refused.
         """
         identity = event.identity
-        spoken = event.type == _TRANSCRIPT and not commanding
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
-            "sk": {"S": f"{'TRANSCRIPT' if spoken else 'EVENT'}#{event.occurred_at}#{event.id}"},
+            "sk": {"S": event_key(event.type, event.occurred_at, event.id, has_commands=has_commands, stale=stale)},
             "event_id": {"S": event.id},
             "event_type": {"S": event.type},
             "occurred_at": {"S": event.occurred_at},
             "received_at": {"S": timestamp(received_at)},
         }
-        if body is not None:
-            item["body"] = {"S": body}
-        if body_uri is not None:
-            item["body_uri"] = {"S": body_uri}
-        if waiting:
-            item["waiting"] = {"S": _compact({name: timestamp(expires_at) for name, expires_at in waiting.items()})}
-        if commands:
-            item["commands"] = {"S": _compact(commands)}
-        if identity.call_leg_id:
-            item["call_leg_id"] = {"S": identity.call_leg_id}
-        if not spoken:
-            if identity.call_session_id:
-                item["call_session_id"] = {"S": identity.call_session_id}
-            if identity.call_control_id:
-                item["call_control_id"] = {"S": identity.call_control_id}
-            if event.type in DAY_INDEXED_EVENTS:
-                item["day"] = {"S": event.occurred_at[:10]}
+        optional = {
+            "body": body,
+            "body_uri": body_uri,
+            "commands": _compact(commands) if commands else None,
+            "commands_uri": commands_uri,
+            "actions": ",".join(actions),
+            "pending": _compact({name: timestamp(until) for name, until in pending.items()}) if pending else None,
+            "flow": flow,
+            "error": error,
+            "call_leg_id": identity.call_leg_id,
+        }
+        if trouble:
+            optional |= {"trouble": trouble, "trouble_day": event.occurred_at[:10]}
+        if event.type != TRANSCRIPTION_EVENT or has_commands:
+            optional |= {"call_session_id": identity.call_session_id, "call_control_id": identity.call_control_id}
+        if event.type in DAY_INDEXED_EVENTS:
+            optional |= {"day": event.occurred_at[:10], **_call_list_attributes(event)}
+        item |= {name: {"S": value} for name, value in optional.items() if value}
         self._expire(item, received_at)
-        return self._put(item, once=True)
+        return self._put(item, once=True, deadline=deadline)
+
+    def put_command_result(
+        self, identity: Identity, event_key: str, command_id: str, result: Mapping[str, Any], *, at: float
+    ) -> None:
+        """Record the result of a queued command right behind its event. at: seconds since 1970 UTC.
+
+        event_key: as `event_key` gives it. Recording it again replaces it: the last result is the one that holds.
+        """
+        item: dict[str, Any] = {
+            "pk": {"S": identity.partition},
+            "sk": {"S": f"{event_key}#RESULT#{command_id}"},
+            "command_id": {"S": command_id},
+            "attributes": {"S": _compact(result)},
+            "occurred_at": {"S": timestamp(at)},
+        }
+        self._expire(item, at)
+        self._put(item, once=False)
 
     def put_note(
         self,
         identity: Identity,
         kind: str,
         name: str,
-        facts: Mapping[str, Any],
+        attributes: Mapping[str, Any],
         *,
         at: float,
         once: bool = True,
     ) -> bool:
-        """Write down something that we found out or did ourselves, beside the events of its call.
+        """Record something that Hookline found out or did itself, beside the events of its call.
 
         kind: capitals, for example RECORDING; name: unique within the kind and the call, its end hashed where it is
         longer than a key may be. at: seconds since 1970 UTC.
-        once: keep what was noted first and return False when there was something; otherwise replace it.
+        once: the first note stands, and False is returned when there is one; otherwise it is replaced.
         """
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
             "sk": {"S": f"{kind}#{_fitting(name)}"},
-            "facts": {"S": _compact(facts)},
+            "attributes": {"S": _compact(attributes)},
             "occurred_at": {"S": timestamp(at)},
         }
         for key in ("call_leg_id", "call_session_id", "call_control_id"):
@@ -205,7 +270,7 @@ class Journal:
         return self._put(item, once=once)
 
     def notes(self, identity: Identity, kind: str) -> list[dict[str, Any]]:
-        """The facts noted under this kind for this call, in order of name; each carries its `name`."""
+        """The notes of this kind for this call, in order of name; each carries its `name` and `created_at`."""
         return [_note(item) for item in self._query(identity.partition, f"{kind}#")]
 
     def read(self, any_id: str) -> CallRecord | None:
@@ -227,12 +292,12 @@ class Journal:
         return _record(items) if items else None
 
     def legs(self, session_id: str) -> list[str]:
-        """The leg ids of one conversation, in the order they were first heard of."""
+        """The leg ids of one conversation, in the order of their first events."""
         found = self._legs("by_session", "call_session_id", session_id)
         return list(dict.fromkeys(partition.removeprefix("LEG#") for partition in found))
 
     def calls(self, day: str) -> list[Identity]:
-        """The calls that something in LISTED was told of on this day (`YYYY-MM-DD`, UTC), each once, oldest first."""
+        """The calls with an event of DAY_INDEXED_EVENTS on this day (`YYYY-MM-DD`, UTC), each once, oldest first."""
         found: dict[str, Identity] = {}
         for item in self._pages(
             IndexName="by_day", KeyConditionExpression="#d = :d", names={"#d": "day"}, values={":d": day}
@@ -267,10 +332,10 @@ class Journal:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _put(self, item: dict[str, Any], *, once: bool) -> bool:
+    def _put(self, item: dict[str, Any], *, once: bool, deadline: Deadline | None = None) -> bool:
         condition: dict[str, Any] = {"ConditionExpression": _ABSENT} if once else {}
         try:
-            with translate_aws_errors(JournalUnavailable, "DynamoDB"):
+            with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
                 self._client.put_item(TableName=self._table, Item=item, **condition)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
@@ -281,13 +346,72 @@ class Journal:
             item["expires_at"] = {"N": str(int(since) + self._retention_seconds)}
 
 
+def event_key(
+    event_type: str, occurred_at: str, event_id: str, *, has_commands: bool = False, stale: bool = False
+) -> str:
+    """The sort key of an event's item."""
+    if stale:
+        return f"STALE#{occurred_at}#{event_id}"
+    if event_type in _LIFECYCLE:
+        return f"CALL#{occurred_at}#{event_id}"
+    if event_type == DTMF_EVENT:
+        return f"KEY#{newest_first(occurred_at)}#{event_id}"
+    if event_type == TRANSCRIPTION_EVENT and not has_commands:
+        return f"TRANSCRIPT#{occurred_at}#{event_id}"
+    return f"EVENT#{newest_first(occurred_at)}#{event_id}"
+
+
+_COMPLEMENT = str.maketrans("0123456789", "9876543210")
+
+
+def newest_first(occurred_at: str) -> str:
+    """A timestamp with each digit subtracted from 9, so that text order is the reverse of time. Its own inverse."""
+    return occurred_at.translate(_COMPLEMENT)
+
+
+def _call_list_attributes(event: Event) -> dict[str, str]:
+    """The attributes that a list of calls shows and selects by, as far as this event has them."""
+    found = {"direction": "direction", "from": "from_number", "to": "to_number"}
+    values = {column: event.payload.get(name) for name, column in found.items()}
+    return {
+        column: value
+        for column, value in values.items()
+        if isinstance(value, str) and 0 < len(value) <= 256 and value.isprintable()
+    }
+
+
+def _history(event: Event, items: Sequence[Mapping[str, Any]]) -> History:
+    """The items of a call as the history of one of its events."""
+    is_duplicate = False
+    events = []
+    newer_actions: set[str] = set()
+    results: dict[str, Mapping[str, Any]] = {}
+    pending: dict[str, str] = {}
+    for item in items:
+        if "command_id" in item:
+            results[item["command_id"]["S"]] = json.loads(item["attributes"]["S"])
+            continue
+        if "pending" in item:
+            pending |= json.loads(item["pending"]["S"])
+        if item["event_id"]["S"] == event.id:
+            is_duplicate = True
+            continue
+        if "body" in item:
+            events.append(parse_event(item["body"]["S"].encode()))
+        if "actions" in item and (item["occurred_at"]["S"], item["event_id"]["S"]) > sort_key(event):
+            newer_actions.update(item["actions"]["S"].split(","))
+    waiting = [until for name, until in pending.items() if name not in results]
+    has_failed = any("error" in item for item in items)
+    return History(is_duplicate, events, frozenset(newer_actions), results, max(waiting, default=""), has_failed)
+
+
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 UTC as the journal writes them: texts that compare as the moments do."""
+    """Seconds since 1970 UTC as the journal writes them: texts that compare as times do."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _fitting(name: str) -> str:
-    """A sort key holds 1,024 bytes (docs.aws.amazon.com, DynamoDB quotas); two ids of 512 characters are too much."""
+    """A sort key holds 1,024 bytes (docs.aws.amazon.com, DynamoDB quotas); two ids of 512 characters are too long."""
     if len(name) <= _LONGEST_NAME:
         return name
     return f"{name[: _LONGEST_NAME - 64]}{hashlib.sha256(name.encode()).hexdigest()}"
@@ -308,7 +432,7 @@ def _identity(item: Mapping[str, Any]) -> Identity:
 
 def _note(item: Mapping[str, Any]) -> dict[str, Any]:
     name = item["sk"]["S"].partition("#")[2]
-    return {"name": name, "created_at": item["occurred_at"]["S"], **json.loads(item["facts"]["S"])}
+    return {"name": name, "created_at": item["occurred_at"]["S"], **json.loads(item["attributes"]["S"])}
 
 
 def _partitions_beside(items: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -325,6 +449,10 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         received_at=item["received_at"]["S"],
         commands=json.loads(item["commands"]["S"]) if "commands" in item else [],
         body_uri=_text(item, "body_uri"),
+        commands_uri=_text(item, "commands_uri"),
+        flow=_text(item, "flow"),
+        error=_text(item, "error"),
+        stale=item["sk"]["S"].startswith("STALE#"),
     )
 
 
@@ -338,15 +466,20 @@ def _record(items: Sequence[Mapping[str, Any]]) -> CallRecord:
         next((i.event_id for i in known if i.event_id), ""),
     )
     record = CallRecord(identity)
-    for item in sorted(items, key=lambda item: item["sk"]["S"]):
-        kind = item["sk"]["S"].partition("#")[0]
-        match kind:
-            case "EVENT" | "TRANSCRIPT":
-                entry = _entry(item)
-                if kind == "EVENT":
-                    record.entries.append(entry)
-                if entry.event_type == _TRANSCRIPT:
-                    record.transcript.append(entry)
-            case _:
-                record.notes.setdefault(kind, []).append(_note(item))
+    entries: dict[str, Entry] = {}
+    for item in sorted(items, key=lambda item: (item["occurred_at"]["S"], item["sk"]["S"])):
+        if "command_id" in item:
+            result = {"created_at": item["occurred_at"]["S"], **json.loads(item["attributes"]["S"])}
+            record.command_results[item["command_id"]["S"]] = result
+        elif "event_type" in item:
+            entry = _entry(item)
+            if entry.event_id not in entries or entries[entry.event_id].stale:
+                entries[entry.event_id] = entry
+        else:
+            record.notes.setdefault(item["sk"]["S"].partition("#")[0], []).append(_note(item))
+    for entry in entries.values():
+        if entry.event_type == TRANSCRIPTION_EVENT:
+            record.transcript.append(entry)
+        if entry.event_type != TRANSCRIPTION_EVENT or entry.commands:
+            record.entries.append(entry)
     return record

@@ -1,7 +1,7 @@
 """Which event goes to which route, and how soon Telnyx tries again. Values only.
 
-`answer` and `dial` carry both to Telnyx, so that each event is posted straight to the function that is its own.
-Source: the official SDK's parameters of both commands (`webhook_urls`, `webhook_retries_policies`).
+`answer`, `dial` and `transfer` carry both to Telnyx, so that each event is posted straight to its own function.
+Source: the official SDK's parameters of these commands (`webhook_urls`, `webhook_retries_policies`).
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from hookline.commands import Command
+from hookline.events import Event
 
 ROUTED_EVENTS = (
     "call.answered",
@@ -39,25 +40,45 @@ AUDIBLE = frozenset(
         "call.answered",
         "call.dtmf.received",
         "call.gather.ended",
+        "call.initiated",
         "call.machine.detection.ended",
         "call.playback.ended",
         "call.speak.ended",
         "streaming.failed",
     }
 )
-"""Somebody on the phone hears it when the answer to one of these is late."""
+"""A person on the phone hears it when the answer to one of these is late."""
+
+ARCHIVED_EVENTS = frozenset({"call.recording.saved", "call.recording.transcription.saved"})
+"""The recordings and transcriptions that these announce are archived, whatever flow the call runs."""
 
 AUDIBLE_RETRIES_MILLISECONDS = (250, 500, 1_000, 5_000, 15_000)
-OTHER_RETRIES_MILLISECONDS = (1_000, 4_000, 10_000, 15_000, 30_000)
-"""At most 5 tries and 60,000 ms in all (the SDK's documentation of `webhook_retries_policies`)."""
+OTHER_RETRIES_MILLISECONDS = (1_000, 4_000, 10_000, 12_000, 14_000)
+"""At most 5 retries and 60,000 ms in all (the SDK's documentation of `webhook_retries_policies`). Each try may take 2 s
+besides, and the last begins at most 55 s after the first: within the 60 s in which Telnyx knows the id of a command."""
 
-CARRIERS = frozenset({"answer", "dial"})
+_UNKNOWN_SCHEDULE_ATTEMPTS = 3
+"""Where Telnyx's own schedule is in force, which is not documented, the third attempt counts as the last."""
+
+CARRIERS = frozenset({"answer", "dial", "transfer"})
 
 
-def with_routing(command: Command, base_url: str) -> Command:
-    """The same command, asking Telnyx to post each event to its own route below base_url and to try again soon.
+def helps_to_deliver_again(event: Event) -> bool:
+    """Whether a further delivery by Telnyx is better than the deferred queue: a person waits, and it is not the last.
 
-    Only `answer` and `dial` carry this, and what the decision has set itself stays.
+    An absent `meta.attempt` counts as the last. The policy below is in force for legs that a flow has answered.
+    """
+    if event.type not in AUDIBLE or event.attempt is None:
+        return False
+    last = len(AUDIBLE_RETRIES_MILLISECONDS) + 1 if event.flow else _UNKNOWN_SCHEDULE_ATTEMPTS
+    return event.attempt < last
+
+
+def with_routing(command: Command, base_url: str | None) -> Command:
+    """The same command, asking Telnyx to try each event again soon, and to post it to its own route below base_url.
+
+    base_url: None leaves every event to the URL of the application. Only the commands of CARRIERS take this, and what
+    the flow has set itself stays.
     """
     if command.action not in CARRIERS:
         return command
@@ -65,11 +86,12 @@ def with_routing(command: Command, base_url: str) -> Command:
 
 
 @lru_cache(maxsize=8)
-def _routing(base_url: str) -> Mapping[str, object]:
+def _routing(base_url: str | None) -> Mapping[str, object]:
     audible, other = list(AUDIBLE_RETRIES_MILLISECONDS), list(OTHER_RETRIES_MILLISECONDS)
+    policies = {event_type: {"retries_ms": audible if event_type in AUDIBLE else other} for event_type in ROUTED_EVENTS}
+    if base_url is None:
+        return {"webhook_retries_policies": policies}
     return {
         "webhook_urls": {event_type: [f"{base_url}/webhooks/{event_type}"] for event_type in ROUTED_EVENTS},
-        "webhook_retries_policies": {
-            event_type: {"retries_ms": audible if event_type in AUDIBLE else other} for event_type in ROUTED_EVENTS
-        },
+        "webhook_retries_policies": policies,
     }

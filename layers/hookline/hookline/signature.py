@@ -1,4 +1,4 @@
-"""Are these bytes from Telnyx? Owns Ed25519 (PyNaCl) and touches nothing else.
+"""Verifies that bytes come from Telnyx. Owns Ed25519 (PyNaCl) and touches nothing else.
 
 Telnyx signs `timestamp|raw body`; the public key is the base64 text of 32 raw bytes shown in the portal.
 Source: developers.telnyx.com, "Receiving webhooks", and the official SDK's verifier.
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from hookline.errors import SignatureRejected
+from hookline.errors import SignatureRejected, SignatureStale
 
 DEVELOPMENT_PUBLIC_KEY = "Z0ptTbMED5UdPAnGBrz/swjWXlK1NjqG7UKVgjqEwLk="
-"""Signs the samples in `events/`. Its private half is public, so it proves nothing outside a laptop."""
+"""Signs the samples in `events/`. Its private half is public, so it verifies nothing outside a laptop."""
 
 TOLERANCE_SECONDS = 300
 """Past or future: what Telnyx's own SDK allows (team-telnyx/telnyx-python). The server sets no limit."""
@@ -27,7 +27,7 @@ def verify(
     keys: Sequence[VerifyKey],
     now: float,
 ) -> None:
-    """Raise SignatureRejected unless Telnyx signed exactly these bytes, recently.
+    """Raise SignatureRejected unless Telnyx signed exactly these bytes, recently; SignatureStale when not recently.
 
     signature: header telnyx-signature-ed25519, base64 of 64 bytes.
     timestamp: header telnyx-timestamp, whole seconds since 1970 UTC.
@@ -40,8 +40,6 @@ def verify(
         raise SignatureRejected("the header telnyx-timestamp is missing")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise SignatureRejected("the header telnyx-timestamp is not whole seconds")
-    if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        raise SignatureRejected(f"the header telnyx-timestamp is more than {TOLERANCE_SECONDS} seconds away")
     try:
         raw = binascii.a2b_base64(signature, strict_mode=True)
     except ValueError as error:
@@ -54,12 +52,14 @@ def verify(
             key.verify(message, raw)
         except BadSignatureError:
             continue
+        if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
+            raise SignatureStale(f"the header telnyx-timestamp is more than {TOLERANCE_SECONDS} seconds away")
         return
-    raise SignatureRejected("no configured public key made this signature")
+    raise SignatureRejected("signature invalid: no configured public key made it")
 
 
 def public_keys(configured: str, *, development: bool) -> tuple[list[VerifyKey], list[str]]:
-    """The keys that may prove a webhook, and what is wrong with each entry that is none.
+    """The keys that verify a webhook, and a sentence for each entry that is not a valid key.
 
     configured: base64 keys of 32 bytes, separated by commas; blanks around them do not matter.
     development: accept the development key, also when it is not configured. Only ever true on a laptop; elsewhere a

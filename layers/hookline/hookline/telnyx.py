@@ -1,4 +1,4 @@
-"""Say it. Owns httpx: how a command reaches Telnyx, and what its answer means.
+"""Owns httpx: how a command reaches Telnyx, and what the answer means.
 
 Source: developers.telnyx.com, "Sending commands", "Command retries", "API errors", "Rate limiting".
 """
@@ -6,23 +6,24 @@ Source: developers.telnyx.com, "Sending commands", "Command retries", "API error
 import json
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from hookline.commands import Command
-from hookline.errors import TelnyxRefused, TelnyxUnavailable
+from hookline.errors import ApiKeyUnreadable, TelnyxRefused, TelnyxUnavailable
 
 BASE_URL = "https://api.telnyx.com/v2"
 
 PATIENCE_SECONDS = 0.5
-"""No answer for so long means say the identical command again (Telnyx, "Command retries")."""
+"""After this long without an answer the identical command is sent again (Telnyx, "Command retries"). The first copy is
+waited for as well."""
 
 SHORTEST_TRY_SECONDS = 0.1
-"""With less time than this left a command is not begun: its answer could not be waited for."""
+"""With less time than this left a command is not sent: its answer could not be waited for."""
 
 _LARGEST_ANSWER_BYTES = 1_000_000
 _THREADS = 32
@@ -31,17 +32,25 @@ _EPOCH_ABOVE = 1_000_000
 
 
 class Outcome(StrEnum):
-    """What Telnyx's answer to a command means."""
+    """The meaning of Telnyx's answer to a command."""
 
     ACCEPTED = "accepted"  # accepted; the outcome comes by webhook
     ALREADY_DONE = "already_done"  # what was asked for is so already: the thing has stopped, or it is on
     CALL_ENDED = "call_ended"  # the call is over: nothing can be commanded any more
     TOO_EARLY = "too_early"  # the call is not there yet: the same command later
     RETRY_LATER = "retry_later"  # Telnyx cannot now: the same command at once or later
-    REFUSED = "refused"  # saying it again cannot help
+    UNAUTHORIZED = "unauthorized"  # the API key is refused or cannot be read: later, with another key
+    REFUSED = "refused"  # sending it again cannot help
+
+    @property
+    def is_final(self) -> bool:
+        """Whether sending the same command again later makes no sense."""
+        return self not in (Outcome.TOO_EARLY, Outcome.RETRY_LATER, Outcome.UNAUTHORIZED)
 
 
 BY_CODE: Mapping[str, Outcome] = {
+    "10009": Outcome.UNAUTHORIZED,  # authentication failed
+    "10010": Outcome.UNAUTHORIZED,  # not authorized
     "90018": Outcome.CALL_ENDED,  # the call has already ended
     "90031": Outcome.ALREADY_DONE,  # not forked: nothing to stop
     "90048": Outcome.ALREADY_DONE,  # not streaming: nothing to stop
@@ -64,12 +73,16 @@ BAD_ROUTING = "90057"
 """A bad event type in webhook_urls."""
 
 OPTIONAL_ROUTING = ("webhook_urls", "webhook_retries_policies")
-"""Parameters that a command can do without: where the answer points at one, the command is said again without it."""
+"""Parameters that a command can do without: it is sent again without those that the answer blames."""
+
+NEVER_REPEATED = frozenset({"dial", "client_state_update"})
+"""A second call would ring, or a newer state be overwritten: client_state_update takes no command_id, and it is
+not documented what becomes of a dial whose id is repeated while the first is still being handled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a command.
+    """The result of a command.
 
     status: the HTTP status, None when nothing came back; code: Telnyx's error code, None when it named none.
     pointers: the parameters that the answer blames, as Telnyx writes them. wait_seconds: how long Telnyx asks us to
@@ -84,11 +97,24 @@ class Answer:
     milliseconds: int = 0
 
 
+_Response = tuple[int, Mapping[str, str], bytes]
+
+
+class _Request(NamedTuple):
+    """A command as it goes out. may_repeat: whether a second copy may be sent while the first is waited for."""
+
+    method: str
+    path: str
+    content: bytes
+    may_repeat: bool
+
+
 class Telnyx:
     """Telnyx's API, on one keep-alive connection pool.
 
     api_key: called when a request needs it, so that a webhook without a command never fetches it; called with True
-    after a 401, when a key kept from before may have been replaced.
+    after a 401, when a cached key may have been replaced.
+    patience_seconds: after this long without an answer a command is sent again.
     clock: monotonic seconds; sleep: as time.sleep. Both are there to be replaced by a test's own time.
     """
 
@@ -98,11 +124,13 @@ class Telnyx:
         *,
         base_url: str = BASE_URL,
         transport: httpx.BaseTransport | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Build the client; nothing is sent yet."""
         self._api_key = api_key
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._sleep = sleep
         self._http = httpx.Client(
@@ -115,33 +143,34 @@ class Telnyx:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="telnyx")
 
     def send(self, command: Command, *, call_control_id: str, command_id: str, seconds: float) -> Answer:
-        """Send a command until it has an answer, trying again where that can help, for at most so many seconds.
+        """Send a command until it has an answer, trying again where that can help. seconds: for at most this long.
 
         The identical command is repeated: Telnyx ignores a command_id that it has had within 60 s.
         """
         began = self._clock()
-        body = json.dumps(command.body(command_id), separators=(",", ":")).encode()
+        ends = began + seconds
+        request = _Request(
+            method=command.method,
+            path=command.path(call_control_id),
+            content=json.dumps(command.body(command_id), separators=(",", ":")).encode(),
+            may_repeat=command.action not in NEVER_REPEATED and command.params.keys().isdisjoint(OPTIONAL_ROUTING),
+        )
         answer = Answer(Outcome.RETRY_LATER)
         tries = 0
         new_key = False
-        while True:
-            left = seconds - (self._clock() - began)
-            if left < SHORTEST_TRY_SECONDS:
-                break
+        while ends - self._clock() >= SHORTEST_TRY_SECONDS:
             tries += 1
-            patience = min(PATIENCE_SECONDS, left)
-            answer = self._try(command.method, command.path(call_control_id), body, patience, new_key=new_key)
-            if answer.status == 401 and not new_key:
+            answer = self._try(request, ends, new_key=new_key)
+            if answer.outcome is Outcome.UNAUTHORIZED and answer.status is not None and not new_key:
                 new_key = True
                 continue
             if answer.outcome is not Outcome.RETRY_LATER:
                 break
             pause = answer.wait_seconds or (0.05 * 2**tries if tries > 1 else 0.0)
-            if pause + SHORTEST_TRY_SECONDS > seconds - (self._clock() - began):
+            if pause + SHORTEST_TRY_SECONDS > ends - self._clock():
                 break
             self._sleep(pause)
-        spent = round((self._clock() - began) * 1000)
-        return replace(answer, milliseconds=spent)
+        return replace(answer, milliseconds=round((self._clock() - began) * 1000))
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, seconds: float = 10.0) -> dict[str, Any]:
         """Read one resource. Raises TelnyxUnavailable or TelnyxRefused."""
@@ -162,35 +191,48 @@ class Telnyx:
         if status < 300:
             return _object(content)
         code, _ = _blame(content)
-        if _verdict(status, code) is Outcome.RETRY_LATER:
+        if _outcome(status, code) is Outcome.RETRY_LATER:
             raise TelnyxUnavailable(f"HTTP {status}")
         raise TelnyxRefused(status, code)
 
-    def _try(self, method: str, path: str, body: bytes, seconds: float, *, new_key: bool) -> Answer:
-        # httpx bounds each read, not their sum, and nothing bounds the look-up of a name. Waiting for another thread
-        # bounds all of it. A thread left behind ends by its own timeouts and no longer says anything: see in_time.
-        ends = self._clock() + seconds
-        exchange = self._threads.submit(self._exchange, method, path, ends, new_key=new_key, content=body)
-        try:
-            status, headers, content = exchange.result(timeout=seconds)
-        except (httpx.HTTPError, TelnyxUnavailable, TimeoutError):
-            exchange.cancel()
-            return Answer(Outcome.RETRY_LATER)
-        if status < 300:
-            return Answer(Outcome.ACCEPTED, status)
-        code, pointers = _blame(content)
-        wait_seconds = _asked_to_wait(headers) if status == 429 else 0.0
-        return Answer(_verdict(status, code), status, code, pointers, wait_seconds)
+    def _try(self, request: "_Request", ends: float, *, new_key: bool) -> Answer:
+        """One try: the request, and where it may be repeated a second copy of it while the first is waited for.
 
-    def _exchange(
-        self, method: str, path: str, ends: float, *, new_key: bool, **request: Any
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """One request and its whole answer, or an httpx.HTTPError. ends: on our clock; nothing is said after it."""
+        httpx bounds each read, not their sum, and nothing bounds the look-up of a name: waiting for another thread
+        bounds all of it. A thread left behind ends by its own timeouts and no longer sends anything, see `_exchange`.
+        """
+        first = self._start(request, ends, new_key=new_key)
+        patience = min(self._patience_seconds, ends - self._clock()) if request.may_repeat else ends - self._clock()
+        if wait([first], timeout=patience).done or not request.may_repeat:
+            return _answer_of(first)
+        if ends - self._clock() < SHORTEST_TRY_SECONDS:
+            return _answer_of(first)
+        second = self._start(request, ends, new_key=new_key)
+        pending = {first, second}
+        while pending and (left := ends - self._clock()) > 0:
+            pending = wait(pending, timeout=left, return_when=FIRST_COMPLETED).not_done
+            # A success of either counts. A refusal of the repeat alone decides nothing: what Telnyx answers to a
+            # repeated command_id is not documented.
+            if second.done() and (answer := _answer_of(second)).outcome is Outcome.ACCEPTED:
+                return answer
+            if first.done() and (answer := _answer_of(first)).outcome is not Outcome.RETRY_LATER:
+                return answer
+        return _answer_of(first)
+
+    def _start(self, request: "_Request", ends: float, *, new_key: bool) -> "Future[_Response]":
+        return self._threads.submit(
+            self._exchange, request.method, request.path, ends, new_key=new_key, content=request.content
+        )
+
+    def _exchange(self, method: str, path: str, ends: float, *, new_key: bool, **request: Any) -> "_Response":
+        """One request and its whole answer, or an httpx.HTTPError. ends: on our clock; nothing is sent after it."""
+        wall_ends = time.time() + max(0.0, ends - self._clock())
         headers = {"authorization": f"Bearer {self._api_key(new_key)}", "content-type": "application/json"}
 
         def in_time(step: str, _: object) -> None:
-            # Lambda may have frozen us while the connection was made: by now the queue has the command.
-            if step == "http11.send_request_headers.started" and self._clock() > ends:
+            # Lambda may have frozen the process while the connection was made: by now the queue has the command. The
+            # monotonic clock of a frozen machine may have stood still, so the time of day counts as well.
+            if step == "http11.send_request_headers.started" and (self._clock() > ends or time.time() > wall_ends):
                 raise httpx.ConnectTimeout("connected too late")
 
         request |= {"headers": headers, "timeout": max(0.001, ends - self._clock()), "extensions": {"trace": in_time}}
@@ -203,9 +245,29 @@ class Telnyx:
             return response.status_code, response.headers, content
 
 
-def _verdict(status: int, code: str | None) -> Outcome:
+def _answer_of(exchange: "Future[_Response]") -> Answer:
+    """The meaning of an exchange as far as it has come; one that is still under way is cancelled or left to end."""
+    if not exchange.done():
+        exchange.cancel()
+        return Answer(Outcome.RETRY_LATER)
+    try:
+        status, headers, content = exchange.result()
+    except ApiKeyUnreadable:
+        return Answer(Outcome.UNAUTHORIZED)
+    except (httpx.HTTPError, TelnyxUnavailable):
+        return Answer(Outcome.RETRY_LATER)
+    if status < 300:
+        return Answer(Outcome.ACCEPTED, status)
+    code, pointers = _blame(content)
+    wait_seconds = _asked_to_wait(headers) if status == 429 else 0.0
+    return Answer(_outcome(status, code), status, code, pointers, wait_seconds)
+
+
+def _outcome(status: int, code: str | None) -> Outcome:
     if code is not None and code in BY_CODE:
         return BY_CODE[code]
+    if status == 401 or (status == 403 and code is None):
+        return Outcome.UNAUTHORIZED
     if status in (408, 429) or status >= 500:
         return Outcome.RETRY_LATER
     return Outcome.REFUSED
@@ -230,7 +292,7 @@ def _blame(content: bytes) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _asked_to_wait(headers: Mapping[str, str]) -> float:
-    """Seconds until Telnyx takes requests again; 0 when it does not say.
+    """Seconds until Telnyx takes requests again; 0 when it gives no time.
 
     `retry-after` and `x-ratelimit-reset` are seconds; one page of the documentation shows an epoch in the latter, so a
     value above a million is read as one.

@@ -2,7 +2,7 @@
 
 Each function here makes a check. A check takes a value and returns None, or the end of a sentence that starts with
 the parameter's name: " must be ...", or "[0].name must be ..." for something inside it. Numbers, and words given for
-a closed list, are quoted in that sentence. Other text is not: it may be what is said on the phone, a digit that was
+a closed list, are quoted in that sentence. Other text is not: it may be words spoken on the phone, a digit that was
 pressed, or a token.
 """
 
@@ -15,7 +15,7 @@ _LARGE = 2**31 - 1
 
 
 def kind(value: object) -> str:
-    """What the message calls a value of the wrong type."""
+    """The name of a value's type in a message."""
     return type(value).__name__
 
 
@@ -51,14 +51,14 @@ def whole(low: int, high: int = _LARGE) -> Check:
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: float = -math.inf) -> Check:
     """An int or float (not a bool) from low to high, both included, and greater than `above`."""
-    wanted = (
+    expected = (
         f" must be a number above {above:g}" if above > -math.inf else f" must be a number from {low:g} to {high:g}"
     )
 
     def check(value: object) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"{wanted}, not a {kind(value)}"
-        return None if low <= value <= high and value > above else f"{wanted}, not {_shown(value)}"
+            return f"{expected}, not a {kind(value)}"
+        return None if low <= value <= high and value > above else f"{expected}, not {_shown(value)}"
 
     return check
 
@@ -69,27 +69,27 @@ def _shown(value: float) -> str:
 
 def text(low: int = 1, high: int | None = None) -> Check:
     """Text of low to high characters, both included."""
-    wanted = f"{low} to {high} characters" if high is not None else "text that is not empty" if low else "text"
+    expected = f"{low} to {high} characters" if high is not None else "text that is not empty" if low else "text"
 
     def check(value: object) -> str | None:
         if not isinstance(value, str):
-            return f" must be {wanted}, not a {kind(value)}"
+            return f" must be {expected}, not a {kind(value)}"
         if len(value) < low or (high is not None and len(value) > high):
-            return f" must be {wanted}, not {len(value)} characters"
+            return f" must be {expected}, not {len(value)} characters"
         return None
 
     return check
 
 
-def text_that(fits: Callable[[str], bool], wanted: str, *, high: int | None = None) -> Check:
-    """Text with a form of its own; wanted: what the message calls that form."""
+def text_that(fits: Callable[[str], bool], expected: str, *, high: int | None = None) -> Check:
+    """Text with a form of its own; expected: the name of that form in a message."""
 
     def check(value: object) -> str | None:
         if not isinstance(value, str):
-            return f" must be {wanted}, not a {kind(value)}"
+            return f" must be {expected}, not a {kind(value)}"
         if high is not None and len(value) > high:
             return f" must have at most {high} characters, not {len(value)}"
-        return None if fits(value) else f" must be {wanted}"
+        return None if fits(value) else f" must be {expected}"
 
     return check
 

@@ -1,212 +1,414 @@
-"""The shell around a decision: prove, read, decide, tell, remember, answer.
+"""The pipeline of a webhook: verify, parse, decide, send, append, answer.
 
 The HTTP status answers one question, whether Telnyx should deliver this again: 200 no, 5xx yes, 401 it was never
 theirs. A 4xx is never used for a fault of ours, because Telnyx may not retry it (developers.telnyx.com, Voice API
-webhooks).
+webhooks). What is verified to come from Telnyx is never lost: it is handled, or journalled, or in a queue that will be
+journalled without Telnyx's help.
 """
 
-import binascii
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
 
 from hookline.call import Call
-from hookline.commands import Command
-from hookline.dispatch import QUEUED, CommandResult, send_commands
+from hookline.commands import Command, hangup, speak
+from hookline.deadline import Deadline
+from hookline.dispatch import QUEUED, SUPERSEDED, CommandResult, Plan, enqueue, plan, send_commands
 from hookline.environment import Environment, environment
-from hookline.errors import SignatureRejected, Unavailable, Unreadable
-from hookline.events import Event, parse_event
-from hookline.journal import LARGEST_BODY_BYTES, timestamp
-from hookline.queues import LARGEST_QUARANTINED_BYTES
-from hookline.routing import with_routing
-from hookline.signature import verify
+from hookline.errors import JournalUnavailable, QueueUnavailable, SignatureRejected, Unavailable, Unreadable, WrongRoute
+from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope, parse_json
+from hookline.flows import Decision
+from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
+from hookline.precedence import CLIENT_STATE
+from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
+from hookline.redaction import redact
+from hookline.routing import ARCHIVED_EVENTS, CARRIERS, helps_to_deliver_again, with_routing
+from hookline.signed_request import Request, SignedRequest, verify_request
+from hookline.telnyx import Outcome
 
 DEADLINE_SECONDS = 2.0
-"""Telnyx gives a webhook so long to be answered (developers.telnyx.com, webhook fundamentals)."""
+"""Telnyx expects the answer to a webhook within this time (developers.telnyx.com, webhook fundamentals)."""
 
-RESERVE_SECONDS = 0.5
-"""Of the deadline: what the way from and to Telnyx takes, one write to the journal, and one message to the queue."""
+WAY_BACK_SECONDS = 0.1
+"""Of the deadline: set aside for the answer's way to Telnyx."""
+
+RESERVE_SECONDS = 0.4
+"""Of the deadline: set aside for one message to the queue and one write to the journal, more on a slow day."""
+
+DEFER_SECONDS = 0.25
+"""Of the deadline: set aside for deferring an event that cannot be journalled."""
+
+LARGEST_COMMANDS_BYTES = 100_000
+"""Of command results in an item; a DynamoDB item holds 400 KB, and the body takes its own share."""
+
+METRIC_BY_RESULT = {QUEUED: "CommandQueued", Outcome.REFUSED.value: "CommandRefused"}
+"""Metrics that an operator may be woken by, by the result of a command."""
+
+LARGEST_DEFERRED_BYTES = LARGEST_MESSAGE_BYTES // 2
+"""Of a body in a message of the deferred queue: as JSON text it may take twice its size."""
+
+FAILURE_VOICE = "AWS.Polly.Joanna-Neural"
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
-_LAST_EPOCH = 1 << 53
-"""Milliseconds, far beyond any clock; a larger number is no moment."""
-
-METRIC_BY_RESULT = {QUEUED: "CommandQueued", "refused": "CommandRefused"}
-"""What may wake somebody, by the result of a command."""
-
-DTMF_EVENT = "call.dtmf.received"
-DIGIT_FIELDS = {DTMF_EVENT: "digit", "call.gather.ended": "digits"}
-"""Where the digits are that a caller keys in: they may be a card number."""
-
-Request = Mapping[str, Any]
-Decide = Callable[[Event, Call], Sequence[Command]]
-
 
 class Context(Protocol):
-    """What we use of the context object that Lambda hands to a handler."""
+    """The part of Lambda's context object that is used here."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Until Lambda stops this invocation."""
 
 
-class SignedRequest(NamedTuple):
-    """A request that Telnyx signed.
+@dataclass(slots=True)
+class Delivery:
+    """One delivery of one event on its way through the pipeline.
 
-    received_at: seconds since 1970 UTC, when API Gateway took it. began: when the function did, by time.perf_counter.
+    body: as it is stored, keyed digits blanked. base_url: of the per-event routes, None when they are switched off.
+    pending: of commands that an earlier delivery has queued, when each is dropped, by command id.
     """
 
+    event: Event
     body: bytes
-    received_at: float
-    signed_headers: dict[str, str]
-    began: float
+    is_redacted: bool
+    signed: SignedRequest
+    deadline: Deadline
+    flow: str | None
+    base_url: str | None
+    decision: Decision = field(default_factory=Decision)
+    results: list[CommandResult] = field(default_factory=list)
+    journal_seconds: float = 0.0
+    pending: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether its flow has anything to command, or has failed: then the history of the call is read."""
+        return bool(self.decision.commands or self.decision.error)
 
 
-def receive(request: Request, context: Context, decisions: Mapping[str, Decide]) -> dict[str, Any]:
-    """Answer one webhook: the whole way from an API Gateway request (payload format 2.0) to its response.
-
-    decisions: what to say, by event type. An event of any other type is journalled and commands nothing.
-
-    A decision is asked twice. First with nothing known but the event: most events command nothing, and then one
-    conditional write is all that a webhook costs. Only when it wants to say something is the call's history read, and
-    the answer that counts is the one it gives with that history. So history may take commands away, never add any.
-    """
+def receive(request: Request, context: Context) -> dict[str, Any]:
+    """Answer one webhook: the whole way from an API Gateway request (payload format 2.0) to its response."""
     env = environment()
     if not env.public_keys:
-        env.logger.error("closed: no public key is configured, set the stack's parameter TelnyxPublicKeys")
+        env.logger.error("no public key configured, rejecting all webhooks", extra={"parameter": "TelnyxPublicKeys"})
         return _response(500, {"error": "no public key is configured"})
     try:
-        proven = verify_request(request, env)
+        signed = verify_request(request, env.public_keys)
     except SignatureRejected as rejection:
-        env.logger.warning("rejected", extra={"reason": str(rejection)})
-        return _response(401, {"error": "not proven to come from Telnyx"})
+        env.logger.warning("webhook rejected", extra={"reason": str(rejection)})
+        return _response(401, {"error": "not verified to come from Telnyx"})
+    deadline = Deadline(_seconds(signed, context, env.patience))
+    event: Event | None = None
     try:
-        return _answer(env, proven, request, context, decisions)
+        try:
+            envelope = parse_json(signed.body)
+            event = event_of_envelope(envelope)
+        except Unreadable as reason:
+            return _quarantine(env, signed, str(reason), deadline)
+        if signed.is_stale:
+            return _stale(env, signed, event, envelope, deadline)
+        if _is_interim(event) and not env.keep_interim_transcripts:
+            return _response(200, {"event": event.id, "commands": []})
+        return _handle(env, signed, event, envelope, deadline)
     except Unavailable as reason:
-        env.logger.error("not answered, to be delivered again", extra={"reason": str(reason)})
-        env.count("Unavailable")
-        return _response(503, {"error": "out of reach, deliver again"})
+        fields = ids_of(event) if event else {}
+        is_wrong_route = isinstance(reason, WrongRoute)
+        message = "wrong route, answering 503" if is_wrong_route else "dependency unavailable, answering 503"
+        env.logger.error(message, extra={"reason": str(reason), **fields})
+        env.count("WrongRoute" if is_wrong_route else "DependencyUnavailable")
+        return _response(503, {"error": "dependency unavailable, deliver again"})
 
 
-def verify_request(request: Request, env: Environment) -> SignedRequest:
-    """The bytes that Telnyx signed. Raises SignatureRejected for anything that is not such a request.
-
-    The clock is `requestContext.timeEpoch`, the moment API Gateway took the request: a cold start does not age it.
-    """
-    began = time.perf_counter()
-    context = request.get("requestContext") if isinstance(request, dict) else None
-    epoch = context.get("timeEpoch") if isinstance(context, dict) else None
-    if type(epoch) is not int or not 0 <= epoch < _LAST_EPOCH:
-        raise SignatureRejected("the request has no requestContext.timeEpoch: it did not come through API Gateway")
-    headers = request.get("headers")
-    headers = headers if isinstance(headers, dict) else {}
-    signature, timestamp = _header(headers, "telnyx-signature-ed25519"), _header(headers, "telnyx-timestamp")
-    body = _raw_body(request)
-    verify(body, signature=signature, timestamp=timestamp, keys=env.public_keys, now=epoch / 1000)
-    signed_headers = {"telnyx-signature-ed25519": signature or "", "telnyx-timestamp": timestamp or ""}
-    return SignedRequest(body, epoch / 1000, signed_headers, began)
-
-
-def _answer(
-    env: Environment, proven: SignedRequest, request: Request, context: Context, decisions: Mapping[str, Decide]
-) -> dict[str, Any]:
+def _handle(env: Environment, signed: SignedRequest, event: Event, envelope: Any, deadline: Deadline) -> dict[str, Any]:
+    """Decide, send and append an event that is verified and recent."""
+    delivery = _delivery(env, signed, event, envelope, deadline)
+    if env.event_type and event.type != env.event_type:
+        return _defer(env, delivery, WrongRoute(f"{event.type} came to the route of {env.event_type}"))
+    archive_error = _archive(env, delivery)
+    delivery.decision = decide(env, delivery, Call.of([event]))
     try:
-        event = parse_event(proven.body)
-    except Unreadable as reason:
-        return _quarantine(env, proven, str(reason))
-    if _interim(event) and not env.keep_interim_transcripts:
-        return _response(200, {"event": event.id, "commands": []})
-    decide = decisions.get(event.type)
-    call = Call.of([event])
-    commands = decide(event, call) if decide else ()
-    told: list[CommandResult] = []
-    commanding = bool(commands)
-    if decide and commands:
-        asked = time.perf_counter()
-        history = env.journal.history(event)
-        journal_seconds = time.perf_counter() - asked
-        if history.seen:
-            return _respond(env, event, told, proven, repeated=True)
-        if history.events:
-            call = Call.of([*history.events, event])
-            commands = decide(event, call)
-        if base_url := _base_url(env, request):
-            commands = [with_routing(command, base_url) for command in commands]
-        seconds = _seconds_left(proven, context, journal_seconds)
-        if history.waits_until > timestamp(time.time()):
-            seconds = 0.0  # something of this call waits in the queue: stay behind it
-        told = send_commands(env, event, call, commands, seconds=seconds)
-    # A key that does something is the line's; every other one, and what was gathered, is the caller's own.
-    of_the_line = commanding and event.type == DTMF_EVENT
-    body = proven.body if of_the_line or env.keep_digits else _without_digits(event, proven.body)
-    new = _remember(env, event, body, proven.received_at, told, commanding=commanding)
-    return _respond(env, event, told, proven, repeated=not new)
+        if delivery.has_commands:
+            began = time.perf_counter()
+            history = env.journal.history(event, deadline.less(_reserve(env, delivery)))
+            delivery.journal_seconds = time.perf_counter() - began
+            if history.is_duplicate:
+                return _respond(env, delivery, is_duplicate=True)
+            _command(env, delivery, history)
+        is_new = append(env, delivery)
+    except JournalUnavailable as reason:
+        return _defer(env, delivery, reason)
+    if archive_error:
+        raise archive_error
+    return _respond(env, delivery, is_duplicate=not is_new)
 
 
-def _remember(
-    env: Environment, event: Event, body: bytes, received_at: float, told: Sequence[CommandResult], *, commanding: bool
-) -> bool:
-    facts = [one.to_dict() for one in told]
-    body_uri = None
-    if len(body) > LARGEST_BODY_BYTES:
-        body_uri = env.oversize.keep("oversize", hashlib.sha256(event.id.encode()).hexdigest(), body)
-    text = body.decode() if body_uri is None else None
+def _delivery(env: Environment, signed: SignedRequest, event: Event, envelope: Any, deadline: Deadline) -> Delivery:
+    """The event with its flow, and the body as it may be stored."""
+    flow = env.flows.name_for(event)
+    redacted = None
+    if not env.keep_digits:
+        acting_digits = env.flows.acting_digits(flow, event)
+        redacted = redact(signed.body, envelope, event_type=event.type, acting_digits=acting_digits)
+    return Delivery(
+        event=event,
+        body=signed.body if redacted is None else redacted,
+        is_redacted=redacted is not None,
+        signed=signed,
+        deadline=deadline,
+        flow=flow,
+        base_url=_base_url(env, signed),
+    )
+
+
+def _archive(env: Environment, delivery: Delivery) -> Unavailable | None:
+    """Have a recording archived, or its transcription; the error when the queue cannot be reached.
+
+    The journal is not asked: a link dies after 10 minutes, and archiving twice is archiving once.
+    """
+    if delivery.event.type in ARCHIVED_EVENTS:
+        try:
+            env.queues.archive(delivery.event, delivery.deadline.less(_reserve(env, delivery)))
+        except QueueUnavailable as error:
+            return error
+    return None
+
+
+def decide(env: Environment, delivery: Delivery, call: Call) -> Decision:
+    """Ask the event's flow; without a flow nothing is decided. A flow that fails is reported here."""
+    if delivery.flow is None:
+        return Decision()
+    decision = env.flows.decide(delivery.flow, delivery.event, call)
+    if decision.error and not delivery.decision.error:
+        fields = {"flow": delivery.flow, "error": decision.error_type, **ids_of(delivery.event)}
+        env.logger.error("flow failed", extra=fields)
+        env.count("FlowFailed")
+    return decision
+
+
+def command(env: Environment, delivery: Delivery, history: History) -> list[Plan]:
+    """Decide with the history of the call: what is to become of each command.
+
+    A decision is asked twice. First with the event alone: most events command nothing, and then one conditional write
+    is all that a webhook costs. Only when it commands something is the history read, and the second answer counts. So
+    history may take commands away, never add any.
+    """
+    event = delivery.event
+    call = Call.of([*history.events, event])
+    if history.events and not delivery.decision.error:
+        delivery.decision = decide(env, delivery, call)
+    commands = delivery.decision.commands
+    if delivery.decision.error:
+        commands = [] if call.ended or history.has_failed else _failure_commands(env)
+    if delivery.base_url or any(each.action in CARRIERS for each in commands):
+        commands = [with_routing(each, delivery.base_url) for each in commands]
+    return plan(
+        event, call, commands, history, flow=delivery.flow or "", first_received_at=_first_received_at(delivery)
+    )
+
+
+def _command(env: Environment, delivery: Delivery, history: History) -> None:
+    """Decide with the history of the call, and send or queue the commands; delivery.results holds the results."""
+    plans = command(env, delivery, history)
+    seconds = delivery.deadline.left(reserve=max(RESERVE_SECONDS * env.patience, 3 * delivery.journal_seconds))
+    if history.commands_pending_until > timestamp(time.time()):
+        seconds = 0.0  # commands of this call are queued: stay behind them
+    results = send_commands(env, plans, seconds=seconds, event=delivery.event)
+    delivery.results = enqueue(env, delivery.event, results, delivery.deadline.less(_reserve(env, delivery) / 2))
+
+
+def _reserve(env: Environment, delivery: Delivery) -> float:
+    """Seconds to leave for the queue and the journal: half of what is left, when a cold start has taken the rest."""
+    return min(RESERVE_SECONDS * env.patience, delivery.deadline.left() / 2)
+
+
+def _failure_commands(env: Environment) -> list[Command]:
+    """The text that a caller hears when a flow has failed, and the end of the call."""
+    text = env.flow_failure_text
+    if not text:
+        return [hangup()]
+    spoken_seconds = 5 + len(text) / 10
+    return [speak(payload=text, voice=FAILURE_VOICE, stop="all").otherwise(hangup()), hangup().after(spoken_seconds)]
+
+
+def append(env: Environment, delivery: Delivery) -> bool:
+    """Append the event to the journal with what became of its commands; False when it was there already."""
+    event, results = delivery.event, delivery.results
+    name = hashlib.sha256(event.id.encode()).hexdigest()
+    body_uri = commands_uri = None
+    if len(delivery.body) > LARGEST_BODY_BYTES:
+        body_uri = env.oversize.store("oversize", name, delivery.body, delivery.deadline)
+    commands = [result.to_dict() for result in results]
+    if len(results) > 1 and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
+        commands_uri = env.oversize.store("oversize", f"{name}-commands", encoded, delivery.deadline)
+        commands = []
+    own = [result for result in results if result.result != SUPERSEDED and _is_own_leg(event, result.command)]
+    actions = list(dict.fromkeys(result.command.action for result in own))
+    if any("client_state" in result.command.params for result in own):
+        actions.append(CLIENT_STATE)
+    defer_seconds = 0.0 if helps_to_deliver_again(event) else min(DEFER_SECONDS, delivery.deadline.left() / 2)
     return env.journal.append_event(
         event,
-        body=text,
+        body=None if body_uri else delivery.body.decode(),
         body_uri=body_uri,
-        received_at=received_at,
-        commands=facts,
-        waiting={one.command_id: one.expires_at for one in told if one.expires_at is not None},
-        commanding=commanding,
+        received_at=delivery.signed.received_at,
+        commands=commands,
+        commands_uri=commands_uri,
+        actions=actions,
+        pending={**delivery.pending, **_pending(results)},
+        has_commands=delivery.has_commands,
+        flow=delivery.flow,
+        error=delivery.decision.error,
+        trouble=_trouble(delivery),
+        deadline=delivery.deadline.less(defer_seconds),
     )
 
 
-def _quarantine(env: Environment, proven: SignedRequest, reason: str) -> dict[str, Any]:
+def _pending(results: Sequence[CommandResult]) -> dict[str, float]:
+    """When each queued command is dropped; without those that wait for a time of their own."""
+    queued = [result.queued for result in results if result.queued and not result.queued.not_before]
+    return {each.command_id: each.expires_at for each in queued}
+
+
+def _trouble(delivery: Delivery) -> str | None:
+    """A code when an operator should look at this call."""
+    if delivery.decision.error:
+        return "flow_failed"
+    if any(result.result == Outcome.REFUSED.value for result in delivery.results):
+        return "command_refused"
+    if any(result.queued and result.status in (401, 403) for result in delivery.results):
+        return "api_key_refused"
+    return None
+
+
+def _is_own_leg(event: Event, sent: Command) -> bool:
+    return sent.action != "dial" and sent.call_control_id in (None, event.call_control_id)
+
+
+def _first_received_at(delivery: Delivery) -> float:
+    """Seconds since 1970 UTC, when Telnyx first delivered the event, as far as that is known.
+
+    A redelivery shows only that there was an earlier delivery: then it was when the event occurred, or soon after.
+    """
+    event = delivery.event
+    if (event.attempt or 1) > 1 and event.occurred_at != UNKNOWN_TIME:
+        return min(delivery.signed.received_at, datetime.fromisoformat(event.occurred_at).timestamp())
+    # A sample or a replay is as old as it likes: it is sent now.
+    return max(delivery.signed.received_at, time.time() - DEADLINE_SECONDS * 10)
+
+
+def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[str, Any]:
+    """Hand an event to the deferred queue, once Telnyx's own retries no longer help; until then raise the reason."""
+    event = delivery.event
+    if helps_to_deliver_again(event):
+        raise reason
     body_uri = None
-    if len(proven.body) > LARGEST_QUARANTINED_BYTES:
-        body_uri = env.oversize.keep("quarantine", hashlib.sha256(proven.body).hexdigest(), proven.body)
-    env.queues.quarantine(
-        proven.body if body_uri is None else None,
+    if len(delivery.body) > LARGEST_DEFERRED_BYTES:
+        name = hashlib.sha256(event.id.encode()).hexdigest()
+        body_uri = env.oversize.store("oversize", name, delivery.body, delivery.deadline)
+    deferred = DeferredEvent(
+        event_id=event.id,
+        identity=event.identity,
+        body=None if body_uri else delivery.body.decode(),
         body_uri=body_uri,
-        reason=reason,
-        headers=proven.signed_headers,
-        received_at=proven.received_at,
+        received_at=delivery.signed.received_at,
+        reason=type(reason).__name__,
+        is_redacted=delivery.is_redacted,
+        is_stale=delivery.signed.is_stale,
+        base_url=delivery.base_url,
+        results=[result.to_dict() for result in delivery.results],
+        pending=_pending(delivery.results),
     )
-    env.logger.error("quarantined", extra={"reason": reason})
+    env.queues.defer(deferred, delivery.deadline)
+    env.logger.warning("webhook deferred", extra={"reason": str(reason), **ids_of(event)})
+    env.count("WebhookDeferred")
+    return _response(200, {"event": event.id, "commands": _summaries(delivery.results), "deferred": deferred.reason})
+
+
+def _stale(env: Environment, signed: SignedRequest, event: Event, envelope: Any, deadline: Deadline) -> dict[str, Any]:
+    """Refuse an event that Telnyx signed too long ago, as its documentation asks, and journal it all the same."""
+    delivery = _delivery(env, signed, event, envelope, deadline)
+    env.logger.warning("stale webhook rejected", extra=ids_of(event))
+    env.count("WebhookStale")
+    try:
+        if len(delivery.body) <= LARGEST_BODY_BYTES:
+            body = delivery.body.decode()
+            env.journal.append_event(
+                event, body=body, received_at=signed.received_at, stale=True, deadline=deadline.less(DEFER_SECONDS)
+            )
+    except JournalUnavailable as reason:
+        try:
+            _defer(env, delivery, reason)
+        except Unavailable:
+            env.logger.error("stale webhook not journalled", extra={"reason": str(reason), **ids_of(event)})
+    return _response(401, {"error": "signed too long ago"})
+
+
+def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: Deadline) -> dict[str, Any]:
+    """Store a verified body that cannot be parsed as an event: keyed digits blanked where it is JSON at all."""
+    if signed.is_stale:
+        return _response(401, {"error": "signed too long ago"})
+    body = signed.body
+    try:
+        envelope = parse_json(body)
+        event_type = envelope.get("event_type") if isinstance(envelope, dict) else None
+        event_type = event_type if isinstance(event_type, str) else ""
+        body = body if env.keep_digits else redact(body, envelope, event_type=event_type) or body
+    except Unreadable:
+        pass  # stored as it came, encrypted, for 14 days
+    body_uri = None
+    if len(body) > LARGEST_QUARANTINED_BYTES:
+        body_uri = env.oversize.store("quarantine", str(uuid.uuid4()), body, deadline)
+    stored = None if body_uri else body
+    env.queues.quarantine(stored, body_uri=body_uri, reason=reason, received_at=signed.received_at, deadline=deadline)
+    env.logger.error("webhook quarantined", extra={"reason": reason})
     env.count("Quarantined")
     return _response(200, {"quarantined": reason})
 
 
-def _respond(
-    env: Environment, event: Event, told: Sequence[CommandResult], proven: SignedRequest, *, repeated: bool
-) -> dict[str, Any]:
-    results = [f"{one.command.action}: {one.result}" for one in told]
+def ids_of(event: Event) -> dict[str, Any]:
+    """The ids that stand in every log line about a call."""
+    return {
+        "event_id": event.id,
+        "event_type": event.type,
+        "call_leg_id": event.call_leg_id,
+        "call_session_id": event.call_session_id,
+        "call_control_id": None if event.call_leg_id else event.call_control_id,
+    }
+
+
+def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dict[str, Any]:
+    """The answer 200, and the one log line of a webhook."""
+    event, results = delivery.event, delivery.results
+    summaries = _summaries(results)
     env.logger.info(
-        "repeated" if repeated else "journalled",
+        "duplicate webhook" if is_duplicate else "webhook journalled",
         extra={
-            "event_id": event.id,
-            "event_type": event.type,
-            "call_leg_id": event.call_leg_id,
-            "call_session_id": event.call_session_id,
+            **ids_of(event),
             "attempt": event.attempt,
-            "commands": results,
-            "milliseconds": round((time.perf_counter() - proven.began) * 1000),
+            "flow": delivery.flow,
+            "commands": summaries,
+            "milliseconds": round((time.perf_counter() - delivery.signed.began) * 1000),
         },
     )
-    for one in told:
-        if one.result in METRIC_BY_RESULT and one.command.action != "archive":
-            env.count(METRIC_BY_RESULT[one.result])
-    answer: dict[str, Any] = {"event": event.id, "commands": results}
-    if repeated:
-        answer["repeated"] = True
+    for result in results:
+        if result.result in METRIC_BY_RESULT and not result.is_repeat:
+            env.count(METRIC_BY_RESULT[result.result])
+    answer: dict[str, Any] = {"event": event.id, "commands": summaries}
+    if is_duplicate:
+        answer["duplicate"] = True
     return _response(200, answer)
 
 
-def _base_url(env: Environment, request: Request) -> str | None:
+def _summaries(results: Sequence[CommandResult]) -> list[str]:
+    return [f"{result.command.action}: {result.result}" for result in results]
+
+
+def _base_url(env: Environment, signed: SignedRequest) -> str | None:
     """Where the per-event routes are; None when they are switched off.
 
     The domain name is the one that the request came in on. A setting could not hold it: the function would need the
@@ -214,61 +416,25 @@ def _base_url(env: Environment, request: Request) -> str | None:
     """
     if not env.per_event_routing:
         return None
-    domain_name = request["requestContext"].get("domainName")
-    return env.webhook_base_url or (f"https://{domain_name}" if domain_name else None)
+    return env.webhook_base_url or (f"https://{signed.domain_name}" if signed.domain_name else None)
 
 
-def _seconds_left(proven: SignedRequest, context: Context, journal_seconds: float) -> float:
-    """How long Telnyx may be told things before the webhook must be answered.
+def _seconds(signed: SignedRequest, context: Context, patience: float) -> float:
+    """Seconds until the answer must be on its way.
 
-    journal_seconds: what the journal took to be read; on a slow day more is set aside for its write and the queue.
-
-    A request that is older than its deadline, a sample or a replay, has nobody waiting for it: then the function's own
-    time counts, less what the journal needs.
+    A request that is older than its deadline, a sample or a replay, has no caller waiting for it: then the function's
+    own time counts. patience: how many times as long as on AWS everything may take here.
     """
-    age = max(0.0, time.time() - proven.received_at)
-    if age > DEADLINE_SECONDS:
-        return context.get_remaining_time_in_millis() / 1000 - 2 * RESERVE_SECONDS
-    return DEADLINE_SECONDS - max(RESERVE_SECONDS, 3 * journal_seconds) - age
+    age = max(0.0, time.time() - signed.received_at)
+    seconds = (DEADLINE_SECONDS - WAY_BACK_SECONDS) * patience - age
+    return seconds if seconds > 0 else context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
 
-def _raw_body(request: Request) -> bytes:
-    """The bytes as they were posted. API Gateway gives text for some content types and base64 for all others."""
-    body = request.get("body")
-    if body is None:
-        return b""
-    try:
-        return binascii.a2b_base64(body, strict_mode=True) if request.get("isBase64Encoded") else body.encode()
-    except (ValueError, TypeError, AttributeError) as error:
-        raise SignatureRejected("the body is neither text nor base64") from error
-
-
-def _header(headers: Mapping[str, Any], name: str) -> str | None:
-    value = headers.get(name)
-    if value is None:
-        value = next((found for key, found in headers.items() if key.lower() == name), None)
-    return value if isinstance(value, str) else None
-
-
-def _interim(event: Event) -> bool:
-    if event.type != "call.transcription":
+def _is_interim(event: Event) -> bool:
+    if event.type != TRANSCRIPTION_EVENT:
         return False
     data = event.payload.get("transcription_data")
     return isinstance(data, dict) and data.get("is_final") is False
-
-
-def _without_digits(event: Event, body: bytes) -> bytes:
-    """The envelope with every keyed digit replaced by an x; other events are not touched.
-
-    It is written anew even when there seems to be no digit: a key that stands there twice is read once.
-    """
-    key = DIGIT_FIELDS.get(event.type)
-    if key is None:
-        return body
-    envelope = json.loads(body)
-    if event.payload.get(key) is not None:
-        envelope["data"]["payload"][key] = "x" * len(str(event.payload[key]))
-    return _compact(envelope).encode()
 
 
 def _response(status: int, answer: Mapping[str, Any]) -> dict[str, Any]:

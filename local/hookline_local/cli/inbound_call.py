@@ -17,7 +17,8 @@ import httpx
 
 from hookline.call_report import call_document
 from hookline.journal import CallRecord
-from hookline.recordings.audit import of_call
+from hookline.recordings.audit import verify_call
+from hookline.recordings.findings import describe_all
 from hookline.recordings.storage import Bucket
 from hookline_local.cli.live_view import LiveView, observation_of
 from hookline_local.cli.phone import Phone
@@ -32,8 +33,8 @@ from hookline_local.stacks.running import RunningStack
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 DIGITS = "0123456789ABCD*#"
-ARCHIVED_WITHIN_SECONDS = 15.0
-SHOWN_WITHIN_SECONDS = 5.0
+ARCHIVED_WITHIN_SECONDS = 60.0
+SHOWN_WITHIN_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 86_400.0
 LISTENS_SECONDS = 5.0
 """Call seconds between the caller's last key and hanging up: to hear the response."""
@@ -178,9 +179,9 @@ def _report(resources: StackResources, leg_id: str, screen: Screen) -> tuple[dic
 def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     """Recordings that are not archived, and queued commands that have not been sent."""
     # Where the simulator's time is faster than wall-clock time, a pause cannot be distinguished from a cut.
-    for finding in of_call(record, bucket, remarks=False):
-        if not finding.good:
-            yield f"recording {finding.key}: {finding.detail}"
+    for result in verify_call(record, bucket, archived_findings=False):
+        if not result.ok:
+            yield f"recording {result.key}: {describe_all(result.findings)}"
     finished = {note.get("command_id") for note in record.notes.get("EVENT_RESULT", ())}
     for command in [command for entry in record.entries for command in entry.commands]:
         # The result of `archive` is reported by the recording itself.

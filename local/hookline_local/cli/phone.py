@@ -19,7 +19,7 @@ class Phone:
     """Places a call, presses keys, hangs up. Every method raises CliError when the simulator is out of reach."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/_simulator", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/_simulator", timeout=60, trust_env=False)
 
     def place(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The leg of the new call."""

@@ -1,10 +1,11 @@
-"""Verifies archived recordings and shows the findings."""
+"""Verifies archived recordings and shows the results of the audit."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 
-from hookline.recordings.audit import EXPIRED, Retention, verify
+from hookline.recordings.audit import AuditResult, Retention, verify
 from hookline.recordings.audit import days as days_between
+from hookline.recordings.findings import Code, Severity, describe
 from hookline.recordings.storage import Bucket
 from hookline_local.cli.screen import Screen
 from hookline_local.stacks.deployed import explain_aws_errors
@@ -12,34 +13,37 @@ from hookline_local.stacks.resources import StackResources
 
 
 def verify_recordings(resources: StackResources, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
-    """Whether every recording announced on these days is archived and intact; a line for each, and for transcripts."""
+    """Return whether all that was announced on these days is archived; show a line for each file."""
     last = date.fromisoformat(last_day)
     checked_days = days_between(last - timedelta(days=days - 1), last)
-    findings = []
+    results = []
     bucket = Bucket(resources.s3, resources.bucket)
-    retention = Retention.by(resources.parameters)
+    retention = Retention.from_parameters(resources.parameters)
     with explain_aws_errors(resources):
-        for finding in verify(resources.journal, bucket, checked_days, read_all=read_all, retention=retention):
-            findings.append(finding)
-            screen.unwrapped((f"{finding.state:9} ", "green" if finding.good else "bold red"), finding.key)
-            if not finding.good:
-                screen.field("", f"{finding.detail} (call {finding.call_leg_id or 'unknown'})", width=8)
-    wrong = [finding for finding in findings if not finding.good]
-    screen.document(
-        {
-            "ok": not wrong,
-            "days": checked_days,
-            "findings": [{**asdict(finding), "good": finding.good} for finding in findings],
-        }
-    )
-    if wrong:
-        are = "is" if len(wrong) == 1 else "are"
-        screen.paragraph(f"{len(wrong)} of {len(findings)} {are} missing or damaged.", "bold red")
-    elif findings:
-        expired = sum(finding.state == EXPIRED for finding in findings)
-        intact = len(findings) - expired
-        have = f", {expired} {'has' if expired == 1 else 'have'} expired" if expired else ""
-        screen.paragraph(f"{intact} of {len(findings)} {'is' if intact == 1 else 'are'} intact{have}.")
-    else:
-        screen.paragraph("No recordings.")
-    return not wrong
+        for result in verify(resources.journal, bucket, checked_days, read_all=read_all, retention=retention):
+            results.append(result)
+            _show(result, screen)
+    ok = all(result.ok for result in results)
+    screen.document({"ok": ok, "days": checked_days, "results": [result.to_dict() for result in results]})
+    screen.paragraph(_summary(results), "" if ok else "bold red")
+    return ok
+
+
+def _show(result: AuditResult, screen: Screen) -> None:
+    status = result.findings[0].code.value if result.findings else "intact"
+    screen.unwrapped((f"{status:22} ", "green" if result.ok else "bold red"), result.key)
+    for finding in result.findings:
+        if finding.severity > Severity.INFO:
+            screen.field("", f"{describe(finding)} (call {result.call_leg_id or 'unknown'})", width=8)
+
+
+def _summary(results: Sequence[AuditResult]) -> str:
+    bad = sum(not result.ok for result in results)
+    if not results:
+        return "No recordings."
+    if bad:
+        return f"{bad} of {len(results)} {'is' if bad == 1 else 'are'} missing or damaged."
+    expired = sum(result.has(Code.EXPIRED) for result in results)
+    intact = len(results) - expired
+    suffix = f", {expired} {'has' if expired == 1 else 'have'} expired" if expired else ""
+    return f"{intact} of {len(results)} {'is' if intact == 1 else 'are'} intact{suffix}."

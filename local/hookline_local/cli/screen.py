@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookline.recordings.findings import Finding, describe_all
+
 IN, OUT = "-->", "<--"
 
 
@@ -169,7 +171,8 @@ class Screen:
     def recording(self, recording: Mapping[str, Any]) -> None:
         """The location and properties of a recording and its transcript; or why it is missing."""
         text = recording.get("transcript")
-        missing = recording.get("kept_elsewhere") or recording.get("fault")
+        failure = describe_all(Finding.from_dict(finding) for finding in recording.get("failure") or ())
+        missing = recording.get("external_uri") or failure
         if "key" in recording:
             self._archived(recording)
         elif missing or not text:

@@ -51,6 +51,17 @@ class ServeOptions:
         url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL")
         return checked_url(url, "--aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL") if url else None
 
+    def patience(self) -> float:
+        """HOOKLINE_PATIENCE: a factor on every time limit of AWS and Telnyx. Raises CliError for an invalid one."""
+        text = os.environ.get("HOOKLINE_PATIENCE") or "1"
+        try:
+            patience = float(text)
+        except ValueError:
+            patience = 0.0
+        if not 1 <= patience <= 1000:
+            raise CliError(f"HOOKLINE_PATIENCE={text} is not between 1 and 1000", code=USAGE)
+        return patience
+
     def check(self) -> None:
         """Raise CliError for options without effect: of something that is not started."""
         if self.telnyx() is not None:
@@ -114,6 +125,7 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
             api_key=api_key,
             public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
             built=options.built,
+            patience=options.patience(),
         )
         stack.on_log = _Logs(screen, shown=options.logs).show
         starting = running(stack, options.template, built=options.built, port=options.port)
@@ -131,7 +143,13 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
 
 
 async def _start_simulator(options: ServeOptions, api_key: str) -> TelnyxSimulator:
-    config = Config(api_key=api_key, port=options.telnyx_port, speed=options.speed, seed=options.seed)
+    config = Config(
+        api_key=api_key,
+        port=options.telnyx_port,
+        speed=options.speed,
+        seed=options.seed,
+        patience=options.patience(),
+    )
     simulator = TelnyxSimulator(config)
     try:
         await simulator.start()

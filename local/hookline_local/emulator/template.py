@@ -73,7 +73,8 @@ class EventSource:
 
 @dataclass(frozen=True)
 class LayerResource:
-    """path: the folder that `ContentUri` names. A built layer has its packages in `python/`, a source one beside it."""
+    """path: the folder that `ContentUri` names. A built layer has its packages in `python/`; a source one has them in
+    the folder itself, or is one."""
 
     id: str
     path: Path
@@ -83,6 +84,11 @@ class LayerResource:
         """The folder to put on PYTHONPATH, as Lambda does with /opt/python."""
         built = self.path / "python"
         return built if built.is_dir() else self.path
+
+    @property
+    def is_package(self) -> bool:
+        """Whether the folder is itself the package that the layer holds."""
+        return (self.path / "__init__.py").is_file()
 
 
 @dataclass(frozen=True)

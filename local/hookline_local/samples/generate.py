@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hookline.client_state import encode
+from hookline.client_state import encode_for_flow
 from hookline_local.signing import api_gateway_request
 
 EVENTS = Path(__file__).parents[3] / "events"
 
-# The call flow's client_state at each step (functions/line.py), used in a body as ${client_state.greeting}.
+# The state that the flow reception leaves on a leg at each step. A body writes ${client_state.greeting}.
 CLIENT_STATES: Mapping[str, object] = {
     "answer": {"step": "answer"},
     "greeting": {"step": "greeting"},
@@ -92,7 +92,7 @@ def filled_in(text: str, name: str) -> str:
             return event_id(key.removeprefix("id of "))
         kind, _, step = key.partition(".")
         if kind == "client_state" and step in CLIENT_STATES:
-            return encode(CLIENT_STATES[step])
+            return encode_for_flow("reception", CLIENT_STATES[step])
         if key in NAMES:
             return NAMES[key]
         raise ValueError(f"bodies/{name}: unknown name {match[0]}")

@@ -29,6 +29,8 @@ class Config:
     """Ed25519 seed, 32 bytes, that signs the webhooks."""
     webhook_timeout_seconds: float = 2.0
     """Wall-clock time, whatever the speed."""
+    patience: float = 1.0
+    """Factor on the wall-clock time that a webhook and the person on the phone wait: more on a busy machine."""
     retry_delays_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     """Call seconds before each further attempt. Telnyx documents "exponential backoff" and gives no figures."""
     webhook_urls_as: Literal["any", "array", "single"] = "any"

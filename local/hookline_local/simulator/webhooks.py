@@ -191,11 +191,12 @@ class WebhookSender:
     ) -> "_Outcome":
         self._observers(_sending(webhook, attempt=attempt, url=url, fault=fault))
         outcome = _Outcome()
+        timeout_seconds = webhook.address.timeout_seconds * self._config.patience
         try:
-            async with asyncio.timeout(webhook.address.timeout_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 outcome.take(await self._request(webhook.address.method, url, body, headers))
         except TimeoutError:
-            outcome.problem = f"no answer within {webhook.address.timeout_seconds:g} s"
+            outcome.problem = f"no answer within {timeout_seconds:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             outcome.problem = f"{type(error).__name__}: {error}".rstrip(": ")
         self._observers(_answered(webhook, outcome, attempt=attempt, url=url, fault=fault))

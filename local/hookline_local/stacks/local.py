@@ -34,7 +34,7 @@ from botocore.config import Config
 
 from hookline_local.emulator import packages
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
-from hookline_local.emulator.gateway import Exchange, HttpApi
+from hookline_local.emulator.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
 from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
@@ -88,6 +88,8 @@ class LocalStack:
     WebhookBaseUrl that is not given is our own address.
     environment: variables for every function; they override all others. port: of the gateway, 0 picks one.
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
+    flows: a folder of call flows that replaces the template's (default: the variable HOOKLINE_FLOWS).
+    patience: a factor on every time limit, for a busy machine.
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
     development key.
     The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
@@ -107,7 +109,9 @@ class LocalStack:
         api_key: str = API_KEY,
         public_key: str | None = None,
         built: bool = False,
+        flows: str | Path | None = None,
         process_limit: int = 32,
+        patience: float = 1.0,
     ) -> None:
         path = Path(template_path).resolve()
         self.template_path = path.parent / ".aws-sam" / "build" / "template.yaml" if built else path
@@ -126,7 +130,10 @@ class LocalStack:
         self._api_key = api_key
         self._public_key = public_key or DEVELOPMENT_PUBLIC_KEY
         self._built = built
+        chosen = flows or os.environ.get("HOOKLINE_FLOWS")
+        self._flows = Path(chosen) if chosen else None
         self._process_limit = process_limit
+        self._patience = patience
         self._template: Template | None = None
         self._runtime: LambdaRuntime | None = None
         self._closing = contextlib.AsyncExitStack()
@@ -216,7 +223,11 @@ class LocalStack:
             own_packages=packages.link(packages.LAMBDA_PACKAGES, scratch / "lambda"),
             home=home,
             region=template.region,
-            settings={"AWS_ENDPOINT_URL": self.aws_endpoint, **self._environment},
+            settings={
+                "AWS_ENDPOINT_URL": self.aws_endpoint,
+                **({} if self._patience == 1 else {"HOOKLINE_PATIENCE": f"{self._patience:g}"}),
+                **self._environment,
+            },
             on_log=self._log,
             process_limit=self._process_limit,
         )
@@ -254,6 +265,7 @@ class LocalStack:
             invoke,
             account=template.account,
             on_exchange=lambda exchange: self.on_exchange(exchange),
+            integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
 
@@ -275,7 +287,8 @@ class LocalStack:
                 environment["WEBHOOK_BASE_URL"] = self.url
             physical = f"{template.stack_name}-{name}"
             code = function.code.resolve()
-            watched = [code, *(path for path in paths if path not in linked.values())]
+            sources = [self._source_of(layer) for layer in function.layers if layer.is_package]
+            watched = [code, *(path for path in paths if path not in linked.values()), *sources]
             whole = [root for root in watched if self._built and root.is_relative_to(self.template_path.parent)]
             found.append(
                 Function(
@@ -289,7 +302,7 @@ class LocalStack:
                     watched_whole=tuple(whole),
                     environment=environment,
                     runtime=function.runtime,
-                    timeout_seconds=function.timeout,
+                    timeout_seconds=function.timeout * self._patience,
                     memory_megabytes=function.memory,
                     reserved_concurrency=function.reserved_concurrency,
                     sealed=self._built,
@@ -298,6 +311,12 @@ class LocalStack:
         return found
 
     def _python_path(self, layer: LayerResource, scratch: Path, linked: dict[Path, Path]) -> Path:
+        if layer.is_package:
+            folder = scratch / "layers" / layer.id
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                (folder / layer.path.name).symlink_to(self._source_of(layer), target_is_directory=True)
+            return folder
         requirements = _requirements_of(layer)
         if requirements is None:
             return layer.python_path.resolve()
@@ -307,6 +326,10 @@ class LocalStack:
             present = [name for name in named if name not in absent]
             linked[requirements] = packages.link(present, scratch / "layers" / layer.id)
         return linked[requirements]
+
+    def _source_of(self, layer: LayerResource) -> Path:
+        """The folder of a layer that is a package; for the flows the given one."""
+        return (self._flows if self._flows and layer.path.name == "flows" else layer.path).resolve()
 
     def _sqs(self, region: str) -> "SQSClient":
         config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})

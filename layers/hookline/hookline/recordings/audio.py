@@ -1,70 +1,82 @@
-"""Is it a recording, and how long does it last? WAV and MP3, told from their own bytes while they pass by.
+"""Recognise WAV and MP3 and measure their length, from their own bytes while they pass by.
 
 Values only; the standard library is all it needs, and a few hundred bytes of memory whatever the length of the file.
 
 Sources: RIFF/WAVE as Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" has it, RF64 as EBU
 Tech 3306 has it; MPEG audio frames as ISO/IEC 11172-3 and 13818-3 have them, ID3 as id3.org has it, APE tags as
 wiki.hydrogenaud.io ("APEv2 specification") has them, the Xing and Info frame as LAME writes it, the VBRI frame as
-Fraunhofer's encoder does. Free format MP3, whose headers do not say how long a frame is, is not recognised.
+Fraunhofer's encoder does. Free format MP3, whose headers do not give the length of a frame, is not recognised.
 """
 
 import re
 import struct
 from dataclasses import dataclass
 
-from hookline.errors import HooklineError
+from hookline.recordings.findings import Code, RecordingError
 
 LARGEST_WAV_HEADER_BYTES = 16 << 20
 LARGEST_MP3_SEARCH_BYTES = 8_192
 LARGEST_MP3_PADDING_BYTES = 1 << 20
-"""So many zeros may stand before the first frame; they are passed over, not kept."""
+"""Zeros that may stand before the first frame; they are passed over, not stored."""
 
 FRAMES_IN_A_ROW = 3
-"""So many frame headers that follow one another are an MP3 and no accident."""
+"""This number of frame headers that follow one another are an MP3 and no accident."""
 
-_UNKNOWN_SIZES = {0, 0x7FFF_F000, 0x7FFF_F024, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF}
-"""Who writes a WAV to a pipe cannot know its length, and announces: 0 (GStreamer); 0x7FFFF000 (SoX's MS_UNSPEC, and
-0x7FFFF024 for the whole file); 0x7FFFFFFF (Oboe); 0x80000000 (arecord); 0xFFFFFFFF (ffmpeg); 0 or all ones in ds64."""
+LONGEST_ANNOUNCED_SECONDS = 86_400.0
+"""A header that announces more than this beyond the end of its file does not know the length: no call lasts so long."""
+
+PLACEHOLDER_MARGIN_BYTES = 1 << 16
+"""Who writes a WAV to a pipe announces the largest number there is, more or less a header or a page: 0xFFFFFFFF
+(ffmpeg), 0x7FFFF000 (SoX), 0x80000000 (arecord), 0x7FFFFFDB, ... This near to such a number it is a placeholder."""
+
+_LIMITS = (1 << 31, 1 << 32, 1 << 63, 1 << 64)
+
+_CONSTANT_BLOCKS = frozenset({0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE})
+"""PCM, IEEE float, A-law, u-law and the extensible form of these: a block is one sample of every channel."""
 
 _PADDED_OR_NOT = (b"fmt ", b"data", b"fact", b"LIST")
 """A byte that its size does not count follows a chunk of odd size; where some forget it, one of these comes at once."""
 
 
-class NotARecording(HooklineError):
-    """The bytes are neither WAV nor MP3. The text says what was expected where, and nothing of what came in."""
+class NotARecording(RecordingError):
+    """The bytes are neither WAV nor MP3. reason: what was expected where; nothing of the content."""
+
+    code = Code.NOT_A_RECORDING
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """What a whole file says of itself.
+    """The measurements of a whole file.
 
-    format: "wav" or "mp3". missing_bytes: what a WAV header, or the frames of an MP3's Info frame, announce beyond the
-    end of the file, and the rest of an MP3's last frame or tag. unreadable_bytes: what lies between or after MP3 frames
+    format: "wav" or "mp3", None for a file of no bytes.
+    missing_bytes: what a WAV header, or the frames of an MP3's Info frame, announce beyond the end of the file.
+    truncated_bytes: the rest of an MP3's last frame or tag. unreadable_bytes: what lies between or after MP3 frames
     and is neither frame nor tag; zeros before the first frame and after the last are padding and do not count.
     """
 
-    format: str
+    format: str | None
     duration_seconds: float
     channels: int
     sample_rate: int
     missing_bytes: int = 0
+    truncated_bytes: int = 0
     unreadable_bytes: int = 0
 
 
-class Meter:
-    """Takes a file in pieces of any size, in order, and knows at the end what it was.
+class AudioProbe:
+    """Take a file in pieces of any size, in order, and measure it.
 
     format: "wav" or "mp3" as soon as it is certain, None before. `feed` raises NotARecording as soon as that is.
     """
 
     def __init__(self) -> None:
-        """Nothing has been seen yet."""
+        """Nothing has been fed yet."""
         self._start = bytearray()
         self._reader: _Wav | _Mp3 | None = None
 
     @property
     def format(self) -> str | None:
-        """What the bytes so far prove it to be."""
+        """The format that the bytes so far prove."""
         return self._reader.format if self._reader and self._reader.certain else None
 
     def feed(self, data: bytes) -> None:
@@ -78,10 +90,15 @@ class Meter:
         self._reader.feed(data)
 
     def finish(self) -> Audio:
-        """What the file was; raises NotARecording when it ended before that was certain."""
-        if self._reader is None:
-            raise NotARecording(f"{len(self._start)} bytes are too few for a recording")
-        return self._reader.finish()
+        """Return the measurements; raise NotARecording when the file ended before its format was certain.
+
+        A file of no bytes is a recording of nothing.
+        """
+        if self._reader is not None:
+            return self._reader.finish()
+        if self._start:
+            raise NotARecording(reason="too_few_bytes")
+        return Audio(None, 0.0, 0, 0)
 
 
 def _reader_of(start: bytes) -> "_Wav | _Mp3":
@@ -91,7 +108,7 @@ def _reader_of(start: bytes) -> "_Wav | _Mp3":
 
 
 class _Wav:
-    """A walk over chunks: `fmt ` says how many bytes a second, `data` is the sound, all others are passed over."""
+    """A walk over chunks: `fmt ` gives the bytes of a second, `data` is the audio, all others are passed over."""
 
     format = "wav"
 
@@ -99,80 +116,99 @@ class _Wav:
         self.certain = False
         self._header = bytearray()
         self._skip = 12
-        self._seen = 0
+        self._skipped = 0
         self._bytes_per_second = 0
         self._channels = 0
         self._sample_rate = 0
         self._announced = 0
         self._long_announced = 0
         self._odd = False
-        self._sound = 0
+        self._audio_bytes = 0
 
     def feed(self, data: bytes) -> None:
         if self.certain:
-            self._sound += len(data)
+            self._audio_bytes += len(data)
             return
         self._header += data
-        while self._chunk():
+        while self._take_chunk():
             pass
 
     def finish(self) -> Audio:
         if not self.certain:
-            raise NotARecording("a WAV header that ends before its data chunk")
-        sound = self._sound
-        announced = sound if self._announced in _UNKNOWN_SIZES else self._announced
+            raise NotARecording(reason="header_incomplete")
+        length = self._audio_bytes
+        announced = length if self._is_placeholder(self._announced) else self._announced
         return Audio(
             "wav",
-            min(announced, sound) / self._bytes_per_second,
+            min(announced, length) / self._bytes_per_second,
             self._channels,
             self._sample_rate,
-            missing_bytes=max(0, announced - sound),
+            missing_bytes=max(0, announced - length),
         )
 
-    def _chunk(self) -> bool:
+    def _is_placeholder(self, announced: int) -> bool:
+        """Whether the announced size cannot be one, because the writer did not know it. 0 is the commonest."""
+        if announced <= self._audio_bytes:
+            return announced == 0
+        if any(abs(limit - announced) <= PLACEHOLDER_MARGIN_BYTES for limit in _LIMITS):
+            return True
+        return announced - self._audio_bytes > LONGEST_ANNOUNCED_SECONDS * self._bytes_per_second
+
+    def _take_chunk(self) -> bool:
         """Take one chunk off the header; False when more bytes are needed."""
         header = self._header
-        if self._skip:
-            if self._seen + self._skip > LARGEST_WAV_HEADER_BYTES:
-                raise NotARecording("a WAV without sound in its first 16 MiB")
-            taken = min(self._skip, len(header))
-            del header[:taken]
-            self._skip -= taken
-            self._seen += taken
-            if self._skip:
-                return False
-        if len(header) < 8:
+        if not self._skip_ahead() or len(header) < 8:
             return False
         if self._odd:
             self._odd, self._skip = False, 0 if header[:4] in _PADDED_OR_NOT else 1
             return True
         kind, size = bytes(header[:4]), int.from_bytes(header[4:8], "little")
         if kind == b"data":
-            self._sound_begins(size)
+            self._audio_begins(size)
             return False
-        if kind in (b"fmt ", b"ds64"):
-            wanted = 16
-            if size < wanted:
-                raise NotARecording("a WAV whose format chunk is too short")
-            if len(header) < 8 + wanted:
-                return False
-            if kind == b"fmt ":
-                self._format(bytes(header[8:24]))
-            else:
-                self._long_announced = int.from_bytes(header[16:24], "little")
+        if kind in (b"fmt ", b"ds64") and not self._take_fields(kind, size):
+            return False
         self._skip, self._odd = 8 + size, size % 2 == 1
         return True
 
-    def _format(self, chunk: bytes) -> None:
-        _, self._channels, self._sample_rate, rate, block, _ = struct.unpack("<HHIIHH", chunk)
-        self._bytes_per_second = rate or block * self._sample_rate
+    def _skip_ahead(self) -> bool:
+        """Pass over what is not read; False when more bytes are needed."""
+        if self._skipped + self._skip > LARGEST_WAV_HEADER_BYTES:
+            raise NotARecording(reason="no_audio_in_the_first_16_MiB")
+        skipped = min(self._skip, len(self._header))
+        del self._header[:skipped]
+        self._skip -= skipped
+        self._skipped += skipped
+        return self._skip == 0
 
-    def _sound_begins(self, announced: int) -> None:
+    def _take_fields(self, kind: bytes, size: int) -> bool:
+        """Read the first 16 bytes of a chunk; False when they have not all come yet."""
+        if size < 16:
+            raise NotARecording(reason="format_chunk_too_short")
+        fields = bytes(self._header[8:24])
+        if len(fields) < 16:
+            return False
+        if kind == b"fmt ":
+            self._read_format(fields)
+        else:
+            self._long_announced = int.from_bytes(fields[8:], "little")
+        return True
+
+    def _read_format(self, fields: bytes) -> None:
+        """Where a block is one sample of every channel, the byte rate is redundant, and wrong in files of some."""
+        tag, self._channels, self._sample_rate, byte_rate, block, bits = struct.unpack("<HHIIHH", fields)
+        if tag in _CONSTANT_BLOCKS:
+            block = block or self._channels * ((bits + 7) // 8)
+            self._bytes_per_second = block * self._sample_rate or byte_rate
+        else:
+            self._bytes_per_second = byte_rate
+
+    def _audio_begins(self, announced: int) -> None:
         if not (self._bytes_per_second and self._channels and self._sample_rate):
-            raise NotARecording("a WAV whose sound comes without its format")
+            raise NotARecording(reason="audio_without_a_format")
         self.certain = True
         self._announced = self._long_announced if announced == 0xFFFF_FFFF else announced
-        self._sound = len(self._header) - 8
+        self._audio_bytes = len(self._header) - 8
         self._header = bytearray()
 
 
@@ -184,7 +220,7 @@ _FRAME_MASK = 0xFFFEFE00
 
 
 def _frames() -> dict[int, tuple[int, int, int]]:
-    """Every layer III header there is, masked: (length in bytes, samples, samples per second)."""
+    """Return every layer III header there is, masked: (length in bytes, samples, samples per second)."""
     frames = {}
     for version, divisor in ((3, 1), (2, 2), (0, 4)):
         bitrates = _BITRATES_1 if version == 3 else _BITRATES_2
@@ -205,7 +241,7 @@ _ZEROS = re.compile(rb"\x00+")
 
 
 class _Mp3:
-    """A walk over frames: each header says how long its frame is and how many samples it holds."""
+    """A walk over frames: each header gives the length and the samples of its frame."""
 
     format = "mp3"
 
@@ -235,7 +271,7 @@ class _Mp3:
         if not self.certain:
             self._begin(ended=True)
         if not self.certain:
-            raise NotARecording("tags or zeros, and no sound")
+            raise NotARecording(reason="no_audio_frames")
         missing_frames = self._announced_frames - self._frames
         mean = self._frame_bytes // max(1, self._frames)
         return Audio(
@@ -243,41 +279,45 @@ class _Mp3:
             self._seconds,
             self._channels,
             self._sample_rate,
-            # What is still to be passed over is missing. One frame more or less is a matter of taste among those who
-            # write Info frames.
-            missing_bytes=self._skip + (missing_frames * mean if missing_frames > 1 else 0),
+            # Writers of Info frames differ by one frame in what they count.
+            missing_bytes=missing_frames * mean if missing_frames > 1 else 0,
+            truncated_bytes=self._skip,
             unreadable_bytes=self._unreadable + len(self._rest if self._lost else self._rest.lstrip(b"\x00")),
         )
 
     def _begin(self, *, ended: bool) -> None:
         """Find the first of several frames in a row. Raises NotARecording when there is none where one should be."""
+        if not self._skip_tags():
+            return
         head = self._head
-        while True:
-            passed = min(self._skip, len(head))
-            del head[:passed]
-            self._skip -= passed
-            if self._skip:
-                return
-            silent = _tag_or_zeros(head, 0)
-            if silent is None:
-                return
-            if not silent:
-                break
-            self._skip = silent
-            self._padding += 0 if head[0] else silent
-            if self._padding > LARGEST_MP3_PADDING_BYTES:
-                raise NotARecording("zeros where a recording begins")
         start = head.find(b"\xff")
         while 0 <= start < LARGEST_MP3_SEARCH_BYTES:
-            verdict = _row(head, start, ended=ended)
-            if verdict is None:
+            is_row = _row(head, start, ended=ended)
+            if is_row is None:
                 return
-            if verdict:
+            if is_row:
                 self._found(start)
                 return
             start = head.find(b"\xff", start + 1)
         if ended or len(head) >= LARGEST_MP3_SEARCH_BYTES:
-            raise NotARecording("neither a WAV header nor MP3 frames where a recording begins")
+            raise NotARecording(reason="neither_a_WAV_header_nor_MP3_frames")
+
+    def _skip_tags(self) -> bool:
+        """Pass over tags and zeros before the first frame; False when more bytes are needed."""
+        head = self._head
+        while True:
+            skipped = min(self._skip, len(head))
+            del head[:skipped]
+            self._skip -= skipped
+            if self._skip:
+                return False
+            silent = _tag_or_zeros(head, 0)
+            if not silent:
+                return silent is not None
+            self._skip = silent
+            self._padding += 0 if head[0] else silent
+            if self._padding > LARGEST_MP3_PADDING_BYTES:
+                raise NotARecording(reason="zeros_instead_of_audio")
 
     def _found(self, start: int) -> None:
         head, self._head = bytes(self._head), bytearray()
@@ -319,7 +359,7 @@ class _Mp3:
             self._skip, self._rest = 0, data[position:]
 
     def _between(self, data: bytes, position: int) -> int | None:
-        """Where to look on, position being no frame; None when that needs bytes that have not come yet."""
+        """Find where to look on, position being no frame; None when that needs bytes that have not come yet."""
         if not self._lost:
             silent = _tag_or_zeros(data, position)
             if silent is None:
@@ -336,7 +376,7 @@ class _Mp3:
 
 
 def _row(head: bytearray, start: int, *, ended: bool) -> bool | None:
-    """Whether a row of like frames begins at start; None when that needs bytes that have not come yet."""
+    """Return whether a row of like frames begins at start; None when that needs bytes that have not come yet."""
     first: int | None = None
     for number in range(FRAMES_IN_A_ROW):
         if start + 4 > len(head):
@@ -356,7 +396,7 @@ def _row(head: bytearray, start: int, *, ended: bool) -> bool | None:
 
 
 def _tag_or_zeros(data: bytes | bytearray, position: int) -> int | None:
-    """How many bytes of a tag, or zeros, begin at position; None when that needs bytes that have not come yet."""
+    """Measure the tag, or the zeros, that begin at position; None when that needs bytes that have not come yet."""
     if zeros := _ZEROS.match(data, position):
         return zeros.end() - position
     start = bytes(data[position : position + 24])
@@ -373,12 +413,12 @@ def _tag_or_zeros(data: bytes | bytearray, position: int) -> int | None:
 
 
 def _info(frame: bytes, word: int) -> tuple[int, bool]:
-    """How many frames an Xing, Info or VBRI frame announces (0: it does not say), and whether this is such a frame."""
+    """Return the number of frames that an Xing, Info or VBRI frame announces (0: none), and whether it is one."""
     mono, version_1, protected = word >> 6 & 3 == 3, word >> 19 & 3 == 3, not word >> 16 & 1
     side = (17 if mono else 32) if version_1 else (9 if mono else 17)
     # LAME does not move its tag for the two bytes of a CRC; others do.
-    for place in (4 + side, 6 + side) if protected else (4 + side,):
-        tag = frame[place : place + 12]
+    for offset in (4 + side, 6 + side) if protected else (4 + side,):
+        tag = frame[offset : offset + 12]
         if tag[:4] in (b"Xing", b"Info") and len(tag) == 12:
             return (int.from_bytes(tag[8:12], "big") if tag[7] & 1 else 0), True
     tag = frame[36:54]

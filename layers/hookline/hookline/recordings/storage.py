@@ -1,9 +1,9 @@
-"""Keep the sound. Owns S3: what lies where in the bucket, how it gets there whole, and what is there.
+"""Store recordings. Owns S3: the keys of the bucket, uploads that are whole or not there, and reading.
 
     recordings/2026/11/21/<session>/<leg>/<recording>.mp3      and .wav; the day is the one the recording began on, UTC
     recordings/2026/11/21/<session>/<leg>/<recording>.txt      its transcript, and .json: the same with its ids
 
-An object is written once: each write carries `If-None-Match: *`, so of ten copies under way one arrives. What fits
+An object is written once: each write carries `If-None-Match: *`, so of ten copies at once one arrives. What fits
 into one part is put at once, S3 checking our SHA-256 of it. What does not goes in parts, each with its CRC-32, and S3
 checks the CRC-32 of the whole (a SHA-256 over parts is one of their sums, never one of the file: docs.aws.amazon.com,
 "Checking object integrity"); the SHA-256 is then known only at the end, when metadata can no longer be changed, and
@@ -35,29 +35,33 @@ PREFIX = "recordings/"
 PART_BYTES = 5 << 20
 """S3 wants parts of at least 5 MiB and at most 10,000 of them (docs.aws.amazon.com, multipart upload limits)."""
 
-SENDERS = 3
-"""Parts under way at once, while one more is filled: the answer to a part takes S3 as long as the part itself."""
+UPLOAD_THREADS = 3
+"""Parts in flight, while one more is filled: the answer to a part takes S3 as long as the part itself."""
 
 _READ_BYTES = 1 << 20
-_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
-_NOT_THERE = frozenset({"404", "NoSuchKey", "NotFound"})
+_KEY_TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
+_NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 _NOT_IN_A_KEY = re.compile(r"[^A-Za-z0-9_-]+")
 _NOT_IN_A_TAG = re.compile(r"[^A-Za-z0-9 +\-=._:/@]")
 _LONGEST_SEGMENT = 100
 
 
-class Found(NamedTuple):
-    """An object that is there. size: bytes. checksums: those that S3 keeps, by S3's own names for them."""
+class ObjectInfo(NamedTuple):
+    """The head of an object. size: bytes. checksums: those that S3 stores, by S3's own names for them."""
 
     size: int
     checksums: Mapping[str, str]
     metadata: Mapping[str, str]
     version_id: str | None
 
+    def matches(self, size: int, checksum: Mapping[str, str]) -> bool:
+        """Return whether it has this size and all of these checksums."""
+        return self.size == size and checksum.items() <= self.checksums.items()
+
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """An object as we sent it. size: bytes; sha256: hex, of all of it; checksum: what S3 was made to check."""
+class UploadResult:
+    """An object as we sent it. size: bytes; sha256: hex, of all of it; checksum: the one that S3 verified."""
 
     size: int
     sha256: str
@@ -65,15 +69,15 @@ class Stored:
     version_id: str | None = None
 
 
-def stem(*, day: str, session: str | None, leg: str | None, name: str) -> str:
-    """The key of a recording without its extension.
+def key_stem(*, day: str, session: str | None, leg: str | None, name: str) -> str:
+    """Return the key of a recording without its extension.
 
-    day: `YYYY-MM-DD`, UTC. The others came in from outside: what could be a path, or is no plain text, is replaced,
-    and a few digits of its hash keep two such names apart.
+    day: `YYYY-MM-DD`, UTC. The others came in from outside: characters that could form a path, or are not plain text,
+    are replaced, and a few digits of the hash distinguish two such names.
     """
     year, month, date = day.split("-")
-    where = f"{PREFIX}{year}/{month}/{date}"
-    return f"{where}/{_segment(session, 'no-session')}/{_segment(leg, 'no-leg')}/{_segment(name, 'no-name')}"
+    folder = f"{PREFIX}{year}/{month}/{date}"
+    return f"{folder}/{_segment(session, 'no-session')}/{_segment(leg, 'no-leg')}/{_segment(name, 'no-name')}"
 
 
 def _segment(text: str | None, absent: str) -> str:
@@ -95,31 +99,35 @@ class Bucket:
         self._client = client
         self.name = name
 
-    def deposit(self, key: str, *, metadata: Mapping[str, str | None], tags: Mapping[str, str | None]) -> "Deposit":
-        """Begin an object; values that are None are left out, characters that S3 does not take become `-`."""
-        return Deposit(self._client, self.name, key, _metadata(metadata), _tags(tags))
+    def upload(self, key: str, *, metadata: Mapping[str, str | None], tags: Mapping[str, str | None]) -> "ObjectUpload":
+        """Start an upload; values that are None are left out, characters that S3 does not accept become `-`."""
+        return ObjectUpload(self._client, self.name, key, _metadata(metadata), _tags(tags))
 
-    def put(self, key: str, content: bytes, *, content_type: str, metadata: Mapping[str, str | None]) -> Stored | None:
-        """Write a small object once; None if there is one already."""
-        with self.deposit(key, metadata=metadata, tags={"kind": "transcript"}) as deposit:
-            deposit.content_type = content_type
-            deposit.write(content)
-            return deposit.finish()
+    def put(
+        self, key: str, content: bytes, *, content_type: str, metadata: Mapping[str, str | None]
+    ) -> UploadResult | None:
+        """Write a small object once; None if the key is taken."""
+        with self.upload(key, metadata=metadata, tags={"kind": "transcript"}) as upload:
+            upload.content_type = content_type
+            upload.write(content)
+            return upload.finish()
 
-    def look(self, key: str) -> Found | None:
-        """What is there under this key; None when nothing is."""
+    def head(self, key: str) -> ObjectInfo | None:
+        """Return the head of an object; None when there is no such object."""
         try:
             with translate_aws_errors(StorageUnavailable, "S3"):
-                head: Mapping[str, Any] = self._client.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
+                answer: Mapping[str, Any] = self._client.head_object(Bucket=self.name, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
-            if _code(error) in _NOT_THERE:
+            if _code(error) in _NOT_FOUND:
                 return None
             raise
-        checksums = {name: value for name, value in head.items() if name.startswith("Checksum") and name[8:] != "Type"}
-        return Found(head["ContentLength"], checksums, head["Metadata"], head.get("VersionId"))
+        checksums = {
+            name: value for name, value in answer.items() if name.startswith("Checksum") and name[8:] != "Type"
+        }
+        return ObjectInfo(answer["ContentLength"], checksums, answer["Metadata"], answer.get("VersionId"))
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The bytes under this key, in pieces of at most 1 MiB."""
+        """Yield the bytes of an object, in pieces of at most 1 MiB."""
         try:
             with translate_aws_errors(StorageUnavailable, "S3"):
                 body = self._client.get_object(Bucket=self.name, Key=key)["Body"]
@@ -128,111 +136,111 @@ class Bucket:
             raise StorageUnavailable("S3 sent only a part") from error
 
     def tags(self, key: str) -> dict[str, str]:
-        """The tags of the object."""
+        """Return the tags of an object."""
         with translate_aws_errors(StorageUnavailable, "S3"):
             found = self._client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"]
         return {tag["Key"]: tag["Value"] for tag in found}
 
     def tag(self, key: str, tags: Mapping[str, str | None]) -> None:
-        """Replace the tags of the object."""
+        """Replace the tags of an object."""
         with translate_aws_errors(StorageUnavailable, "S3"):
             _tag(self._client, Bucket=self.name, Key=key, tags=_tags(tags))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that begins like this, in order."""
+        """Yield every key with this prefix, in order."""
         with translate_aws_errors(StorageUnavailable, "S3"):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
                 for item in page.get("Contents", []):
                     yield item["Key"]
 
 
-class Deposit:
-    """An object on its way into the bucket: it takes bytes in pieces of any size, and is there only after `finish`.
+class ObjectUpload:
+    """An object on its way into the bucket: it takes bytes in pieces of any size, and exists only after `finish`.
 
-    Four parts of memory, whatever the size: while three are sent, and one thread keeps the sums, the next is filled. As
-    a context manager it leaves nothing behind unless it was finished. content_type: to be set before the first part is
-    full.
+    Four parts of memory, whatever the size: while three are sent, and one thread computes the checksums, the next is
+    filled. As a context manager it leaves nothing behind unless it was finished. content_type: set it before the first
+    part is full.
     """
 
     def __init__(
         self, client: "S3Client", bucket: str, key: str, metadata: Mapping[str, str], tags: Mapping[str, str]
     ) -> None:
-        """Begin; nothing is sent yet."""
+        """Nothing is sent yet."""
         self.content_type = "application/octet-stream"
         self._client: Any = client
-        self._where = {"Bucket": bucket, "Key": key}
+        self._target = {"Bucket": bucket, "Key": key}
         self._metadata = metadata
         self._tags = tags
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="deposit")
-        self._summing = ThreadPoolExecutor(1, thread_name_prefix="deposit-sums")
+        self._senders = ThreadPoolExecutor(UPLOAD_THREADS, thread_name_prefix="upload")
+        self._checksums = ThreadPoolExecutor(1, thread_name_prefix="upload-checksums")
         self._filling = bytearray(PART_BYTES)
         self._upload_id: str | None = None
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self.size = 0
         self._filled = 0
         self._sha256 = hashlib.sha256()
         self._crc32 = 0
-        self._under_way: deque[_Part] = deque()
+        self._pending: deque[_Part] = deque()
         self._parts: list[Mapping[str, Any]] = []
 
-    def __enter__(self) -> "Deposit":
-        """Itself."""
+    def __enter__(self) -> "ObjectUpload":
+        """Return itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave nothing behind."""
-        self._abandon()
+        self._abort()
         self._senders.shutdown()
-        self._summing.shutdown()
+        self._checksums.shutdown()
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes. Raises StorageUnavailable, also for a part that was sent before."""
+        """Take the next bytes. Raises StorageUnavailable, also for an earlier part."""
         self.size += len(data)
         view = memoryview(data)
         while view:
-            room = min(len(view), PART_BYTES - self._filled)
+            count = min(len(view), PART_BYTES - self._filled)
             with memoryview(self._filling) as memory:  # a bytearray would copy the slice once more
-                memory[self._filled : self._filled + room] = view[:room]
-            self._filled += room
-            view = view[room:]
+                memory[self._filled : self._filled + count] = view[:count]
+            self._filled += count
+            view = view[count:]
             if self._filled == PART_BYTES:
-                self._hand_over()
+                self._send_part()
 
     def restart(self) -> None:
-        """Forget what was written: begin anew."""
-        self._abandon()
-        self._begin()
+        """Discard what was written."""
+        self._abort()
+        self._reset()
 
-    def finish(self) -> Stored | None:
-        """Make it an object, once; None if there is one under its key already."""
+    def finish(self) -> UploadResult | None:
+        """Create the object, once; None if its key is taken."""
         del self._filling[self._filled :]
         try:
             with translate_aws_errors(StorageUnavailable, "S3"):
                 if self._upload_id is None:
-                    self._sum(self._filling)
+                    self._add_to_checksums(self._filling)
                     checksum = {"ChecksumSHA256": base64.b64encode(self._sha256.digest()).decode()}
                     answer = self._put(checksum)
                 else:
                     if self._filling:
-                        self._hand_over()
-                    while self._under_way:
+                        self._send_part()
+                    while self._pending:
                         self._await_part()
                     checksum = {"ChecksumCRC32": _crc32_text(self._crc32)}
                     answer = self._complete(checksum)
         except ClientError as error:
-            if _code(error) in _TAKEN:
+            if _code(error) in _KEY_TAKEN:
                 return None
             raise
-        return Stored(self.size, self._sha256.hexdigest(), checksum, answer.get("VersionId"))
+        return UploadResult(self.size, self._sha256.hexdigest(), checksum, answer.get("VersionId"))
 
     def _put(self, checksum: Mapping[str, str]) -> Mapping[str, Any]:
         sha256 = {"sha256": self._sha256.hexdigest()}
         answer: Mapping[str, Any] = self._client.put_object(
-            **self._where,
+            **self._target,
             Body=bytes(self._filling),
             ContentType=self.content_type,
             Metadata={**self._metadata, **sha256},
@@ -245,7 +253,7 @@ class Deposit:
 
     def _complete(self, checksum: Mapping[str, str]) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._client.complete_multipart_upload(
-            **self._where,
+            **self._target,
             UploadId=self._upload_id,
             MultipartUpload={"Parts": self._parts},
             IfNoneMatch="*",
@@ -253,37 +261,37 @@ class Deposit:
             **checksum,
         )
         self._upload_id = None
-        _tag(self._client, **self._where, tags={**self._tags, "sha256": self._sha256.hexdigest()})
+        _tag(self._client, **self._target, tags={**self._tags, "sha256": self._sha256.hexdigest()})
         return answer
 
-    def _hand_over(self) -> None:
-        """Have the part that is full sent and summed, and go on in memory that is free again."""
+    def _send_part(self) -> None:
+        """Send the full part, add it to the checksums, and continue in memory that is free again."""
         if self._upload_id is None:
             with translate_aws_errors(StorageUnavailable, "S3"):
                 self._upload_id = self._client.create_multipart_upload(
-                    **self._where,
+                    **self._target,
                     ContentType=self.content_type,
                     Metadata=self._metadata,
                     Tagging=urlencode(self._tags),
                     ChecksumAlgorithm="CRC32",
                     ChecksumType="FULL_OBJECT",
                 )["UploadId"]
-        memory, number = self._filling, len(self._parts) + len(self._under_way) + 1
-        sending = self._senders.submit(self._send, number, memory, self._upload_id)
-        self._under_way.append(_Part(memory, sending, self._summing.submit(self._sum, memory)))
-        self._filling = self._await_part() if len(self._under_way) > SENDERS else bytearray(PART_BYTES)
+        memory, number = self._filling, len(self._parts) + len(self._pending) + 1
+        sending = self._senders.submit(self._upload_part, number, memory, self._upload_id)
+        self._pending.append(_Part(memory, sending, self._checksums.submit(self._add_to_checksums, memory)))
+        self._filling = self._await_part() if len(self._pending) > UPLOAD_THREADS else bytearray(PART_BYTES)
         self._filled = 0
 
-    def _sum(self, part: bytearray) -> None:
-        # Called for one part after the other, in their order: a single thread does it.
+    def _add_to_checksums(self, part: bytearray) -> None:
+        # One part after the other, in their order: a single thread runs this.
         self._sha256.update(part)
         self._crc32 = zlib.crc32(part, self._crc32)
 
-    def _send(self, number: int, part: bytearray, upload_id: str) -> Mapping[str, Any]:
+    def _upload_part(self, number: int, part: bytearray, upload_id: str) -> Mapping[str, Any]:
         checksum = _crc32_text(zlib.crc32(part))
         with translate_aws_errors(StorageUnavailable, "S3"):
             answer = self._client.upload_part(
-                **self._where,
+                **self._target,
                 UploadId=upload_id,
                 PartNumber=number,
                 Body=part,
@@ -293,32 +301,32 @@ class Deposit:
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
 
     def _await_part(self) -> bytearray:
-        """Wait for the part that is longest under way; its memory, to be filled again."""
-        part = self._under_way.popleft()
+        """Wait for the oldest part in flight; return its memory, to be filled again."""
+        part = self._pending.popleft()
         self._parts.append(part.sending.result())
-        part.summing.result()
+        part.checksums_added.result()
         return part.memory
 
-    def _abandon(self) -> None:
-        while self._under_way:
-            # What comes of it no longer matters; but a part that arrives after the abort would stay.
-            part = self._under_way.popleft()
-            for future in (part.sending, part.summing):
+    def _abort(self) -> None:
+        while self._pending:
+            # Its result no longer matters; but a part that arrives after the abort would stay.
+            part = self._pending.popleft()
+            for future in (part.sending, part.checksums_added):
                 if not future.cancel():
                     future.exception()
         if self._upload_id is not None:
             upload_id, self._upload_id = self._upload_id, None
             # What cannot be taken away now is taken away by the bucket's lifecycle rule.
             with suppress(ClientError, StorageUnavailable), translate_aws_errors(StorageUnavailable, "S3"):
-                self._client.abort_multipart_upload(**self._where, UploadId=upload_id)
+                self._client.abort_multipart_upload(**self._target, UploadId=upload_id)
 
 
 class _Part(NamedTuple):
-    """A part under way: its memory is free again when both have ended."""
+    """A part in flight: its memory is free again when both have ended."""
 
     memory: bytearray
     sending: Future[Mapping[str, Any]]
-    summing: Future[None]
+    checksums_added: Future[None]
 
 
 def _tag(client: "S3Client", *, Bucket: str, Key: str, tags: Mapping[str, str]) -> None:  # noqa: N803 - as boto3 has it
@@ -327,16 +335,16 @@ def _tag(client: "S3Client", *, Bucket: str, Key: str, tags: Mapping[str, str]) 
     )
 
 
-def _metadata(given: Mapping[str, str | None]) -> dict[str, str]:
-    """Printable ASCII, which is all that a header takes unchanged; 2 KB altogether (docs.aws.amazon.com)."""
+def _metadata(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Reduce values to printable ASCII, all that a header takes unchanged; 2 KB altogether (docs.aws.amazon.com)."""
     return {
-        name: re.sub(r"[^ -~]", "-", value)[:160].strip() for name, value in given.items() if value and value.strip()
+        name: re.sub(r"[^ -~]", "-", value)[:160].strip() for name, value in values.items() if value and value.strip()
     }
 
 
-def _tags(given: Mapping[str, str | None]) -> dict[str, str]:
-    """At most ten of 256 characters (docs.aws.amazon.com, object tagging)."""
-    return {name: _NOT_IN_A_TAG.sub("-", value)[:256] for name, value in given.items() if value}
+def _tags(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Reduce values to 256 characters that S3 takes; at most ten tags (docs.aws.amazon.com, object tagging)."""
+    return {name: _NOT_IN_A_TAG.sub("-", value)[:256] for name, value in values.items() if value}
 
 
 def _crc32_text(crc32: int) -> str:

@@ -1,7 +1,7 @@
-"""Keep the text of a transcribed recording: beside its sound, whichever of the two comes first.
+"""Archive the text of a transcribed recording: beside its audio, whichever of the two comes first.
 
-* HooklineError
-  - NoTranscript    neither the journal nor Telnyx gives the text
+* RecordingError
+  - NoTranscription    neither the journal nor Telnyx has the text
 """
 
 import hashlib
@@ -9,23 +9,23 @@ import json
 import time
 from collections.abc import Callable
 
-from hookline.errors import HooklineError, TelnyxRefused
-from hookline.events import Event, identifier
+from hookline.errors import TelnyxRefused
+from hookline.events import identifier
 from hookline.journal import Journal
-from hookline.recordings.job import ArchiveJob, event_of
+from hookline.recordings.findings import Code, RecordingError
+from hookline.recordings.job import ArchiveJob, announcing_event
 from hookline.recordings.source import TelnyxRecordings
 from hookline.recordings.storage import Bucket
 
-LOOKS_FOR_EVENT = 5
-"""After pauses of 0.1, 0.2, ... seconds: a message of the queue may be quicker than the entry of the journal."""
 
+class NoTranscription(RecordingError):
+    """Neither the journal nor Telnyx has the text."""
 
-class NoTranscript(HooklineError):
-    """Neither the journal nor Telnyx gives the text."""
+    code = Code.NO_TRANSCRIPTION
 
 
 class TranscriptionArchiver:
-    """Keeps texts, as text and as JSON. count: adds to a metric."""
+    """Archives texts, as text and as JSON. count: adds to a metric."""
 
     def __init__(
         self,
@@ -43,92 +43,87 @@ class TranscriptionArchiver:
         self._count = count
         self._sleep = sleep
 
-    def keep(self, wanted: ArchiveJob) -> list[str]:
-        """Keep what one message asks for; the keys that are new.
+    def archive(self, job: ArchiveJob) -> list[str]:
+        """Archive one text; return the keys that are new.
 
-        Raises NoTranscript, Unavailable and TelnyxRefused.
+        Raises NoTranscription, Unavailable and TelnyxRefused.
         """
-        text, transcription_id = self._text(wanted)
+        text, transcription_id = self._text(job)
         content = text.encode("utf-8", "replace")
         sha256 = hashlib.sha256(content).hexdigest()
-        document = {
-            "recording_id": wanted.recording_id,
-            "recording_transcription_id": transcription_id,
-            "call_session_id": wanted.identity.call_session_id,
-            "call_leg_id": wanted.identity.call_leg_id,
-            "call_control_id": wanted.identity.call_control_id,
-            "event_id": wanted.event_id,
-            "occurred_at": wanted.occurred_at,
-            "text": text,
-        }
-        beside = self._beside(wanted)
-        key = f"{beside}.txt"
-        if not self._put(wanted, key, content, sha256, "text/plain; charset=utf-8"):
-            # Another transcript of the same recording lies there: this one is named after what it says.
-            beside = f"{beside}-{sha256[:8]}"
-            key = f"{beside}.txt"
-            self._put(wanted, key, content, sha256, "text/plain; charset=utf-8")
-        as_json = json.dumps(document, indent=1).encode()
-        self._bucket.put(f"{beside}.json", as_json, content_type="application/json", metadata=wanted.metadata)
-        facts = {
+        stem = self._put_text(job, content, sha256)
+        json_key = f"{stem}.json"
+        document = self._document(job, text, transcription_id)
+        self._bucket.put(json_key, document, content_type="application/json", metadata=job.metadata)
+        attributes = {
             "bucket": self._bucket.name,
-            "key": key,
-            "json_key": f"{beside}.json",
+            "key": f"{stem}.txt",
+            "json_key": json_key,
             "size": len(content),
             "sha256": sha256,
-            "recording_id": wanted.recording_id,
+            "recording_id": job.recording_id,
             "recording_transcription_id": transcription_id,
-            "event_id": wanted.event_id,
+            "event_id": job.event_id,
         }
-        name = f"{wanted.name}.{transcription_id or wanted.event_id}"
-        if self._journal.put_note(wanted.identity, "TRANSCRIPTION", name, facts, at=time.time()):
-            self._count("TranscriptKept")
-            return [key, f"{beside}.json"]
+        name = f"{job.name}.{transcription_id or job.event_id}"
+        if self._journal.put_note(job.identity, "TRANSCRIPTION", name, attributes, at=time.time()):
+            self._count("TranscriptionArchived")
+            return [f"{stem}.txt", json_key]
         return []
 
-    def _put(self, wanted: ArchiveJob, key: str, content: bytes, sha256: str, content_type: str) -> bool:
-        """Whether the key now holds this content, put there now or before."""
-        if self._bucket.put(key, content, content_type=content_type, metadata=wanted.metadata):
+    def _put_text(self, job: ArchiveJob, content: bytes, sha256: str) -> str:
+        """Put the text beside its recording; return its key without the extension."""
+        stem = self._recording_stem(job)
+        if not self._put(job, f"{stem}.txt", content, sha256):
+            # Another text of the same recording has that key: this one is named after its content.
+            stem = f"{stem}-{sha256[:8]}"
+            self._put(job, f"{stem}.txt", content, sha256)
+        return stem
+
+    def _put(self, job: ArchiveJob, key: str, content: bytes, sha256: str) -> bool:
+        """Return whether the key now has this content, put there now or before."""
+        if self._bucket.put(key, content, content_type="text/plain; charset=utf-8", metadata=job.metadata):
             return True
-        found = self._bucket.look(key)
-        return found is not None and found.metadata.get("sha256") == sha256
+        existing = self._bucket.head(key)
+        return existing is not None and existing.metadata.get("sha256") == sha256
 
-    def _text(self, wanted: ArchiveJob) -> tuple[str, str | None]:
-        """The text, and Telnyx's id of it: from the event that told of it, else from Telnyx.
+    def _document(self, job: ArchiveJob, text: str, transcription_id: str | None) -> bytes:
+        document = {
+            "recording_id": job.recording_id,
+            "recording_transcription_id": transcription_id,
+            "call_session_id": job.identity.call_session_id,
+            "call_leg_id": job.identity.call_leg_id,
+            "call_control_id": job.identity.call_control_id,
+            "event_id": job.event_id,
+            "occurred_at": job.occurred_at,
+            "text": text,
+        }
+        return json.dumps(document, indent=1).encode()
 
-        The message is queued a moment before its event is journalled, and may be here first.
-        """
-        for number in range(LOOKS_FOR_EVENT):
-            if event := self._event(wanted):
-                text = event.payload.get("transcription_text")
-                if isinstance(text, str):
-                    return text, identifier(event.payload.get("recording_transcription_id"))
-                break
-            self._sleep(0.1 * 2**number)
-        found = self._telnyx.text(wanted)
+    def _text(self, job: ArchiveJob) -> tuple[str, str | None]:
+        """Return the text and Telnyx's id of it: from the event that announced it, else from Telnyx."""
+        event = announcing_event(job, self._journal, self._bucket, sleep=self._sleep)
+        if event is not None:
+            text = event.payload.get("transcription_text")
+            if isinstance(text, str):
+                return text, identifier(event.payload.get("recording_transcription_id"))
+        found = self._telnyx.text(job)
         if found is None:
-            raise NoTranscript("neither the journal nor Telnyx gives the text")
+            raise NoTranscription
         return found
 
-    def _event(self, wanted: ArchiveJob) -> Event | None:
-        record = self._journal.read(wanted.identity.any_id)
-        for entry in record.entries if record else ():
-            if entry.event_id == wanted.event_id:
-                return event_of(entry, self._bucket)
-        return None
+    def _recording_stem(self, job: ArchiveJob) -> str:
+        """Return the key of the recording, without its extension, whether or not the recording has come by now.
 
-    def _beside(self, wanted: ArchiveJob) -> str:
-        """The key of the recording, without its extension, whether or not the recording has come by now.
-
-        Its folder is the day it began on. The event of the transcript does not say which that is; the note of the
-        recording does, or else Telnyx.
+        Its folder is the day it began on. The event of the transcription does not carry that; the note of the recording
+        does, or else Telnyx.
         """
-        for note in self._journal.notes(wanted.identity, "RECORDING"):
-            if wanted.recording_id and note.get("recording_id") == wanted.recording_id:
-                return note["key"].rpartition(".")[0] if "key" in note else wanted.placed(note).stem
+        for note in self._journal.notes(job.identity, "RECORDING"):
+            if job.recording_id and note.get("recording_id") == job.recording_id:
+                return note["key"].rpartition(".")[0] if "key" in note else job.completed_from(note).stem
         try:
-            return wanted.placed(self._telnyx.record(wanted)).stem
+            return job.completed_from(self._telnyx.record(job)).stem
         except TelnyxRefused as refusal:
             if refusal.status != 404:
                 raise
-            return wanted.placed({}).stem
+            return job.completed_from({}).stem

@@ -100,7 +100,7 @@ class Switch:
             },
         )
         leg.spawn(self._ring_timeout(leg))
-        leg.spawn(play(leg, scenario.steps, patience_seconds=scenario.patience_seconds))
+        leg.spawn(play(leg, scenario.steps, patience_seconds=scenario.patience_seconds * self.config.patience))
         return leg
 
     async def _ring_timeout(self, leg: Leg) -> None:
@@ -159,7 +159,7 @@ class Switch:
             return False
         leg.answered()
         leg.spawn(self.time_limit(leg, body.get("time_limit_secs", CALL_SECONDS)))
-        leg.spawn(play(leg, callee.steps, patience_seconds=30.0))
+        leg.spawn(play(leg, callee.steps, patience_seconds=30.0 * self.config.patience))
         detection = body.get("answering_machine_detection", "disabled")
         if detection != "disabled":
             leg.spawn(self._detect(leg, detection, callee))

@@ -1,0 +1,101 @@
+"""Journals the webhooks that could not be journalled when they came, or that came to a route that is not their own.
+
+Trigger: the deferred queue (FIFO, one message group a call), which only functions that have verified a signature send
+to. Their flow is asked with the history of the call. Commands are never sent from here: those that no delivery has
+attempted, and that are still worth sending, are queued. With the journal away a message stays, with a back-off of up to
+15 minutes, so that an outage of days is survived; nothing is ever sent back to this queue.
+"""
+
+import time
+from typing import Any
+
+from hookline.call import Call
+from hookline.deadline import Deadline
+from hookline.dispatch import CommandResult, enqueue, fallback_of, result_of
+from hookline.environment import Environment, environment
+from hookline.errors import Unavailable, Unreadable
+from hookline.events import parse_event
+from hookline.journal import LARGEST_BODY_BYTES
+from hookline.queues import DeferredEvent
+from hookline.signed_request import SignedRequest
+from hookline.telnyx import Answer, Outcome
+from hookline.webhook import Context, Delivery, append, command, decide, ids_of
+
+LONGEST_PAUSE_SECONDS = 900
+RESERVE_SECONDS = 5.0
+
+_FOR_THE_QUEUE = Answer(Outcome.RETRY_LATER)
+
+
+def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Journal each message of a batch. Those that stay are named: of a call the first that failed and all behind."""
+    env = environment()
+    deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+    failures = []
+    pauses = {}
+    waiting: set[str] = set()
+    for record in request["Records"]:
+        group = record["attributes"].get("MessageGroupId", record["messageId"])
+        if group not in waiting:
+            try:
+                journal(env, record["body"], deadline)
+                continue
+            except Unavailable as reason:
+                fields = {"message_id": record["messageId"], "reason": str(reason)}
+                env.logger.warning("deferred webhook not journalled yet", extra=fields)
+        waiting.add(group)
+        failures.append({"itemIdentifier": record["messageId"]})
+        tries = int(record["attributes"]["ApproximateReceiveCount"])
+        pauses[record["receiptHandle"]] = min(2 ** min(tries, 12), LONGEST_PAUSE_SECONDS)
+    if pauses:
+        try:
+            env.queues.delay_deferred(pauses)
+        except Unavailable as reason:  # they stay as long as the queue has it
+            env.logger.warning("visibility not changed", extra={"reason": str(reason)})
+    return {"batchItemFailures": failures}
+
+
+def journal(env: Environment, message: str, deadline: Deadline) -> None:
+    """Journal the webhook of one message, and queue its commands. Raises Unavailable when it has to be tried again."""
+    try:
+        deferred = DeferredEvent.of(message)
+        body = deferred.body.encode() if deferred.body is not None else env.oversize.load(deferred.body_uri or "")
+        event = parse_event(body)
+    except Unreadable as reason:
+        env.queues.quarantine(message.encode(), body_uri=None, reason=str(reason), received_at=time.time())
+        env.logger.error("message quarantined", extra={"reason": str(reason)})
+        env.count("Quarantined")
+        return
+    if deferred.is_stale:
+        stored = body.decode() if len(body) <= LARGEST_BODY_BYTES else None
+        env.journal.append_event(event, body=stored, received_at=deferred.received_at, stale=True)
+        return
+    delivery = Delivery(
+        event=event,
+        body=body,
+        is_redacted=deferred.is_redacted,
+        signed=SignedRequest(body, deferred.received_at, time.perf_counter(), None),
+        deadline=deadline,
+        flow=env.flows.name_for(event),
+        base_url=deferred.base_url,
+    )
+    if not deferred.is_redacted:  # nothing is decided from digits that are not there
+        delivery.decision = decide(env, delivery, Call.of([event]))
+    if delivery.has_commands or deferred.results:
+        history = env.journal.history(event)
+        if history.is_duplicate:
+            return
+        known = {result["command_id"]: result for result in deferred.results}
+        plans = command(env, delivery, history._replace(results={**known, **history.results}))
+        results: list[CommandResult] = []
+        while plans:
+            planned = plans.pop(0)
+            result = planned.known or result_of(planned, _FOR_THE_QUEUE)
+            results.append(result)
+            if instead := fallback_of(planned, result):
+                plans.insert(0, instead)
+        delivery.results = enqueue(env, event, results)
+        delivery.pending = dict(deferred.pending)
+    is_new = append(env, delivery)
+    fields = {"flow": delivery.flow, "reason": deferred.reason, **ids_of(event)}
+    env.logger.info("deferred webhook journalled" if is_new else "duplicate webhook", extra=fields)

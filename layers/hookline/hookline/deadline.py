@@ -1,0 +1,61 @@
+"""How long a webhook may still take: one budget, handed down to everything that it waits for.
+
+A timeout of boto3 bounds one read of one try, not their sum, and a peer that sends a byte now and then is never late.
+So the whole of a request to AWS is bounded here, by the timer of the process: it costs two system calls, where a thread
+to wait for would cost as much as verifying a signature.
+"""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+SHORTEST_SECONDS = 0.02
+"""With less time than this left a request is not begun."""
+
+
+class DeadlineExceeded(BaseException):
+    """The timer has gone off. Not an Exception: nothing between here and the request may take it for its own."""
+
+
+class Deadline:
+    """The time by which the caller must have its answer. seconds: from now on."""
+
+    def __init__(self, seconds: float) -> None:
+        """Start counting."""
+        self._ends = time.monotonic() + seconds
+
+    def left(self, *, reserve: float = 0.0) -> float:
+        """Seconds that are left, less those to be set aside for what comes afterwards; negative when it has passed."""
+        return self._ends - time.monotonic() - reserve
+
+    def less(self, seconds: float) -> "Deadline":
+        """A deadline that is earlier by these seconds, to leave them for what comes afterwards."""
+        return Deadline(self.left(reserve=seconds))
+
+    @contextlib.contextmanager
+    def enforced(self) -> Iterator[None]:
+        """Raise DeadlineExceeded inside the block when the time is up, and at once when there is none left.
+
+        Outside the main thread, where Python handles no signals, only the beginning is checked. Lambda's runtime client
+        calls handlers in the main thread.
+        """
+        left = self.left()
+        if left < SHORTEST_SECONDS:
+            raise DeadlineExceeded
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        if signal.getsignal(signal.SIGALRM) is not _on_alarm:
+            signal.signal(signal.SIGALRM, _on_alarm)
+        signal.setitimer(signal.ITIMER_REAL, left)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _on_alarm(number: int, frame: FrameType | None) -> None:
+    raise DeadlineExceeded

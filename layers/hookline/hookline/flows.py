@@ -1,0 +1,121 @@
+"""Finds the flow that decides on an event. Owns how modules of the package `flows` are loaded and called.
+
+A flow is a module with one function per event, named after it: `call_answered(event, call)` decides on `call.answered`.
+`numbers.toml` beside them says which number runs which flow. The flow of a leg is the one named when the leg was
+answered or placed: its name travels in client_state. A leg without one is journalled and nothing is decided.
+"""
+
+import importlib
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hookline.call import Call
+from hookline.commands import Command
+from hookline.events import DTMF_EVENT, Event
+
+Decide = Callable[[Event, Call], Sequence[Command]]
+
+DEFAULT = "default"
+NUMBERS_FILE = "numbers.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision of a flow on an event. error: what it raised, as `Type: text`, None when it raised nothing.
+
+    The text of an error is journalled and never logged: it may hold a caller's words or digits.
+    """
+
+    commands: Sequence[Command] = ()
+    error: str | None = None
+    error_type: str | None = None
+
+
+class Flows:
+    """The flows of one package. package: its dotted name; its folder holds `numbers.toml`."""
+
+    def __init__(self, package: str) -> None:
+        """Nothing is imported yet."""
+        self._package = package
+        self._modules: dict[str, ModuleType] = {}
+
+    @cached_property
+    def numbers(self) -> Mapping[str, str]:
+        """The flow of each number in E.164, and of all others as `default`. Raises ValueError for a wrong file."""
+        package = importlib.import_module(self._package)
+        path = Path(package.__path__[0]) / NUMBERS_FILE
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        numbers: dict[str, str] = {**content.get("numbers", {}), DEFAULT: content.get(DEFAULT, "")}
+        if not all(isinstance(flow, str) for flow in numbers.values()):
+            raise ValueError("numbers.toml: the flow of a number must be the name of a module, in quotes")
+        return numbers
+
+    def load(self) -> None:
+        """Import every flow that a number runs, so that the first webhook need not. A broken one is left for later."""
+        self.call(lambda: [self._module(name) for name in sorted(set(self.numbers.values())) if name])
+
+    def name_for(self, event: Event) -> str | None:
+        """The flow that decides on this event; None when nothing names one.
+
+        An event of a leg that a flow has commanded carries its name. The first event of an incoming call does not:
+        there the number that was called says which flow it runs.
+        """
+        if name := event.flow:
+            return name
+        payload = event.payload
+        is_new = event.type == "call.initiated" and payload.get("direction") == "incoming"
+        if not is_new or payload.get("state") == "bridging":
+            return None
+        try:
+            numbers = self.numbers
+        except (ImportError, OSError, ValueError):
+            return NUMBERS_FILE  # not a flow: deciding fails, and is journalled like any other bug
+        number = payload.get("to")
+        return numbers.get(number if isinstance(number, str) else "") or numbers[DEFAULT] or None
+
+    def decide(self, name: str, event: Event, call: Call) -> Decision:
+        """Ask a flow about an event. Whatever it raises, its import included, becomes the error of the Decision."""
+        return self.call(self._decide, name, event, call)
+
+    def acting_digits(self, name: str | None, event: Event) -> str:
+        """The keys that a flow acts on, as its module declares them in ACTING_DIGITS; they are stored as pressed."""
+        if name is None or event.type != DTMF_EVENT:
+            return ""
+        module = self._modules.get(name)
+        if module is None:
+            self.call(self._module, name)
+            module = self._modules.get(name)
+        digits = getattr(module, "ACTING_DIGITS", "")
+        return digits if isinstance(digits, str) else ""
+
+    @staticmethod
+    def call(function: Callable[..., Any], *arguments: Any) -> Decision:
+        """Call into a flow. The one place that catches everything: a bug there must not lose the event."""
+        try:
+            decided = function(*arguments)
+        except Exception as error:  # noqa: BLE001 - what a flow may raise is not ours to list
+            text = f"{type(error).__name__}: {error}"[:1000].encode(errors="backslashreplace").decode()
+            return Decision(error=text, error_type=type(error).__name__)
+        return Decision(commands=decided if isinstance(decided, (list, tuple)) else ())
+
+    def _module(self, name: str) -> ModuleType:
+        if name not in self._modules:
+            if not name.isidentifier():
+                raise LookupError(f"invalid flow name {name[:40]!r}")
+            self._modules[name] = importlib.import_module(f"{self._package}.{name}")
+        return self._modules[name]
+
+    def _decide(self, name: str, event: Event, call: Call) -> list[Command]:
+        function = getattr(self._module(name), event.type.replace(".", "_"), None)
+        if function is None:
+            return []
+        commands = list(function(event, call))
+        for command in commands:
+            if not isinstance(command, Command):
+                raise TypeError(f"{name}.{function.__name__} returned a {type(command).__name__}, not a Command")
+        return commands

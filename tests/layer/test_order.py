@@ -1,0 +1,79 @@
+"""Late events: in whatever order a call's webhooks are delivered, it ends as if they had come in order, or stricter."""
+
+import itertools
+import os
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.deliveries import Call, Happening, webhooks
+from tests.support.leg import Leg
+
+ORDERS = int(os.environ.get("HOOKLINE_ORDERS", "2000"))
+SEED = 20261125
+
+
+def key(digit: str, step: str = "greeting") -> Happening:
+    return ("call.dtmf.received", step, {"digit": digit})
+
+
+INITIATED: Happening = ("call.initiated", "", {"direction": "incoming", "state": "parked", "from": "+1", "to": "+2"})
+ANSWERED: Happening = ("call.answered", "answer", {})
+STARTED: Happening = ("call.speak.started", "greeting", {})
+CUT_SHORT: Happening = ("call.speak.ended", "goodbye", {"status": "completed"})
+
+STORIES: dict[str, Sequence[Happening]] = {
+    "a card number follows the second 1": [INITIATED, ANSWERED, key("1"), key("2"), key("1"), STARTED],
+    "the caller finishes": [INITIATED, ANSWERED, STARTED, key("1"), key("#"), CUT_SHORT],
+    "the music is stopped": [ANSWERED, STARTED, key("2"), key("*"), key("1", "listening"), key("2", "listening")],
+    "a stream fails after the end": [ANSWERED, ("streaming.failed", "greeting", {}), key("*"), key("#"), CUT_SHORT],
+}
+LONG = [
+    *(INITIATED, ANSWERED, STARTED, key("1"), key("2"), ("streaming.failed", "greeting", {}), key("1"), key("2")),
+    *(("call.recording.error", "greeting", {}), key("*"), key("1", "listening"), key("#", "listening"), CUT_SHORT),
+]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Call:
+    return Call(monkeypatch)
+
+
+def assert_as_ordered(leg: Leg, ordered: Leg, order: Sequence[dict[str, Any]]) -> None:
+    told = [data["id"] for data in order]
+    assert leg.hung_up == ordered.hung_up, told
+    assert leg.is_at_least_as_strict_as(ordered), (told, leg, ordered)
+    if not ordered.hung_up:
+        assert (leg.step, leg.plays) == (ordered.step, ordered.plays), told
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_order_of_six_webhooks_ends_as_the_ordered_one_or_stricter(call: Call, name: str) -> None:
+    story = webhooks(STORIES[name])
+    ordered = call.run(story)
+    orders = list(itertools.permutations(story))
+    for order in random.Random(SEED).sample(orders, min(len(orders), ORDERS // 5)):
+        call.again()
+        assert_as_ordered(call.run(order), ordered, order)
+
+
+def test_a_long_call_shuffled_and_doubled_ends_as_the_ordered_one_or_stricter(call: Call) -> None:
+    story = webhooks(LONG)
+    ordered = call.run(story)
+    chance = random.Random(SEED)
+    for _ in range(ORDERS // 5):
+        order = story + chance.sample(story, 4)
+        chance.shuffle(order)
+        call.again()
+        assert_as_ordered(call.run(order), ordered, order)
+
+
+def test_a_resume_delivered_after_a_newer_pause_is_superseded_and_journalled_as_that(call: Call) -> None:
+    initiated, answered, first, resume, second, _ = webhooks(STORIES["a card number follows the second 1"])
+    call.run([initiated, answered, first, second, resume])
+    assert call.leg.recording == "paused"
+    items = call.table.partitions["LEG#L"].values()
+    late = next(item for item in items if item["event_id"]["S"] == resume["id"])
+    assert late["commands"]["S"].count('"superseded"') == 2
