@@ -204,7 +204,7 @@ def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(ho
 
 def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
     done = hookline(
-        "invoke", "call.answered", "--function", "webhook_router", "--parameter", "LineGreeting=Good morning."
+        "invoke", "call.answered", "--function", "WebhookRouterFunction", "--parameter", "LineGreeting=Good morning."
     )
     assert done.returncode == 0, done.stderr
     assert "WebhookRouterFunction returned" in done.stdout
@@ -260,14 +260,14 @@ def test_later_results_and_failed_recordings_are_in_the_document() -> None:
     )
     expired: dict[str, Any] = {"code": "link_expired", "figures": {"http_status": 403}}
     notes: dict[str, list[dict[str, Any]]] = {
-        "EVENT_RESULT": [{"name": "c1", "command_id": "c1", "result": "accepted"}],
         "RECORDING": [{"name": "r1.mp3", "recording_id": "r1", "key": "k"}],
         "TRANSCRIPTION": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
         "RECORDING_FAILURE": [{"name": name, **expired, "causes": []} for name in ("r1.mp3", "r2.mp3")],
     }
-    record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
+    result = {"command_id": "c1", "result": "accepted"}
+    record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes, command_results={"c1": result})
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
-    assert document["events"][0]["commands"] == [{**sent, "final": notes["EVENT_RESULT"][0]}]
+    assert document["events"][0]["commands"] == [{**sent, "final": result}]
     assert command_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
     stored, failure = document["recordings"]
     assert (stored["key"], stored["transcript"]["key"]) == ("k", "k.txt")

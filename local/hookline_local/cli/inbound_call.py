@@ -182,11 +182,10 @@ def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     for result in verify_call(record, bucket, archived_findings=False):
         if not result.ok:
             yield f"recording {result.key}: {describe_all(result.findings)}"
-    finished = {note.get("command_id") for note in record.notes.get("EVENT_RESULT", ())}
     for command in [command for entry in record.entries for command in entry.commands]:
         # The result of `archive` is reported by the recording itself.
         queued = command["result"] == "queued" and command["action"] != "archive"
-        if queued and command["command_id"] not in finished:
+        if queued and command["command_id"] not in record.command_results:
             yield f"{command['action']} is still in the queue"
 
 
