@@ -21,10 +21,10 @@ def measure() -> dict[str, float]:
 
 def _gateway() -> float:
     """The best of fifty: Nagle's algorithm alone would make each of them 40 ms."""
-    from hookline_local.stacks.local import RunningStack
+    from hookline_local.stacks.local import LocalStackInThread
 
     began = time.perf_counter()
-    with RunningStack(FIXTURE) as stack, httpx.Client(base_url=stack.url, timeout=60) as http:
+    with LocalStackInThread(FIXTURE) as stack, httpx.Client(base_url=stack.url, timeout=60) as http:
         print(f"ready after {time.perf_counter() - began:.2f} s", flush=True)
         result = stack.invoke("EchoFunction", {})
         print(f"first, cold invocation {result.milliseconds:.0f} ms", flush=True)
@@ -40,16 +40,16 @@ def _gateway() -> float:
 
 
 def _rest() -> float:
-    """Processor time of the stand-in's thread in a second in which nothing happens in a call."""
-    from tests.support.flow_server import answers, line_and_telnyx
+    """Processor time of the simulator's thread in a second in which nothing happens in a call."""
+    from tests.support.flow_server import answers, app_and_telnyx
 
-    with line_and_telnyx(answers, speed=1) as (line, telnyx):
+    with app_and_telnyx(answers, speed=1) as (app, telnyx):
         telnyx.place_inbound_call()
-        line.wait_for("call.answered")
-        before = telnyx.call(lambda standin: time.thread_time())
+        app.wait_for("call.answered")
+        before = telnyx.call(lambda simulator: time.thread_time())
         time.sleep(1.0)
-        spent = telnyx.call(lambda standin: time.thread_time()) - before
-    print(f"the stand-in at rest {spent * 1000:.1f} ms of processor time a second", flush=True)
+        spent = telnyx.call(lambda simulator: time.thread_time()) - before
+    print(f"the simulator at rest {spent * 1000:.1f} ms of processor time a second", flush=True)
     return spent
 
 

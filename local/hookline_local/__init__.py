@@ -1,1 +1,5 @@
-"""Hookline on a laptop: a gateway, a stand-in for Telnyx, sample events, the `hookline` command. Never deployed."""
+"""Owns Hookline on a laptop: emulator, simulator, sample events, the command `hookline`. Never deployed.
+
+Only the tests may import it. Its layers, from the top: cli; replay; stacks; emulator, simulator, samples; http_event,
+signing, urls, errors, loopback, processes.
+"""

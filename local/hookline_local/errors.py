@@ -1,19 +1,19 @@
-"""What keeps a command from being run, as whoever typed it wants to read it: what is wrong, and what to do next."""
+"""Errors that end a command: what is wrong, and what to do next."""
 
-NOT_AS_IT_SHOULD_BE, TYPED_WRONG, NOT_THERE = 1, 2, 3
-"""Exit codes: something is not as it should be; the command was typed wrong; something it needs is missing."""
+CHECK_FAILED, USAGE, UNAVAILABLE = 1, 2, 3
+"""Exit codes: a check failed; usage error; a dependency is unavailable."""
 
-TEMPLATE_ADVICE = "Write that part of the template another way; make validate says whether AWS would take it."
-"""What to do about a template that is not understood here."""
+TEMPLATE_ADVICE = "Write that part of the template another way; make validate shows whether AWS accepts it."
+"""For a template that is not understood here."""
 
 
-class Problem(Exception):
-    """Ends the command with one sentence and no trace back.
+class CliError(Exception):
+    """Ends the command with one sentence and no traceback.
 
     advice: what to do next. code: the exit code.
     """
 
-    def __init__(self, text: str, advice: str = "", *, code: int = NOT_THERE) -> None:
+    def __init__(self, text: str, advice: str = "", *, code: int = UNAVAILABLE) -> None:
         super().__init__(text)
         self.text = text
         self.advice = advice

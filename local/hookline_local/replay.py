@@ -1,11 +1,11 @@
-"""`hookline replay`: a journalled call through today's decisions. What was told then, and what would be told now?
+"""Decides a journalled call again with today's code: which commands were sent then, and which would be sent now?
 
-A decision is pure, so it can be asked again: with the event, and with what the journal knew when the event came. The
-call may be from anywhere; nothing is told to anybody. `--save` makes a test case of it, which
-tests/flows/test_saved_calls.py runs: numbers and names in it are replaced, what was said is left out.
+A decision is pure, so it can be repeated: with the event, and with the journal as it was when the event came. The call
+may be from any stack; nothing is sent. A replayed call can be saved as a test case, which
+tests/flows/test_saved_calls.py runs: numbers and names in it are replaced, words are left out.
 
-What stands in doubt: of two webhooks that were handled at the same moment the journal does not say which saw the other;
-here the later one saw the earlier.
+One doubt remains: of two webhooks that were handled at the same time the journal does not record which one saw the
+other; here the later one saw the earlier.
 """
 
 import importlib
@@ -26,49 +26,51 @@ from hookline.flows import Decision, Flows
 from hookline.journal import CallRecord, History
 from hookline.redaction import DIGIT_NAMES
 from hookline.telnyx import OPTIONAL_ROUTING
-from hookline_local.cli.screen import Screen, elapsed, remark
-from hookline_local.emulator.template import ParameterRefused, load_template
-from hookline_local.errors import TYPED_WRONG, Problem
+from hookline_local.emulator.template import InvalidParameter, load_template
+from hookline_local.errors import USAGE, CliError
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.stacks.deployed import PROJECT
-from hookline_local.stacks.resources import Place
-from hookline_local.stacks.running import HIDDEN
+from hookline_local.stacks.resources import StackResources
+from hookline_local.stacks.running import MASKED
+
+DIGIT_FIELDS: Mapping[str, str] = {"call.dtmf.received": "digit", "call.gather.ended": "digits"}
+"""Payload fields whose value the journal may hold blanked."""
 
 Decide = Callable[[Event, Sequence[Event]], Decision]
-Told = list[dict[str, Any]]
+Commands = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
-    """One event of a call as it came, and what was told because of it ({"action", "params"} each)."""
+class ReplayEvent:
+    """One event of a call as received, and the commands sent because of it ({"action", "params"} each)."""
 
     event: Event
     received_at: str
-    told: Told
+    commands: Commands
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed:
-    """then, now: what was told, and what today's code would tell. doubt: why the answer may not count."""
+    """then, now: the commands sent, and those of today's code. doubt: why the comparison may not be valid."""
 
     event: Event
-    then: Told
-    now: Told
+    then: Commands
+    now: Commands
     doubt: str = ""
     fault: str = ""
 
     @property
     def same(self) -> bool:
-        """Whether today's code says the same."""
+        """Whether today's code sends the same commands."""
         return not self.fault and self.then == self.now
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A call to replay. line: the LINE_* settings that it was handled under."""
+    """A call to replay. line: the LINE_* settings of its stack."""
 
     line: Mapping[str, str] = field(default_factory=dict)
-    moments: Sequence[Moment] = ()
+    events: Sequence[ReplayEvent] = ()
     about: str = ""
 
 
@@ -113,32 +115,32 @@ def _settings_of(flow: str, line: Mapping[str, str]) -> Iterator[None]:
 
 def replay(case: Case, decide: Decide) -> list[Replayed]:
     """Ask today's decisions about every event, in the order they came, each with what had come before it."""
-    came = sorted(case.moments, key=lambda moment: (moment.received_at, moment.event.occurred_at, moment.event.id))
-    return [_replayed(moment, decide, _before(moment, came[:place])) for place, moment in enumerate(came)]
+    received = sorted(case.events, key=lambda event: (event.received_at, event.event.occurred_at, event.event.id))
+    return [_replayed(event, decide, _before(event, received[:number])) for number, event in enumerate(received)]
 
 
-def _before(moment: Moment, came: Sequence[Moment]) -> list[Event]:
-    """What a function reads is its event's own partition."""
-    return [one.event for one in came if one.event.identity.partition == moment.event.identity.partition]
+def _before(event: ReplayEvent, received: Sequence[ReplayEvent]) -> list[Event]:
+    """A function reads its event's own partition."""
+    partition = event.event.identity.partition
+    return [earlier.event for earlier in received if earlier.event.identity.partition == partition]
 
 
-def _replayed(moment: Moment, decide: Decide, before: Sequence[Event]) -> Replayed:
+def _replayed(event: ReplayEvent, decide: Decide, before: Sequence[Event]) -> Replayed:
     """As a webhook asks: first with the event alone, then, when it commands something, with what went before."""
-    event = moment.event
-    decision = decide(event, [])
+    decision = decide(event.event, [])
     if decision.commands:
-        decision = decide(event, before)
+        decision = decide(event.event, before)
     return Replayed(
-        event=event,
-        then=moment.told,
+        event=event.event,
+        then=event.commands,
         now=[_plain(each.action, each.redacted_params(leave_out=OPTIONAL_ROUTING)) for each in decision.commands],
-        doubt="blanked in the journal" if _blanked(event) else "",
+        doubt="blanked in the journal" if _blanked(event.event) else "",
         fault=decision.error or "",
     )
 
 
 def _plain(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    # Through JSON, as the journal's have been: a tuple is a list there.
+    # Through JSON, like the journal's: a tuple is a list there.
     return {"action": action, "params": json.loads(json.dumps(params))}
 
 
@@ -147,39 +149,38 @@ def _blanked(event: Event) -> bool:
     return any(isinstance(value, str) and value and not value.strip("x") for value in values)
 
 
-# Where a case comes from
+# Cases of journalled calls
 
 
-def case_of(record: CallRecord, place: Place) -> Case:
-    """The case of a journalled call, under the settings of the stack that it is from.
+def case_of(record: CallRecord, resources: StackResources) -> Case:
+    """The case of a journalled call, with the settings of its stack.
 
-    Raises Problem when the journal's events lie elsewhere, or the stack's parameters do not fit today's template.
+    Raises CliError when the stack's parameters do not fit today's template.
     """
-    entries = [*record.entries, *record.transcript]
-    moments = [
-        Moment(
+    events = [
+        ReplayEvent(
             event=entry.event,
             received_at=entry.received_at,
-            told=[_plain(one["action"], one.get("params", {})) for one in entry.commands],
+            commands=[_plain(command["action"], command.get("params", {})) for command in entry.commands],
         )
-        for entry in entries
+        for entry in [*record.entries, *record.transcript]
         if entry.event is not None
     ]
-    return Case(line=line_settings(place.parameters), moments=moments)
+    return Case(line=line_settings(resources.parameters), events=events)
 
 
 def line_settings(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The LINE_* variables that a stack with these parameters gives its functions. Raises Problem."""
+    """The LINE_* variables that a stack with these parameters gives its functions. Raises CliError."""
     path = PROJECT / "template.yaml"
-    declared = load_template(path, {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": HIDDEN}).source[
+    declared = load_template(path, {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": MASKED}).source[
         "Parameters"
     ]
-    given = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": HIDDEN}
+    given = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": MASKED}
     given |= {name: value for name, value in parameters.items() if name in declared and name.startswith("Line")}
     try:
         template = load_template(path, given)
-    except ParameterRefused as error:
-        raise Problem(f"the stack's parameters do not fit today's template: {error}") from error
+    except InvalidParameter as error:
+        raise CliError(f"the stack's parameters do not fit today's template: {error}") from error
     return {name: value for name, value in sorted(template.environment().items()) if name.startswith("LINE_")}
 
 
@@ -187,11 +188,11 @@ def line_settings(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def save(case: Case, any_id: str, folder: Path) -> Path:
-    """Write it as a test case, and say where. Its name is the call's day and the first part of its id.
+    """Write it as a test case; returns the path. Its name is the call's day and the first part of its id.
 
-    Raises Problem when it cannot be written.
+    Raises CliError when it cannot be written.
     """
-    first = min((moment.event.occurred_at for moment in case.moments), default="")[:10]
+    first = min((event.event.occurred_at for event in case.events), default="")[:10]
     name = re.sub(r"[^A-Za-z0-9]+", "-", any_id)[:12].strip("-")
     path = folder / f"{first}-{name}.json"
     _write(as_json(case, f"a call of {first}"), path)
@@ -199,20 +200,20 @@ def save(case: Case, any_id: str, folder: Path) -> Path:
 
 
 def saved(path: Path) -> Case:
-    """The case in a file that `save` wrote. Raises Problem when there is none."""
+    """The case in a file that `save` wrote. Raises CliError when it does not hold one."""
     try:
         return of_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
+        raise CliError(f"{path} cannot be read: {error.strerror}", code=USAGE) from error
     except (ValueError, LookupError, TypeError, AttributeError, HooklineError) as error:
-        raise Problem(f"{path} is no saved call", "hookline replay ID --save writes one.", code=TYPED_WRONG) from error
+        raise CliError(f"{path} is not a saved call", "hookline replay ID --save writes one.", code=USAGE) from error
 
 
 def accept(case: Case, results: Sequence[Replayed], path: Path) -> None:
-    """Write the case again with what today's code tells: the line was changed on purpose. Raises Problem."""
-    now = {one.event.id: one.now for one in results}
-    moments = [replace(moment, told=now[moment.event.id]) for moment in case.moments]
-    _write(as_json(replace(case, moments=moments), case.about), path)
+    """Write the case again with today's commands: the call flow was changed on purpose. Raises CliError."""
+    now = {result.event.id: result.now for result in results}
+    events = [replace(event, commands=now[event.event.id]) for event in case.events]
+    _write(as_json(replace(case, events=events), case.about), path)
 
 
 def _write(content: Mapping[str, Any], path: Path) -> None:
@@ -220,29 +221,29 @@ def _write(content: Mapping[str, Any], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
-        raise Problem(
-            f"{path} cannot be written: {error.strerror}", "Name another folder with --into.", code=TYPED_WRONG
+        raise CliError(
+            f"{path} cannot be written: {error.strerror}", "Name another folder with --into.", code=USAGE
         ) from error
 
 
 def as_json(case: Case, about: str) -> dict[str, Any]:
-    """The case without what is nobody's business: numbers, names, what was said, links that have died."""
+    """The case without private data: numbers, names, words, expired links."""
     names: dict[str, str] = {}
     return {
         "about": about,
         "line": dict(case.line),
         "events": [
             {
-                "received_at": moment.received_at,
+                "received_at": event.received_at,
                 "data": {
-                    "id": moment.event.id,
-                    "event_type": moment.event.type,
-                    "occurred_at": moment.event.occurred_at,
-                    "payload": _private(dict(moment.event.payload), names),
+                    "id": event.event.id,
+                    "event_type": event.event.type,
+                    "occurred_at": event.event.occurred_at,
+                    "payload": _private(dict(event.event.payload), names),
                 },
-                "commands": _private(moment.told, names),
+                "commands": _private(event.commands, names),
             }
-            for moment in sorted(case.moments, key=lambda one: (one.received_at, one.event.id))
+            for event in sorted(case.events, key=lambda event: (event.received_at, event.event.id))
         ],
     }
 
@@ -252,86 +253,41 @@ def of_json(content: Mapping[str, Any]) -> Case:
     return Case(
         about=content.get("about", ""),
         line=content["line"],
-        moments=[
-            Moment(
-                event=parse_event(json.dumps({"data": one["data"]}).encode()),
-                received_at=one["received_at"],
-                told=[_plain(told["action"], told["params"]) for told in one["commands"]],
+        events=[
+            ReplayEvent(
+                event=parse_event(json.dumps({"data": event["data"]}).encode()),
+                received_at=event["received_at"],
+                commands=[_plain(command["action"], command["params"]) for command in event["commands"]],
             )
-            for one in content["events"]
+            for event in content["events"]
         ],
     )
 
 
 _NUMBERS = ("from", "to", "caller_id_number")
 _NAMES = ("caller_id_name", "from_sip_uri", "to_sip_uri")
-_SAID = ("transcript", "transcription_text")
+_WORDS = ("transcript", "transcription_text")
 _LINKS = ("recording_urls", "public_recording_urls")
 
 
 def _private(value: Any, names: dict[str, str], key: str = "") -> Any:
-    """The same value with numbers replaced (the same number always by the same), and the rest of it blanked."""
+    """The same value with numbers replaced (the same number always by the same), and other private texts blanked."""
     if isinstance(value, dict):
         return {name: _private(inner, names, key if key in _LINKS else name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_private(inner, names, key) for inner in value]
     if not isinstance(value, str) or not value:
         return value
+    return _private_text(value, names, key)
+
+
+def _private_text(value: str, names: dict[str, str], key: str) -> str:
     if key in _NUMBERS:
         return names.setdefault(value, f"+120255501{len(names) % 100:02}")
     if key in _NAMES:
-        return "somebody"
-    if key in _SAID:
-        return "(what was said)"
+        return "Caller"
+    if key in _WORDS:
+        return "(words)"
     if key in _LINKS:
         return f"https://recordings.example.com/{value.partition('?')[0].rpartition('/')[2]}"
     return value
-
-
-# Shown
-
-
-def show(results: Sequence[Replayed], screen: Screen) -> bool:
-    """The differences, event by event; whether there are none."""
-    different = [one for one in results if not one.same]
-    screen.document(
-        {
-            "same": not different,
-            "events": len(results),
-            "differences": [
-                {
-                    "event_id": one.event.id,
-                    "event_type": one.event.type,
-                    "occurred_at": one.event.occurred_at,
-                    "then": one.then,
-                    "now": one.now,
-                    "doubt": one.doubt,
-                    "fault": one.fault,
-                }
-                for one in different
-            ],
-            "doubtful": [one.event.id for one in results if one.doubt],
-        }
-    )
-    first = results[0].event.occurred_at if results else None
-    for one in results:
-        what = f"{one.event.type}{remark({'payload': one.event.payload}, '  ')}"
-        if one.doubt:
-            what = f"{what} ({one.doubt})"
-        mark = ("  =  ", "green") if one.same else ("  !  ", "bold red")
-        said = ", ".join(told["action"] for told in one.then) if one.same else ""
-        screen.line(
-            (f"{elapsed(first, one.event.occurred_at):>9}", "dim"), mark, what, (f"  {said}" if said else "", "dim")
-        )
-        if not one.same:
-            for word, told in (("then", one.then), ("now", one.now)):
-                text = "; ".join(f"{each['action']} {json.dumps(each['params'], ensure_ascii=False)}" for each in told)
-                screen.fact(
-                    f"          {word}", one.fault if word == "now" and one.fault else text or "nothing", width=18
-                )
-    screen.say()
-    if different:
-        screen.say(f"Today's code tells something else for {len(different)} of {len(results)} events.", "bold red")
-    else:
-        screen.say(f"Today's code tells the same for all {len(results)} events.", "bold green")
-    return not different

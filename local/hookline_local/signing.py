@@ -1,7 +1,7 @@
 """Signs webhooks as Telnyx does and wraps them as API Gateway does. Owns the private half of the development key.
 
-That half is public knowledge: it stands in this file. So what it signs is believed only where Hookline runs on a laptop
-(AWS_SAM_LOCAL), and nowhere that a phone rings.
+That half is public knowledge: it is in this file. So its signatures are accepted only where Hookline runs on a laptop
+(AWS_SAM_LOCAL).
 """
 
 import hashlib
@@ -14,18 +14,17 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
+from hookline_local.http_event import http_event, is_text
+
 DEVELOPMENT_SEED = hashlib.sha256(b"hookline development key: never for production").digest()
 DEVELOPMENT_PUBLIC_KEY = b64encode(bytes(SigningKey(DEVELOPMENT_SEED).verify_key)).decode()
 
 # One of the addresses that Telnyx documents for its webhooks.
 TELNYX_ADDRESS = "192.76.120.130"
 
-# What HTTP APIs hand over as text; every other content type, or none, arrives as base64.
-TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
-
 
 def sign(body: bytes, timestamp: int | str, seed: bytes = DEVELOPMENT_SEED) -> dict[str, str]:
-    """The two headers that prove a webhook: Ed25519 over `timestamp|body`.
+    """The two headers that sign a webhook: Ed25519 over `timestamp|body`.
 
     timestamp: seconds since 1970 UTC; a string is signed and sent as it is, so that nonsense can be signed too.
     seed: 32 bytes, the private half of the key.
@@ -51,10 +50,9 @@ def api_gateway_request(
     timestamp: when Telnyx signed it, in seconds; the second of time_epoch_ms unless given.
     headers: more headers, or other values for those that are there (names in lower case, as API Gateway sends them).
     base64: send the body as base64 whatever its content type. A content type that is not text is sent so anyway, and
-    what is no text at all.
-    Source: docs.aws.amazon.com, "Create AWS Lambda proxy integrations for HTTP APIs", payload format version 2.0.
+    bytes that are not UTF-8.
     """
-    seconds, milliseconds = divmod(time_epoch_ms, 1000)
+    seconds = time_epoch_ms // 1000
     digest = hashlib.sha256(f"{time_epoch_ms} {path} ".encode() + body)
     sent: dict[str, str] = {
         "accept-encoding": "gzip",
@@ -69,38 +67,21 @@ def api_gateway_request(
         **sign(body, seconds if timestamp is None else timestamp, seed),
         **(headers or {}),
     }
-    encoded = base64 or not sent["content-type"].startswith(TEXT_TYPES) or not _is_text(body)
-    received = datetime.fromtimestamp(seconds, UTC)
-    return {
-        "version": "2.0",
-        "routeKey": f"POST {path}",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": dict(sorted(sent.items())),
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "a1b2c3d4e5",
-            "domainName": domain_name,
-            "domainPrefix": domain_name.partition(".")[0],
-            "http": {
-                "method": "POST",
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": TELNYX_ADDRESS,
-                "userAgent": sent["user-agent"],
-            },
-            "requestId": b64encode(digest.digest()[:11]).decode(),
-            "routeKey": f"POST {path}",
-            "stage": "$default",
-            "time": f"{received:%d/%b/%Y:%H:%M:%S} +0000",
-            "timeEpoch": seconds * 1000 + milliseconds,
-        },
-        "body": b64encode(body).decode() if encoded else body.decode(),
-        "isBase64Encoded": encoded,
-    }
+    return http_event(
+        route_key=f"POST {path}",
+        method="POST",
+        path=path,
+        headers=sent,
+        body=body,
+        source_ip=TELNYX_ADDRESS,
+        api_id="a1b2c3d4e5",
+        request_id=b64encode(digest.digest()[:11]).decode(),
+        received_ms=time_epoch_ms,
+        as_base64=base64 or not is_text(sent["content-type"]) or not _is_utf8(body),
+    )
 
 
-def _is_text(body: bytes) -> bool:
+def _is_utf8(body: bytes) -> bool:
     try:
         body.decode()
     except UnicodeDecodeError:
@@ -118,8 +99,8 @@ def fresh(body: bytes, *, now: float, overrides: Mapping[str, object] | None = N
     """The same webhook as if it happened now: a new event id, a new time; the call stays the same call.
 
     now: seconds since 1970 UTC.
-    overrides: dotted path from the top to a new value, e.g. {"data.payload.digit": "#"}; missing objects are made.
-    Raises ValueError for a body that is no v2 event, and for a path that leads through something that is no object.
+    overrides: dotted path from the top to a new value, e.g. {"data.payload.digit": "#"}; missing objects are created.
+    Raises ValueError for a body that is not a v2 event, and for a path that leads through something else than objects.
     """
     try:
         event = json.loads(body)
@@ -129,11 +110,11 @@ def fresh(body: bytes, *, now: float, overrides: Mapping[str, object] | None = N
         raise ValueError("the body is not a v2 event: it has no `data` with an id and a time to renew") from error
     for path, value in (overrides or {}).items():
         *parents, last = path.split(".")
-        place = event
+        target = event
         try:
             for name in parents:
-                place = place.setdefault(name, {})
-            place[last] = value
+                target = target.setdefault(name, {})
+            target[last] = value
         except (AttributeError, TypeError) as error:
             raise ValueError(f"{path} leads through something that is not an object") from error
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,17 +1,17 @@
-"""URLs as they are typed: is it one?"""
+"""URLs as they are typed."""
 
 from urllib.parse import urlsplit
 
-from hookline_local.errors import TYPED_WRONG, Problem
+from hookline_local.errors import USAGE, CliError
 
 
-def checked_url(url: str, like: str) -> str:
-    """The URL itself. Raises Problem for what is no absolute HTTP URL. like: how to say it, for the advice."""
+def checked_url(url: str, example: str) -> str:
+    """The URL itself. Raises CliError, with an example, unless it is an absolute HTTP URL."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket without its other half, a port that is none
+    except ValueError:  # a bracket without its other half, an invalid port
         good = False
     if not (good and url.isprintable() and " " not in url):
-        raise Problem(f"{url} is no URL", f"Say {like}", code=TYPED_WRONG)
+        raise CliError(f"{url}: invalid URL", f"Example: {example}", code=USAGE)
     return url

@@ -20,7 +20,7 @@ from hookline.events import Identity, parse_event
 from hookline.journal import CallRecord, Entry
 from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
-from hookline_local.cli.screen import Screen, told_text
+from hookline_local.cli.screen import Screen, command_text
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 PROJECT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def test_every_command_is_listed(hookline: Hookline) -> None:
 def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
     """That is why it is there at once; how soon is measured in benchmarks/."""
     look = (
-        "import sys, contextlib; from hookline_local import cli; sys.argv = ['hookline', '--help']\n"
+        "import sys, contextlib; from hookline_local.cli import app as cli; sys.argv = ['hookline', '--help']\n"
         "with contextlib.suppress(SystemExit): cli.main()\n"
         "print('loaded', *sorted({'boto3', 'moto', 'uvicorn', 'starlette', 'nacl'} & set(sys.modules)))"
     )
@@ -95,34 +95,34 @@ def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, status, said, advice",
+    "arguments, status, output, advice",
     [
         (["calls"], 3, "no stack is running", "hookline serve"),
         (["call"], 3, "no stack is running", "hookline serve"),
         (["tail"], 3, "no stack is running", "hookline serve"),
         (["trigger", "call.answered"], 3, "no stack is running", "hookline serve"),
-        (["trigger", "call.answered", "--url", "http://127.0.0.1:9"], 3, "nobody answers", "hookline serve"),
-        (["trigger", "call.answered", "--url", "elsewhere"], 2, "elsewhere is no URL", "--url http"),
-        (["trigger", "call.anserwed"], 2, "no sample event call.anserwed", "Did you mean call.answered"),
-        (["trigger", "call.answered", "--set", "digit"], 2, "there is no =", "--set path=value"),
+        (["trigger", "call.answered", "--url", "http://127.0.0.1:9"], 3, "cannot connect to", "hookline serve"),
+        (["trigger", "call.answered", "--url", "elsewhere"], 2, "elsewhere: invalid URL", "--url http"),
+        (["trigger", "call.anserwed"], 2, "call.anserwed: unknown sample event", "Did you mean call.answered"),
+        (["trigger", "call.answered", "--set", "digit"], 2, "expected PATH=VALUE", ""),
         (["trigger", "call.answered", "--set", "from.x=1"], 2, "leads through something", "--set digit=#"),
-        (["trigger", "call.answered", "--key", "x"], 2, "no private key", "hookline keys new"),
-        (["call", "no-such-scenario"], 2, "no scenario no-such-scenario", "hello"),
-        (["call", "--keys", "1z"], 2, "z is no key", "0-9"),
-        (["calls", "--day", "yesterday"], 2, "is no day", "2026-11-21"),
-        (["calls", "--profile", "x"], 2, "go with --stack", "--stack NAME"),
+        (["trigger", "call.answered", "--key", "x"], 2, "invalid private key", "hookline keys new"),
+        (["call", "no-such-scenario"], 2, "no-such-scenario: unknown scenario", "hello"),
+        (["call", "--keys", "1z"], 2, "z is not a valid key", "0-9"),
+        (["calls", "--day", "yesterday"], 2, "invalid date", "2026-11-21"),
+        (["calls", "--profile", "x"], 2, "require --stack", "--stack NAME"),
         (["calls", "--url", "http://127.0.0.1:9"], 3, "no stack is running at", "hookline serve"),
-        (["serve", "--parameter", "LineGreeting"], 2, "there is no =", "Name=Value"),
-        (["serve", "--parameter", "NoSuch=1"], 2, "NoSuch is no parameter", "--parameter"),
-        (["serve", "--parameter", "LineGreting=Hi"], 2, "LineGreting is no parameter", "Did you mean LineGreeting"),
+        (["serve", "--parameter", "LineGreeting"], 2, "expected NAME=VALUE", ""),
+        (["serve", "--parameter", "NoSuch=1"], 2, "NoSuch is not a parameter", "--parameter"),
+        (["serve", "--parameter", "LineGreting=Hi"], 2, "LineGreting is not a parameter", "Did you mean LineGreeting"),
         (["serve", "--parameter", "LineRecord=perhaps"], 2, "not one of on, off", "--parameter"),
-        (["demo", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
-        (["serve", "--template", "/no/such.yaml"], 3, "there is no /no/such.yaml", "--template"),
+        (["demo", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
+        (["serve", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
         (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
-        (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere is no URL", "--aws-endpoint http"),
+        (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere: invalid URL", "--aws-endpoint http"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9", "--aws-port", "1"], 2, "--aws-port has no effect", "Leave"),
-        (["serve", "--parameter", "TelnyxApiBaseUrl=https://x.test"], 2, "serve decides", "TELNYX_API_BASE_URL="),
+        (["serve", "--parameter", "TelnyxApiBaseUrl=https://x.test"], 2, "serve sets", "TELNYX_API_BASE_URL="),
         (["sign", "/no/such.json"], 2, "cannot be read", ""),
         (["sign", "events/bodies/call.hangup.json", "--timestamp", "abc"], 2, "--timestamp", "--help"),
         (["serve", "--port", "100000"], 2, "--port", "--help"),
@@ -131,14 +131,14 @@ def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_answered_with_what_to_do_next(
-    arguments: list[str], status: int, said: str, advice: str, hookline: Hookline
+    arguments: list[str], status: int, output: str, advice: str, hookline: Hookline
 ) -> None:
     done = hookline(*arguments)
-    complaint = " ".join(done.stderr.split())
+    message = " ".join(done.stderr.split())
     assert done.returncode == status
-    assert said in complaint
-    assert advice in complaint
-    assert "Traceback" not in done.stdout + complaint
+    assert output in message
+    assert advice in message
+    assert "Traceback" not in done.stdout + message
 
 
 def test_a_taken_port_is_named_with_its_option(hookline: Hookline) -> None:
@@ -188,7 +188,7 @@ def test_a_signed_request_is_one_that_a_function_takes(hookline: Hookline, tmp_p
     assert document["response"]["statusCode"] == 200
 
 
-def test_invoke_shows_what_the_function_tells_telnyx(hookline: Hookline) -> None:
+def test_invoke_shows_the_commands_of_the_function(hookline: Hookline) -> None:
     done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["function"]) == (0, "CallDtmfReceivedFunction")
@@ -204,7 +204,7 @@ def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(ho
 
 def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
     done = hookline(
-        "invoke", "call.answered", "--function", "webhook_router", "--parameter", "LineGreeting=Good morning."
+        "invoke", "call.answered", "--function", "WebhookRouterFunction", "--parameter", "LineGreeting=Good morning."
     )
     assert done.returncode == 0, done.stderr
     assert "WebhookRouterFunction returned" in done.stdout
@@ -212,19 +212,19 @@ def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookli
 
 
 @pytest.mark.parametrize("option", ["--telnyx-port=1", "--speed=2", "--seed=3"])
-def test_what_is_said_of_a_stand_in_that_is_not_started_is_refused(option: str, hookline: Hookline) -> None:
+def test_options_of_a_simulator_that_is_not_started_are_refused(option: str, hookline: Hookline) -> None:
     hookline.environment["TELNYX_API_BASE_URL"] = "http://127.0.0.1:9/v2"
     done = hookline("serve", option)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{option.partition('=')[0]} has no effect" in done.stderr
 
 
-def test_webhooks_are_asked_for_where_the_parameter_says(hookline: Hookline) -> None:
+def test_webhooks_are_requested_at_the_url_of_the_parameter(hookline: Hookline) -> None:
     base = "https://voice.example.com"
-    (told,) = json.loads(
+    (sent,) = json.loads(
         hookline("invoke", "call.initiated", "--parameter", f"WebhookBaseUrl={base}", "--json").stdout
     )["commands"]
-    assert told["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
+    assert sent["params"]["webhook_urls"]["call.answered"] == [f"{base}/webhooks/call.answered"]
 
 
 def test_the_samples_that_trigger_lists_are_the_files(hookline: Hookline) -> None:
@@ -247,30 +247,30 @@ def test_a_build_for_another_machine_is_refused_at_once(command: list[str], hook
     assert "LAYER_ARCH=native make build" in done.stderr
 
 
-def test_what_was_told_later_and_what_was_not_kept_stand_in_the_document() -> None:
+def test_later_results_and_failed_recordings_are_in_the_document() -> None:
     body = {"data": {"id": "e1", "event_type": "call.answered", "occurred_at": "2026-11-21T10:00:00.000000Z"}}
-    told = {"action": "speak", "command_id": "c1", "params": {}, "result": "queued", "code": "10011"}
+    sent = {"action": "speak", "command_id": "c1", "params": {}, "result": "queued", "code": "10011"}
     entry = Entry(
         event=parse_event(json.dumps(body).encode()),
         event_id="e1",
         event_type="call.answered",
         occurred_at="2026-11-21T10:00:00.000000Z",
         received_at="2026-11-21T10:00:00.100000Z",
-        commands=[told],
+        commands=[sent],
     )
     expired: dict[str, Any] = {"code": "link_expired", "figures": {"http_status": 403}}
     notes: dict[str, list[dict[str, Any]]] = {
-        "EVENT_RESULT": [{"name": "c1", "command_id": "c1", "result": "accepted"}],
         "RECORDING": [{"name": "r1.mp3", "recording_id": "r1", "key": "k"}],
         "TRANSCRIPTION": [{"name": "r1.t1", "recording_id": "r1", "key": "k.txt"}],
         "RECORDING_FAILURE": [{"name": name, **expired, "causes": []} for name in ("r1.mp3", "r2.mp3")],
     }
-    record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes)
+    result = {"command_id": "c1", "result": "accepted"}
+    record = CallRecord(Identity("leg", None, None, ""), entries=[entry], notes=notes, command_results={"c1": result})
     document = call_document(record, Bucket(boto3.client("s3"), "not asked"))
-    assert document["events"][0]["commands"] == [{**told, "final": notes["EVENT_RESULT"][0]}]
-    assert told_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
-    kept, failure = document["recordings"]
-    assert (kept["key"], kept["transcript"]["key"]) == ("k", "k.txt")
+    assert document["events"][0]["commands"] == [{**sent, "final": result}]
+    assert command_text(document["events"][0]["commands"][0]) == "speak (queued 10011, then accepted)"
+    stored, failure = document["recordings"]
+    assert (stored["key"], stored["transcript"]["key"]) == ("k", "k.txt")
     assert (failure["name"], failure["failure"]) == ("r2.mp3", [expired])
     assert (document["call"]["call_leg_id"], document["call"]["status"]) == ("leg", "answered")
 
@@ -290,10 +290,10 @@ def test_a_group_explains_itself_with_an_example(group: str, hookline: Hookline)
     assert f"Example: hookline {group} " in hookline(group, "--help").stdout
 
 
-def test_serve_s_help_tells_how_to_make_the_stand_in_misbehave(hookline: Hookline) -> None:
-    said = " ".join(hookline("serve", "--help").stdout.split())
-    assert "/_standin/misbehave" in said
-    assert "curl" in said
+def test_the_help_of_serve_explains_how_to_inject_faults(hookline: Hookline) -> None:
+    output = " ".join(hookline("serve", "--help").stdout.split())
+    assert "/_simulator/faults" in output
+    assert "curl" in output
 
 
 @pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"], ["demo"]], ids=lambda command: command[0])
@@ -332,10 +332,10 @@ def test_a_build_is_looked_into_also_when_its_template_is_not_ours(hookline: Hoo
     (built / "template.yaml").write_text("Resources: {Inbox: {Type: AWS::SQS::Queue}}")
     done = hookline("invoke", "call.answered", "--built", "--template", str(tmp_path / "template.yaml"))
     assert done.returncode == 2
-    assert "no route of the template takes POST" in done.stderr
+    assert "no route of the template matches POST" in done.stderr
 
 
-def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -> None:
+def test_a_closed_output_has_an_exit_code_of_its_own(hookline: Hookline) -> None:
     for arguments in (["trigger", "--list"], ["trigger", "--list", "--json"]):
         reading, writing = os.pipe()
         os.close(reading)
@@ -347,7 +347,7 @@ def test_whoever_stops_reading_is_not_told_of_a_difference(hookline: Hookline) -
         assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_field_that_the_sample_does_not_have_is_said_to_be_new(hookline: Hookline) -> None:
+def test_a_field_that_the_sample_does_not_have_is_reported(hookline: Hookline) -> None:
     done = hookline("invoke", "call.dtmf.received", "--set", "foo.bar=1", "--set", "digit=2", "--json")
     assert done.returncode == 0
     assert done.stderr == "hookline: the sample has no foo.bar; added\n"
@@ -368,5 +368,5 @@ def test_a_key_of_s3_can_be_copied_from_a_narrow_terminal(capsys: pytest.Capture
     key = f"recordings/2026/11/21/{'5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68' * 2}/dual.mp3"
     screen = Screen(console=Console(width=80, highlight=False))
     screen.recording({"key": key, "size": 1, "sha256": "0" * 64})
-    screen.whole(("whole ", "green"), key)
+    screen.unwrapped(("whole ", "green"), key)
     assert capsys.readouterr().out.count(key) == 2

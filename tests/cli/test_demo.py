@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from hookline_local.cli.demo import Played, play, tell
+from hookline_local.cli.demo_call import Played, play, show
 from hookline_local.cli.demo_checks import DUPLICATED, Evidence, checks, slow
 from hookline_local.cli.screen import Screen
 
@@ -35,10 +35,10 @@ class Done(NamedTuple):
 def demo(*arguments: str, **environment: str) -> Done:
     """The command, as a person runs it whose terminal is a pipe."""
     path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    stored = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     with subprocess.Popen(
         [*COMMAND, *arguments],
-        env={**kept, "PYTHONPATH": path, **environment},
+        env={**stored, "PYTHONPATH": path, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -68,7 +68,7 @@ def shown() -> Shown:
     )
     screen = Screen(console=console)
     played = asyncio.run(play(PROJECT / "template.yaml", screen))
-    tell(screen, played, list(checks(played.evidence)))
+    show(screen, played, list(checks(played.evidence)))
     return Shown(played.evidence, paper.getvalue(), children_of(os.getpid()))
 
 
@@ -97,8 +97,9 @@ def with_call(seen: Evidence, **facts: object) -> Evidence:
     return replace(seen, document={**document, "call": {**document["call"], **facts}})
 
 
-def told_twice(seen: Evidence) -> Evidence:
-    return replace(seen, told=[*seen.told, next(one for one in seen.told if one.action == "record_pause")])
+def executed_twice(seen: Evidence) -> Evidence:
+    pause = next(command for command in seen.commands_received if command.action == "record_pause")
+    return replace(seen, commands_received=[*seen.commands_received, pause])
 
 
 def another_file(seen: Evidence) -> Evidence:
@@ -121,32 +122,41 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         lambda seen: without_event(seen, DUPLICATED),
     ),
     "a late webhook lost": (
-        "The late call.speak.started stands in its place in the journal.",
+        "The late call.speak.started is in order in the journal.",
         lambda seen: without_event(seen, "call.speak.started"),
     ),
     "an item too many": (
-        "The table holds every event once, and nothing that a stranger sent.",
+        "The table holds every event once, and no forged one.",
         lambda seen: replace(seen, item_keys=[*seen.item_keys, ("LEG#x", "EVENT#2026#stranger")]),
     ),
     "an item lost": (
-        "The table holds every event once, and nothing that a stranger sent.",
+        "The table holds every event once, and no forged one.",
         lambda seen: replace(seen, item_keys=seen.item_keys[1:]),
     ),
     "a command missing": (
-        "Telnyx was told all that the line is made of.",
-        lambda seen: replace(seen, told=[one for one in seen.told if one.action != "record_resume"]),
+        "Every command of the call flow was executed.",
+        lambda seen: replace(
+            seen,
+            commands_received=[command for command in seen.commands_received if command.action != "record_resume"],
+        ),
     ),
-    "a command obeyed twice": ("No command was obeyed twice.", told_twice),
+    "a command executed twice": ("No command was executed twice.", executed_twice),
     "a command refused": (
         "Telnyx refused nothing.",
-        lambda seen: replace(seen, told=[*seen.told, replace(seen.told[0], status=422, code="10027")]),
+        lambda seen: replace(
+            seen,
+            commands_received=[
+                *seen.commands_received,
+                replace(seen.commands_received[0], status=422, code="10027"),
+            ],
+        ),
     ),
     "streaming not tried again": (
-        "Streaming failed once and was tried again.",
+        "Streaming failed once and was retried.",
         lambda seen: without_event(seen, "streaming.started"),
     ),
     "no sound": (
-        "Streaming failed once and was tried again.",
+        "Streaming failed once and was retried.",
         lambda seen: replace(seen, stream={"start": 1, "stop": 1}),
     ),
     "the call still answered": (
@@ -155,14 +165,14 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     ),
     "a sentence missing": (
         "The transcript holds every sentence, once.",
-        lambda seen: replace(seen, said=[*seen.said, "One more thing."]),
+        lambda seen: replace(seen, utterances=[*seen.utterances, "One more thing."]),
     ),
     "other bytes in the bucket": (
-        "The recording lies in the bucket, byte for byte as Telnyx has it.",
+        "The recording is in the bucket, byte for byte as at Telnyx.",
         another_file,
     ),
     "nothing in the bucket": (
-        "The recording lies in the bucket, byte for byte as Telnyx has it.",
+        "The recording is in the bucket, byte for byte as at Telnyx.",
         lambda seen: replace(seen, objects=[]),
     ),
     "a dead letter": (
@@ -174,7 +184,7 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         lambda seen: replace(seen, faults=["CallHangupFunction: Traceback"]),
     ),
     "a caller who gave up": (
-        "The caller could do everything that the scenario says.",
+        "The caller played the whole scenario.",
         lambda seen: replace(seen, scenario_failed="step 2: no call.playback.started within 20 s"),
     ),
 }
@@ -186,7 +196,7 @@ def test_the_demo_notices(what: str, evidence: Evidence) -> None:
     assert sentence in red(spoil(evidence))
 
 
-def test_what_was_slow_is_said_and_is_no_failure(evidence: Evidence) -> None:
+def test_a_slow_answer_is_reported_and_is_not_a_failure(evidence: Evidence) -> None:
     quick = [replace(one, milliseconds=10.0) for one in evidence.answers]
     assert slow(replace(evidence, answers=quick)) == []
     late = replace(evidence, answers=[replace(quick[0], milliseconds=2001.0), *quick[1:]])
@@ -195,8 +205,9 @@ def test_what_was_slow_is_said_and_is_no_failure(evidence: Evidence) -> None:
     assert sentence.startswith(f"{quick[0].event_type} was answered after 2001 ms")
     paper = io.StringIO()
     screen = Screen(console=Console(file=paper, width=80, color_system=None))
-    place = SimpleNamespace(table="t", bucket="b")
-    tell(screen, Played(evidence=late, place=place, facts={}, ready_seconds=1.0, seconds=2.0), list(checks(late)))  # type: ignore[arg-type]
+    resources: Any = SimpleNamespace(table="t", bucket="b")
+    played = Played(evidence=late, resources=resources, content={}, ready_seconds=1.0, seconds=2.0)
+    show(screen, played, list(checks(late)))
     assert f"\nslow: {quick[0].event_type} was answered after 2001 ms" in paper.getvalue()
 
 
@@ -211,7 +222,7 @@ def test_the_demo_is_readable_at_80_columns_and_leaves_no_process(shown: Shown) 
     assert "All 15 checks hold" in shown.text
 
 
-def test_a_broken_function_makes_the_demo_fail_and_say_which_check(tmp_path: Path) -> None:
+def test_a_broken_function_makes_the_demo_fail_and_name_the_check(tmp_path: Path) -> None:
     broken = tmp_path / "functions"
     shutil.copytree(PROJECT / "functions", broken, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "template.yaml", tmp_path)
@@ -226,4 +237,4 @@ def test_a_broken_function_makes_the_demo_fail_and_say_which_check(tmp_path: Pat
     assert done.left_behind == []
     assert "Every webhook of Telnyx's was answered 200." in wrong
     assert "Runtime exited with error: exit status 3" in wrong["No function failed or logged an error."]
-    assert "Telnyx was told all that the line is made of." not in wrong
+    assert "Every command of the call flow was executed." not in wrong

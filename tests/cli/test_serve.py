@@ -123,21 +123,21 @@ def call(desk: Desk, serving: Serving) -> Any:
     return desk.json("call", "hello")
 
 
-def test_one_line_says_all_urls_and_every_one_answers(serving: Serving) -> None:
+def test_one_line_lists_all_urls_and_each_answers(serving: Serving) -> None:
     import httpx
 
     ready = serving.ready
     assert ready["ready"] is True
     assert ready["seed"] == 0
     assert httpx.get(ready["webhook_url"]).status_code == 404  # API Gateway's answer for a method without a route
-    assert httpx.get(f"{ready['telnyx_url']}/_standin").status_code == 200
+    assert httpx.get(f"{ready['telnyx_url']}/_simulator").status_code == 200
     assert httpx.get(f"{ready['telnyx_api_base_url']}/calls/x").status_code in (401, 404, 422)
     assert httpx.get(f"{ready['aws_endpoint_url']}/moto-api/").status_code == 200
     assert "CallAnsweredFunction" in ready["functions"]
     assert any("not enforced" in sentence for sentence in ready["unsupported"])
 
 
-def test_a_call_goes_from_ring_to_kept_recording(call: Any) -> None:
+def test_a_call_goes_from_ring_to_archived_recording(call: Any) -> None:
     assert call["ok"] is True
     assert call["call"]["status"] == "ended"
     types = [event["event_type"] for event in call["events"]]
@@ -148,15 +148,15 @@ def test_a_call_goes_from_ring_to_kept_recording(call: Any) -> None:
 
 
 def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> None:
-    wanted = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
+    expected = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
     for kind in ("call_leg_id", "call_session_id", "call_control_id"):
-        assert desk.json("calls", "show", call["call"][kind]) == wanted
+        assert desk.json("calls", "show", call["call"][kind]) == expected
 
 
-def test_an_unknown_id_is_said_to_be_unknown(desk: Desk, serving: Serving) -> None:
+def test_an_unknown_id_is_reported(desk: Desk, serving: Serving) -> None:
     done = desk.run("calls", "show", "nobody")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "knows no call nobody" in done.stderr
+    assert "has no call nobody" in done.stderr
     assert "hookline calls --day" in done.stderr
 
 
@@ -186,13 +186,13 @@ SPOKEN = "5d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
 
 @pytest.fixture(scope="module")
 def spoken(desk: Desk, serving: Serving) -> str:
-    """A call in which two things were said, the second of them too long for an item of the journal; its leg."""
+    """A call with two utterances, the second of them too long for an item of the journal; its leg."""
     for second, track, confidence, text in (
         ("03.2", "inbound", "0.87", "Hello, who is this?"),
         ("08.9", "outbound", "null", "long " * 14_000),
     ):
-        said = {"transcript": text, "confidence": confidence, "transcription_track": track, "is_final": "true"}
-        settings = {f"data.payload.transcription_data.{name}": value for name, value in said.items()}
+        output = {"transcript": text, "confidence": confidence, "transcription_track": track, "is_final": "true"}
+        settings = {f"data.payload.transcription_data.{name}": value for name, value in output.items()}
         settings["data.occurred_at"] = f"2026-11-20T09:00:{second}00000Z"
         settings["call_leg_id"] = SPOKEN
         arguments = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
@@ -215,7 +215,7 @@ def test_a_call_s_whole_transcript_is_one_readable_document(desk: Desk, spoken: 
     assert [segment["confidence"] for segment in as_json["transcript"]] == [0.87, None]
 
 
-def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serving: Serving, spoken: str) -> None:
+def test_a_missing_part_of_a_transcript_is_reported(desk: Desk, serving: Serving, spoken: str) -> None:
     s3, bucket = client("s3", serving), serving.ready["bucket"]
     (key,) = [
         urlsplit(item["body_uri"]["S"]).path.removeprefix("/")
@@ -240,7 +240,7 @@ def test_a_part_of_a_transcript_that_is_gone_is_said_to_be_gone(desk: Desk, serv
         s3.put_object(Bucket=bucket, Key=key, Body=content)
 
 
-def test_who_said_what_and_when_is_shown_with_a_call(desk: Desk, spoken: str) -> None:
+def test_a_call_is_shown_with_speakers_and_times(desk: Desk, spoken: str) -> None:
     shown = desk.run("calls", "show", spoken, COLUMNS="80").stdout
     lines = shown.partition("\nTranscript\n")[2].splitlines()
     assert lines[0].split() == ["0.0", "s", "inbound", "87%", "Hello,", "who", "is", "this?"]
@@ -248,14 +248,14 @@ def test_who_said_what_and_when_is_shown_with_a_call(desk: Desk, spoken: str) ->
     assert max(len(line) for line in lines) <= 80
 
 
-def test_a_call_in_which_nothing_was_said_has_an_empty_transcript(desk: Desk, serving: Serving) -> None:
+def test_a_silent_call_has_an_empty_transcript(desk: Desk, serving: Serving) -> None:
     leg = "6d1d1c1e-0000-11f1-9d3e-02420a0d7c68"
     desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
     done = desk.run("calls", "transcript", leg)
     assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing was transcribed.\n", "")
     unknown = desk.run("calls", "transcript", "nobody")
     assert (unknown.returncode, unknown.stdout) == (3, "")
-    assert "knows no call nobody" in unknown.stderr
+    assert "has no call nobody" in unknown.stderr
 
 
 def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) -> None:
@@ -275,8 +275,8 @@ def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) 
     assert all(shown.count(key) == 1 for key in keys)
 
 
-def test_keys_and_words_from_a_pipe_are_pressed_and_said(desk: Desk, serving: Serving) -> None:
-    done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nsay Hello you\n#\n")
+def test_keys_and_words_from_a_pipe_are_pressed_and_spoken(desk: Desk, serving: Serving) -> None:
+    done = desk.run("call", "--from", "+12025550177", "--json", stdin="wait 1\n1\nwait 0.4\n2\nspeak Hello you\n#\n")
     document = json.loads(done.stdout)
     assert done.returncode == 0, (document["scenario_failed"], document["refused"], document["unfinished"])
     digits = [e["payload"]["digit"] for e in document["events"] if e["event_type"] == "call.dtmf.received"]
@@ -306,8 +306,8 @@ def test_hanging_up_after_the_call_s_end_is_no_failure(desk: Desk, serving: Serv
 def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> None:
     import httpx
 
-    calls = f"{serving.ready['telnyx_url']}/_standin/calls"
-    deliveries = f"{serving.ready['telnyx_url']}/_standin/deliveries"
+    calls = f"{serving.ready['telnyx_url']}/_simulator/calls"
+    deliveries = f"{serving.ready['telnyx_url']}/_simulator/deliveries"
     before = len(httpx.get(calls).json())
     with subprocess.Popen(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
@@ -320,8 +320,8 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
         while time.monotonic() < ends:
             # Of a recording that is empty nothing can be kept: something has to be said first.
             sessions = [one["call_session_id"] for one in httpx.get(calls).json()[before:]]
-            told = [one["webhook"] for one in httpx.get(deliveries).json()]
-            spoken = [one["payload"]["call_session_id"] for one in told if one["event_type"] == "call.speak.ended"]
+            sent = [one["webhook"] for one in httpx.get(deliveries).json()]
+            spoken = [one["payload"]["call_session_id"] for one in sent if one["event_type"] == "call.speak.ended"]
             if sessions and sessions[0] in spoken:
                 break
             time.sleep(0.05)
@@ -334,10 +334,10 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
 def test_a_stormy_call_ends_well_and_the_next_one_has_fair_weather(desk: Desk, serving: Serving) -> None:
     import httpx
 
-    before = httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json()
+    before = httpx.get(f"{serving.ready['telnyx_url']}/_simulator/faults").json()
     document = desk.json("call", "storm")
     assert document["call"]["status"] == "ended"
-    assert httpx.get(f"{serving.ready['telnyx_url']}/_standin/misbehave").json() == before
+    assert httpx.get(f"{serving.ready['telnyx_url']}/_simulator/faults").json() == before
 
 
 def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_letters(
@@ -345,23 +345,26 @@ def test_a_call_leaves_the_faults_of_others_alone_and_does_not_wait_for_dead_let
 ) -> None:
     import httpx
 
-    standin = f"{serving.ready['telnyx_url']}/_standin"
+    simulator = f"{serving.ready['telnyx_url']}/_simulator"
     sqs = client("sqs", serving)
     dead = serving.ready["queues"]["RecordingDeadLetterQueue"]
     sqs.send_message(QueueUrl=dead, MessageBody="{}")
-    before = len(httpx.get(f"{standin}/deliveries").json())
-    assert httpx.post(f"{standin}/misbehave", json={"drop": 1}).is_success  # the next one, and no other
+    before = len(httpx.get(f"{simulator}/deliveries").json())
+    assert httpx.post(f"{simulator}/faults", json={"drop": 1}).is_success  # the next one, and no other
     patient = (  # it would wait for ever, if it waited for dead letters
-        "import sys; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 1e9; "
+        "import sys; from hookline_local.cli import app as cli, inbound_call as calling; "
+        "calling.ARCHIVED_WITHIN_SECONDS = 1e9; "
         "sys.argv = ['hookline', 'call', 'impatient', '--json']; sys.exit(cli.main())"
     )
     for _ in range(2):
         subprocess.run(
             [sys.executable, "-c", patient], env=desk.environment, capture_output=True, check=True, timeout=300
         )
-    attempts = [one for delivery in httpx.get(f"{standin}/deliveries").json()[before:] for one in delivery["attempts"]]
+    attempts = [
+        one for delivery in httpx.get(f"{simulator}/deliveries").json()[before:] for one in delivery["attempts"]
+    ]
     assert [one["http"]["response"]["body"] for one in attempts].count("lost on the way") == 1
-    httpx.post(f"{standin}/misbehave", json={"drop": 0})
+    httpx.post(f"{simulator}/faults", json={"drop": 0})
     sqs.purge_queue(QueueUrl=dead)
 
 
@@ -371,17 +374,18 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
     """It need not wait a quarter of a minute for a recording that cannot come; and it is slow to see what happens."""
     import httpx
 
-    misbehave = f"{serving.ready['telnyx_url']}/_standin/misbehave"
+    faults = f"{serving.ready['telnyx_url']}/_simulator/faults"
     impatient = (
-        "import sys, time; from hookline_local import calling, cli; calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
-        "see = calling._CallWatch.see; "
+        "import sys, time; from hookline_local.cli import app as cli, inbound_call as calling; "
+        "calling.ARCHIVED_WITHIN_SECONDS = 0.0; "
+        "see = calling.CallView.on_observation; "
         "slow = lambda what: type(what).__name__ == 'Sending' and what.event_type == 'call.hangup'; "
-        "calling._CallWatch.see = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
+        "calling.CallView.on_observation = lambda self, what: (time.sleep(3.0 * slow(what)), see(self, what)); "
         "sys.argv = ['hookline', 'call', 'hello', '--json']; sys.exit(cli.main())"
     )
-    httpx.post(misbehave, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
+    httpx.post(faults, json={"cut_downloads": 1.0, "wrong_signature": {"call.hangup": 1}})
     done = subprocess.run([sys.executable, "-c", impatient], env=desk.environment, stdout=subprocess.PIPE, check=False)
-    httpx.post(misbehave, json={"cut_downloads": 0})
+    httpx.post(faults, json={"cut_downloads": 0})
     client("sqs", serving).purge_queue(QueueUrl=serving.ready["queues"]["RecordingQueue"])
     document = json.loads(done.stdout)
     assert (done.returncode, document["ok"], document["recordings"]) == (1, False, [])
@@ -389,7 +393,7 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
     assert document["refused"] == ["call.hangup 401"]
 
 
-def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: Desk, serving: Serving) -> None:
+def test_an_ended_call_does_not_wait_for_the_writer_of_a_pipe(desk: Desk, serving: Serving) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
         env=desk.environment,
@@ -398,24 +402,24 @@ def test_a_call_that_is_over_waits_for_nobody_at_the_other_end_of_a_pipe(desk: D
     ) as ringing:
         assert ringing.stdin is not None
         assert ringing.stdout is not None
-        ringing.stdin.write(b"say caf\xe9\n#\n")
+        ringing.stdin.write(b"speak caf\xe9\n#\n")
         ringing.stdin.flush()
         document = json.loads(ringing.stdout.read())
         assert ringing.wait(60) == 0  # with its standard input still open
     assert document["call"]["status"] == "ended"
 
 
-def test_whoever_types_nonsense_hangs_up(desk: Desk, serving: Serving) -> None:
+def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
     import httpx
 
     done = desk.run("call", stdin="wait inf\n")
     assert done.returncode == 2
     assert "expected seconds, as in `wait 2`" in done.stderr
-    calls = httpx.get(f"{serving.ready['telnyx_url']}/_standin/calls").json()
+    calls = httpx.get(f"{serving.ready['telnyx_url']}/_simulator/calls").json()
     assert {leg["state"] for session in calls for leg in session["legs"]} == {"ended"}
 
 
-def test_serve_ends_when_nobody_reads_it_any_more(tmp_path: Path) -> None:
+def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
     """And a line without a greeting takes keys all the same."""
     alone = Desk(tmp_path)
     with subprocess.Popen(
@@ -493,27 +497,27 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
         late = shown()
         long = ("--set", f"data.payload.transcription_data.transcript={'long ' * 14_000}")  # too long for the journal
         desk.json("trigger", "call.transcription", "--set", f"call_leg_id={leg}", *long)
-        said = shown()
+        output = shown()
         desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--set", "data.id=the-end")
         end = shown()
         tail.send_signal(signal.SIGINT)
     assert (event["call_leg_id"], event["event_type"]) == (leg, "call.hangup")
     assert (late["call_leg_id"], late["event_type"]) == (yesterday["call_leg_id"], "call.speak.ended")
-    assert (said["call_leg_id"], said["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
-    assert end["id"] == "the-end"  # and what was said is not said again
+    assert (output["call_leg_id"], output["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
+    assert end["id"] == "the-end"  # and nothing is shown twice
     assert tail.returncode == 130
 
 
-def test_replay_says_the_same_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
+def test_replay_sends_the_same_commands_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
     done = desk.run("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"same for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
+    assert f"same commands for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
     (saved,) = tmp_path.glob("*.json")
     assert call["call"]["from"] not in saved.read_text()
 
 
-def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: Serving) -> None:
-    """The journal is changed: then as now, what was told is what stands there."""
+def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -> None:
+    """The journal is changed: the commands sent then are those in it."""
     call = desk.json("call", "impatient")
     dynamodb = client("dynamodb", serving)
     answered = next(event for event in call["events"] if event["event_type"] == "call.answered")
@@ -521,12 +525,12 @@ def test_replay_shows_what_would_be_told_differently_today(desk: Desk, serving: 
         "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
         "sk": {"S": f"EVENT#{answered['occurred_at']}#{answered['id']}"},
     }
-    told = [one for one in answered["commands"] if one["action"] != "speak"]
+    sent = [one for one in answered["commands"] if one["action"] != "speak"]
     dynamodb.update_item(
         TableName=serving.ready["table"],
         Key=key,
-        UpdateExpression="SET told = :t",
-        ExpressionAttributeValues={":t": {"S": json.dumps(told)}},
+        UpdateExpression="SET commands = :t",
+        ExpressionAttributeValues={":t": {"S": json.dumps(sent)}},
     )
     done = desk.run("replay", call["call"]["call_leg_id"], "--json")
     document = json.loads(done.stdout)
@@ -620,7 +624,7 @@ def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, servin
     assert announced == [serving.ready["pid"]]
 
 
-def test_a_function_that_crashes_says_so_where_serve_runs(tmp_path: Path) -> None:
+def test_a_crash_of_a_function_is_shown_by_serve(tmp_path: Path) -> None:
     """Also without --logs: otherwise there is a 500 and no word about it."""
     functions = tmp_path / "functions"
     shutil.copytree(PROJECT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
@@ -635,10 +639,10 @@ def test_a_function_that_crashes_says_so_where_serve_runs(tmp_path: Path) -> Non
             assert process.poll() is None
         assert alone.run("trigger", "call.hangup").returncode == 1
         process.terminate()
-        said = process.stdout.read()
-    assert "<-- 500" in said
-    assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in said
-    assert "REPORT" not in said
+        output = process.stdout.read()
+    assert "<-- 500" in output
+    assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in output
+    assert "REPORT" not in output
 
 
 def test_a_stack_that_was_killed_is_no_longer_found_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:

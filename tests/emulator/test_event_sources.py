@@ -19,21 +19,21 @@ from hookline_local.emulator.event_sources import (
     schedule_event,
 )
 from hookline_local.emulator.runtime import InvokeResult
-from hookline_local.stacks.local import RunningStack
+from hookline_local.stacks.local import LocalStackInThread
 
 FIXTURE = Path(__file__).parent / "fixture"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[RunningStack]:
-    with RunningStack(FIXTURE / "template.yaml") as running:
+def stack() -> Iterator[LocalStackInThread]:
+    with LocalStackInThread(FIXTURE / "template.yaml") as running:
         yield running
 
 
 class Queues:
     """The queues of the fixture, from outside, and what its consumer has said."""
 
-    def __init__(self, stack: RunningStack) -> None:
+    def __init__(self, stack: LocalStackInThread) -> None:
         self.stack = stack
         self.sqs = boto3.client(
             "sqs",
@@ -63,17 +63,17 @@ class Queues:
         found = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)["Attributes"]
         return sum(map(int, found.values()))
 
-    def said(self, word: str) -> list[dict[str, Any]]:
+    def written(self, word: str) -> list[dict[str, Any]]:
         """What the consumers wrote, oldest first, of the batches in which `word` stands."""
         lines = [json.loads(line.text) for line in list(self.stack.logs) if line.text.startswith('{"')]
         return [line for line in lines if any(word in body for body in line.get("batch", line.get("end")))]
 
     def batches(self, word: str) -> list[list[str]]:
-        return [line["batch"] for line in self.said(word) if "batch" in line]
+        return [line["batch"] for line in self.written(word) if "batch" in line]
 
 
 @pytest.fixture
-def queues(stack: RunningStack) -> Iterator[Queues]:
+def queues(stack: LocalStackInThread) -> Iterator[Queues]:
     found = Queues(stack)
     yield found
     found.sqs.close()
@@ -88,7 +88,7 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> None:
 
 def test_a_message_arrives_as_lambda_shows_it(queues: Queues) -> None:
     queues.send("OrdersQueue", "warm up", MessageGroupId="g", MessageDeduplicationId="warm")
-    until(lambda: queues.said("warm up"))
+    until(lambda: queues.written("warm up"))
     attributes = {"colour": {"DataType": "String", "StringValue": "red"}}
     queues.send(
         "OrdersQueue",
@@ -97,9 +97,9 @@ def test_a_message_arrives_as_lambda_shows_it(queues: Queues) -> None:
         MessageDeduplicationId="shape",
         MessageAttributes=attributes,
     )
-    until(lambda: queues.said("shape"))
-    (said,) = [line for line in queues.said("shape") if "batch" in line]
-    record = said["first"]
+    until(lambda: queues.written("shape"))
+    (output,) = [line for line in queues.written("shape") if "batch" in line]
+    record = output["first"]
     assert set(record) == {
         "messageId",
         "receiptHandle",
@@ -133,12 +133,12 @@ def test_a_message_is_fetched_when_it_is_sent_and_not_only_when_the_queue_is_ask
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("hookline_local.stacks.local._OWN_INTERVAL_SECONDS", 3600.0)
-    with RunningStack(FIXTURE / "template.yaml") as running:
+    with LocalStackInThread(FIXTURE / "template.yaml") as running:
         queues = Queues(running)
         queues.send("InboxQueue", "prompt")
-        until(lambda: queues.said("prompt"))
+        until(lambda: queues.written("prompt"))
         queues.send("InboxQueue", "again")
-        until(lambda: queues.said("again"))
+        until(lambda: queues.written("again"))
         queues.sqs.close()
 
 
@@ -180,7 +180,7 @@ def test_a_group_keeps_its_order_and_has_one_batch_at_a_time(queues: Queues) -> 
         delivered = [body for batch in queues.batches("slowly") for body in batch if body.startswith(group)]
         assert delivered == [f"{group} {number} slowly" for number in range(6)]
         under_way = 0
-        for line in queues.said(f"{group} "):
+        for line in queues.written(f"{group} "):
             under_way += 1 if "batch" in line else -1
             assert under_way <= 1
 
@@ -203,8 +203,8 @@ def test_in_a_group_nothing_is_done_before_a_message_that_fails_is_out_of_the_wa
 def test_a_message_with_a_delay_arrives_after_it(queues: Queues) -> None:
     sent = time.time()
     queues.send("InboxQueue", "later", DelaySeconds=1)
-    until(lambda: queues.said("later"))
-    assert queues.said("later")[0]["at"] - sent >= 0.95
+    until(lambda: queues.written("later"))
+    assert queues.written("later")[0]["at"] - sent >= 0.95
 
 
 MESSAGES = [{"MessageId": "a"}, {"MessageId": "b"}]
@@ -228,7 +228,7 @@ MESSAGES = [{"MessageId": "a"}, {"MessageId": "b"}]
         ("no json", {"a", "b"}),
     ],
 )
-def test_a_report_means_what_aws_says_it_means(answer: str, failed: set[str]) -> None:
+def test_a_batch_report_means_the_same_as_on_aws(answer: str, failed: set[str]) -> None:
     result = InvokeResult(raw=answer.encode(), error=None, log_tail="", milliseconds=1.0, cold=False, request_id="r")
     assert failures_in(result, MESSAGES, reported=True) == failed
     assert failures_in(result, MESSAGES, reported=False) == set()

@@ -16,28 +16,26 @@ import pytest
 from hookline_local.emulator.gateway import (
     BODY_LIMIT_BYTES,
     HttpApi,
-    Response,
     Router,
-    TooLargeError,
-    is_text,
-    read_body,
     response_of,
 )
 from hookline_local.emulator.runtime import InvokeResult
 from hookline_local.emulator.template import Route
-from hookline_local.stacks.local import RunningStack
+from hookline_local.http_event import is_text
+from hookline_local.loopback import Response, TooLargeError, read_body
+from hookline_local.stacks.local import LocalStackInThread
 
 FIXTURE = Path(__file__).parent / "fixture"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[RunningStack]:
-    with RunningStack(FIXTURE / "template.yaml") as running:
+def stack() -> Iterator[LocalStackInThread]:
+    with LocalStackInThread(FIXTURE / "template.yaml") as running:
         yield running
 
 
 @pytest.fixture
-def http(stack: RunningStack) -> Iterator[httpx.Client]:
+def http(stack: LocalStackInThread) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=stack.url, timeout=60) as client:
         yield client
 
@@ -48,7 +46,7 @@ def event_of(response: httpx.Response) -> Any:
 
 
 def test_a_request_arrives_with_every_field_that_aws_documents_and_no_other(
-    http: httpx.Client, stack: RunningStack
+    http: httpx.Client, stack: LocalStackInThread
 ) -> None:
     before = time.time()
     response = http.post(
@@ -241,7 +239,7 @@ def test_ten_megabytes_that_come_in_pieces_are_too_much(http: httpx.Client) -> N
     assert http.post("/echo", content=pieces).status_code == 413
 
 
-def test_nobody_reads_a_body_to_its_end_that_is_too_large() -> None:
+def test_a_body_that_is_too_large_is_not_read_to_its_end() -> None:
     read = 0
 
     async def receive() -> dict[str, Any]:
@@ -255,7 +253,7 @@ def test_nobody_reads_a_body_to_its_end_that_is_too_large() -> None:
 
 
 @pytest.mark.parametrize("path", ["/echo", "/2015-03-31/functions/EchoFunction/invocations"])
-def test_half_a_request_is_no_request(stack: RunningStack, http: httpx.Client, path: str) -> None:
+def test_half_a_request_is_no_request(stack: LocalStackInThread, http: httpx.Client, path: str) -> None:
     stack.logs.clear()
     with socket.create_connection(("127.0.0.1", http.base_url.port or 80)) as half:
         half.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n12345".encode())
@@ -340,7 +338,7 @@ def test_a_function_that_cannot_start_is_an_internal_server_error(http: httpx.Cl
     assert http.post("/broken").status_code == 500
 
 
-def test_a_throttled_function_is_unavailable(stack: RunningStack, tmp_path: Path) -> None:
+def test_a_throttled_function_is_unavailable(stack: LocalStackInThread, tmp_path: Path) -> None:
     go_on = tmp_path / "go on"
 
     async def both() -> list[int]:
@@ -375,7 +373,7 @@ def test_a_function_that_takes_longer_than_the_gateway_waits_is_unavailable_and_
     assert asyncio.run(ask()) == 503
 
 
-def test_an_exchange_says_what_came_in_and_what_went_out(stack: RunningStack, http: httpx.Client) -> None:
+def test_an_exchange_holds_request_and_response(stack: LocalStackInThread, http: httpx.Client) -> None:
     seen: list[Any] = []
     stack.stack.on_exchange = seen.append
     http.post("/echo?a=1", content=b"{}")
@@ -397,13 +395,13 @@ def test_a_response_without_a_status_is_the_value_itself() -> None:
     assert response_of({"body": "x"}) == Response(200, b'{"body":"x"}')
 
 
-def test_what_the_stack_does_not_do_is_named_at_start(stack: RunningStack) -> None:
-    said = "\n".join(stack.unsupported)
+def test_what_the_stack_does_not_do_is_named_at_start(stack: LocalStackInThread) -> None:
+    output = "\n".join(stack.unsupported)
     for words in (
         "Permissions are not enforced",
         "Api: its CorsConfiguration has no effect here",
         "TickFunction: event AtMidnight: only rate() schedules run here",
         "TickFunction: event Stream: sources of the type DynamoDB are not emulated",
     ):
-        assert words in said
-    assert "EveryHour" not in said
+        assert words in output
+    assert "EveryHour" not in output

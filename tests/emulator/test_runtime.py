@@ -19,19 +19,19 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, UnknownFunctionError
-from hookline_local.stacks.local import RunningStack, Stack
+from hookline_local.stacks.local import LocalStack, LocalStackInThread
 
 FIXTURE = Path(__file__).parent / "fixture"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[RunningStack]:
-    with RunningStack(FIXTURE / "template.yaml") as running:
+def stack() -> Iterator[LocalStackInThread]:
+    with LocalStackInThread(FIXTURE / "template.yaml") as running:
         yield running
 
 
 @pytest.fixture
-def awslambda(stack: RunningStack) -> Iterator[Any]:
+def awslambda(stack: LocalStackInThread) -> Iterator[Any]:
     client = boto3.client(
         "lambda",
         endpoint_url=stack.url,
@@ -44,7 +44,7 @@ def awslambda(stack: RunningStack) -> Iterator[Any]:
     client.close()
 
 
-def test_a_function_is_cold_once_and_warm_after(stack: RunningStack) -> None:
+def test_a_function_is_cold_once_and_warm_after(stack: LocalStackInThread) -> None:
     stack.set_environment(SOMETHING="else")
     first, second = (stack.invoke("EchoFunction", {"n": n}) for n in range(2))
     assert (first.cold, second.cold) == (True, False)
@@ -53,7 +53,9 @@ def test_a_function_is_cold_once_and_warm_after(stack: RunningStack) -> None:
     assert first.init_milliseconds is not None
 
 
-def test_a_function_sees_its_own_environment_and_no_other(stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_sees_its_own_environment_and_no_other(
+    stack: LocalStackInThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET_OF_THE_LAPTOP", "1")
     stack.set_environment(FRESH="1")
     seen = stack.invoke("EchoFunction", {}).payload["environment"]
@@ -74,7 +76,7 @@ def test_a_function_sees_its_own_environment_and_no_other(stack: RunningStack, m
     assert not declared & set(stack.stack.runtime.functions["AnswerFunction"].environment)
 
 
-def test_a_function_sees_its_own_layers_and_lambdas_boto3_and_nothing_else(stack: RunningStack) -> None:
+def test_a_function_sees_its_own_layers_and_lambdas_boto3_and_nothing_else(stack: LocalStackInThread) -> None:
     seen = stack.invoke("EchoFunction", {}).payload
     assert seen["greeting"] == "from the layer"
     assert seen["season"] == "later"
@@ -84,7 +86,7 @@ def test_a_function_sees_its_own_layers_and_lambdas_boto3_and_nothing_else(stack
     assert not [path for path in seen["sys.path"] if path.endswith("site-packages")]
 
 
-def test_a_function_is_told_about_its_invocation(stack: RunningStack) -> None:
+def test_a_function_gets_the_context_of_its_invocation(stack: LocalStackInThread) -> None:
     result = stack.invoke("EchoFunction", {})
     context = result.payload["context"]
     assert context["request_id"] == result.request_id
@@ -103,7 +105,7 @@ def until(condition: Callable[[], Any]) -> None:
 
 
 def test_two_invocations_at_once_have_two_processes_and_the_third_waits_for_none(
-    stack: RunningStack, tmp_path: Path
+    stack: LocalStackInThread, tmp_path: Path
 ) -> None:
     stack.set_environment(WITHOUT="those that other tests have left")
     stack.logs.clear()
@@ -121,7 +123,7 @@ def test_two_invocations_at_once_have_two_processes_and_the_third_waits_for_none
 
 def test_when_all_processes_are_taken_an_invocation_waits_for_its_turn() -> None:
     async def crowd() -> tuple[set[int], int]:
-        async with Stack(FIXTURE / "template.yaml", process_limit=2) as small:
+        async with LocalStack(FIXTURE / "template.yaml", process_limit=2) as small:
             results = await asyncio.gather(*(small.invoke("SlowFunction", {"seconds": 0.1}) for _ in range(6)))
             await small.invoke("EchoFunction", {})
             return {result.payload["pid"] for result in results}, len(small.runtime.process_ids())
@@ -131,7 +133,7 @@ def test_when_all_processes_are_taken_an_invocation_waits_for_its_turn() -> None
     assert alive == 2
 
 
-def test_a_function_is_killed_at_its_timeout_with_all_that_it_started(stack: RunningStack) -> None:
+def test_a_function_is_killed_at_its_timeout_with_all_that_it_started(stack: LocalStackInThread) -> None:
     stack.set_environment(WITHOUT="those that other tests have left")
     result = stack.invoke("HastyFunction", {"seconds": 3600, "child": True})
     assert result.error == {
@@ -162,8 +164,8 @@ def test_a_function_is_killed_at_its_timeout_with_all_that_it_started(stack: Run
         ({"length": PAYLOAD_LIMIT_BYTES}, "Function.ResponseSizeTooLarge", "exceeded maximum allowed payload size"),
     ],
 )
-def test_a_function_that_fails_fails_as_on_lambda_and_its_log_says_why(
-    stack: RunningStack, event: dict[str, Any], kind: str, words: str
+def test_a_function_fails_as_on_lambda_and_its_log_has_the_cause(
+    stack: LocalStackInThread, event: dict[str, Any], kind: str, words: str
 ) -> None:
     result = stack.invoke("SlowFunction", event)
     assert result.error is not None
@@ -176,7 +178,7 @@ def test_a_function_that_fails_fails_as_on_lambda_and_its_log_says_why(
     assert stack.invoke("SlowFunction", {}).error is None
 
 
-def test_an_error_carries_its_stack_trace_and_is_logged(stack: RunningStack) -> None:
+def test_an_error_carries_its_stack_trace_and_is_logged(stack: LocalStackInThread) -> None:
     result = stack.invoke("SlowFunction", {"raise": True})
     assert result.error is not None
     assert 'raise ValueError("on purpose")' in result.error["stackTrace"][-1]
@@ -190,7 +192,7 @@ def test_an_error_carries_its_stack_trace_and_is_logged(stack: RunningStack) -> 
         ("MissingFunction", "Unable to import module 'nowhere': No module named 'nowhere'"),
     ],
 )
-def test_a_function_that_cannot_be_imported_says_so(stack: RunningStack, function: str, words: str) -> None:
+def test_a_failed_import_is_reported(stack: LocalStackInThread, function: str, words: str) -> None:
     stack.logs.clear()
     result = stack.invoke(function, {})
     (fault,) = [line for line in stack.logs if line.fault]
@@ -201,7 +203,7 @@ def test_a_function_that_cannot_be_imported_says_so(stack: RunningStack, functio
     assert stack.stack.runtime.process_ids(function) == []
 
 
-def test_every_line_that_a_function_writes_is_kept_with_its_name_and_request(stack: RunningStack) -> None:
+def test_every_log_line_has_its_function_and_request(stack: LocalStackInThread) -> None:
     seen: list[Any] = []
     stack.stack.on_log = seen.append
     result = stack.invoke("EchoFunction", {})
@@ -215,7 +217,7 @@ def test_every_line_that_a_function_writes_is_kept_with_its_name_and_request(sta
     assert f"REPORT RequestId: {result.request_id}" in result.log_tail.splitlines()[-1]
 
 
-def test_what_a_function_wrote_is_in_the_tail_of_its_own_invocation(stack: RunningStack) -> None:
+def test_what_a_function_wrote_is_in_the_tail_of_its_own_invocation(stack: LocalStackInThread) -> None:
     for _ in range(50):
         result = stack.invoke("EchoFunction", {})
         assert result.log_tail.count("one line from a function") == 1
@@ -227,7 +229,7 @@ def test_a_change_of_code_is_seen_by_the_next_invocation(tmp_path: Path) -> None
     shutil.copytree(FIXTURE, tmp_path / "project")
     functions = tmp_path / "project" / "functions"
     layer = tmp_path / "project" / "layer" / "python" / "greeting.py"
-    with RunningStack(tmp_path / "project" / "template.yaml") as stack:
+    with LocalStackInThread(tmp_path / "project" / "template.yaml") as stack:
         assert stack.invoke("EchoFunction", {}).payload["greeting"] == "from the layer"
         # As long as before, and within the second: byte code is told apart by neither.
         for text in ("FROM the layer", "from THE layer", "from the LAYER"):
@@ -277,13 +279,13 @@ def test_an_error_of_a_function_is_marked_as_one(awslambda: Any) -> None:
     assert json.loads(answer["Payload"].read())["errorType"] == "ValueError"
 
 
-def test_an_event_is_answered_before_the_function_runs_and_runs(awslambda: Any, stack: RunningStack) -> None:
+def test_an_event_is_answered_before_the_function_runs_and_runs(awslambda: Any, stack: LocalStackInThread) -> None:
     already = sum(line.text == "before" for line in stack.logs)
     assert awslambda.invoke(FunctionName="SlowFunction", InvocationType="Event", Payload=b"{}")["StatusCode"] == 202
     until(lambda: sum(line.text == "before" for line in list(stack.logs)) > already)
 
 
-def test_a_dry_run_runs_nothing(awslambda: Any, stack: RunningStack) -> None:
+def test_a_dry_run_runs_nothing(awslambda: Any, stack: LocalStackInThread) -> None:
     lines = len(stack.logs)
     assert awslambda.invoke(FunctionName="EchoFunction", InvocationType="DryRun")["StatusCode"] == 204
     assert len(stack.logs) == lines
@@ -304,7 +306,7 @@ def test_what_lambda_refuses_is_refused_by_its_name(awslambda: Any, arguments: A
     assert caught.value.response["Error"]["Code"] == code
 
 
-def test_too_many_at_once_are_refused(stack: RunningStack, awslambda: Any, tmp_path: Path) -> None:
+def test_too_many_at_once_are_refused(stack: LocalStackInThread, awslambda: Any, tmp_path: Path) -> None:
     go_on = tmp_path / "go on"
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(stack.invoke, "OneAtATimeFunction", {"until": str(go_on)})
@@ -319,7 +321,7 @@ def test_too_many_at_once_are_refused(stack: RunningStack, awslambda: Any, tmp_p
     assert stack.invoke("OneAtATimeFunction", {}).error is None
 
 
-def test_a_function_that_does_not_exist_is_a_lookup_error(stack: RunningStack) -> None:
+def test_a_function_that_does_not_exist_is_a_lookup_error(stack: LocalStackInThread) -> None:
     with pytest.raises(UnknownFunctionError):
         stack.invoke("NoSuchFunction", {})
 

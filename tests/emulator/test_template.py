@@ -14,10 +14,10 @@ from moto.server import ThreadedMotoServer
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import (
     EventSource,
-    NotUnderstood,
-    ParameterRefused,
+    InvalidParameter,
     Route,
     Template,
+    UnsupportedTemplate,
     load_template,
 )
 
@@ -93,13 +93,13 @@ def test_a_command_that_is_never_taken_ends_as_a_dead_letter(created: Template) 
     assert theirs["MessageRetentionPeriod"] == "1209600"
 
 
-def test_the_secret_holds_the_key_that_was_given_and_functions_are_told_where(created: Template) -> None:
+def test_the_secret_holds_the_given_key_and_functions_know_its_arn(created: Template) -> None:
     arn = created.environment_of("CallAnsweredFunction")["TELNYX_API_KEY_SECRET_ARN"]
     secrets = boto3.client("secretsmanager", region_name=REGION)
     assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "KEY0"
 
 
-def test_every_queue_that_a_function_is_told_of_exists(created: Template) -> None:
+def test_every_queue_in_a_function_s_environment_exists(created: Template) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     urls = {value for name, value in created.environment().items() if name.endswith("_QUEUE_URL")}
     assert len(urls) == 3
@@ -164,7 +164,7 @@ def test_a_function_gets_the_settings_of_all_and_its_own_and_no_one_elses() -> N
     assert not {"RECORDING_MAX_BYTES", "TELNYX_API_KEY_SECRET_ARN", "LINE_STREAM_AUTH_TOKEN"} & hangup.keys()
 
 
-def test_the_functions_are_as_the_template_says() -> None:
+def test_the_functions_are_those_of_the_template() -> None:
     template = load_template(TEMPLATE, GIVEN | {"MemorySize": "1024", "RouterReservedConcurrency": "20"})
     functions = template.functions()
     router, archiver = functions["WebhookRouterFunction"], functions["RecordingArchiverFunction"]
@@ -221,8 +221,8 @@ Resources:
     assert template.routes() == [Route("GET", "/here", "Function"), Route("ANY", "$default", "Function")]
     work, elsewhere, nightly = template.event_sources("Function")
     arn = "arn:aws:sqs:us-east-1:123456789012:hookline-Work"
-    said = {"Queue": arn, "BatchSize": 3, "MaximumBatchingWindowInSeconds": 2, "Enabled": False}
-    assert work == EventSource("Work", "SQS", said, "Work", arn, batch_size=3, window_seconds=2, enabled=False)
+    output = {"Queue": arn, "BatchSize": 3, "MaximumBatchingWindowInSeconds": 2, "Enabled": False}
+    assert work == EventSource("Work", "SQS", output, "Work", arn, batch_size=3, window_seconds=2, enabled=False)
     assert (elsewhere.queue, elsewhere.batch_size, elsewhere.maximum_concurrency) == (None, 10, None)
     assert nightly == EventSource("Nightly", "Schedule", {"Schedule": "rate(1 day)"})
 
@@ -264,7 +264,7 @@ Resources:
 """
 
 
-def test_intrinsic_functions_mean_what_cloudformation_says(tmp_path: Path) -> None:
+def test_intrinsic_functions_are_evaluated_as_by_cloudformation(tmp_path: Path) -> None:
     path = small(tmp_path, INTRINSICS)
     template = load_template(path)
     assert template.environment_of("Function") == {
@@ -288,16 +288,21 @@ def test_intrinsic_functions_mean_what_cloudformation_says(tmp_path: Path) -> No
     assert live.resources("AWS::SQS::Queue") == ["Queue", "OnlyLive"]
     given = live.environment_of("Function")
     assert (given["CHOSEN"], given["EITHER"], given["BOTH"], given["LEFT_OUT"]) == ("live", "yes", "yes", "live")
-    kept = load_template(path, {"Days": "3"}).environment_of("Function")
-    assert (kept["CHOSEN"], kept["EITHER"], kept["BOTH"]) == ("kept", "yes", "no")
+    stored = load_template(path, {"Days": "3"}).environment_of("Function")
+    assert (stored["CHOSEN"], stored["EITHER"], stored["BOTH"]) == ("kept", "yes", "no")
 
 
-def test_what_the_shipped_template_asks_for_and_does_not_happen_here_is_said() -> None:
-    said = "\n".join(load_template(TEMPLATE, GIVEN).unsupported)
-    for expected in ("no alarm rings", "permissions are not enforced", "LifecycleConfiguration", "log groups"):
-        assert expected in said
+def test_what_is_not_emulated_of_the_shipped_template_is_listed() -> None:
+    output = "\n".join(load_template(TEMPLATE, GIVEN).unsupported)
+    for expected in (
+        "alarms are not evaluated",
+        "permissions are not enforced",
+        "LifecycleConfiguration",
+        "log groups",
+    ):
+        assert expected in output
     for emulated in ("CallsTable", "QueueUrl", "is left out", "is not emulated", "not understood"):
-        assert emulated not in said
+        assert emulated not in output
 
 
 def test_nothing_that_is_not_emulated_is_left_out_in_silence(tmp_path: Path) -> None:
@@ -319,13 +324,13 @@ Resources:
 """,
     )
     template = load_template(path)
-    said = "\n".join(template.unsupported)
+    output = "\n".join(template.unsupported)
     for name in ("Hooks", "LanguageExtensions", "AWS::Kinesis::Stream", "StreamSpecification", "SHARED", "NAME"):
-        assert name in said
+        assert name in output
     for name in ("layer:other:1", "REST API"):
-        assert name in said
+        assert name in output
     assert template.environment_of("Function") == {"OWN": "1"}
-    with pytest.raises(NotUnderstood, match="ImportValue"):
+    with pytest.raises(UnsupportedTemplate, match="ImportValue"):
         template.properties("Function")
 
 
@@ -336,13 +341,13 @@ Resources:
         ("Description: nothing else", "it has no Resources"),
         ("- a list", "it has no Resources"),
         ("Resources:\n  A: [unclosed", "line 2: expected ',' or ']'"),
-        ("Resources: 5", "its Resources are no map"),
-        ("{Parameters: 5, Resources: {}}", "its Parameters are no map"),
+        ("Resources: 5", "its Resources are not a map"),
+        ("{Parameters: 5, Resources: {}}", "its Parameters are not a map"),
         ("{Parameters: {P: {Default: x}}, Resources: {}}", "P has no Type"),
         ("Resources: {A: 5}", "A has no Type"),
         ("Resources: {A: {Properties: {}}}", "A has no Type"),
-        ("Resources: {A: {Type: AWS::SQS::Queue, Properties: 5}}", "the Properties of A are no map"),
-        ("Resources: {A: {Type: AWS::SQS::Queue, Condition: Never}}", "the condition Never"),
+        ("Resources: {A: {Type: AWS::SQS::Queue, Properties: 5}}", "the Properties of A are not a map"),
+        ("Resources: {A: {Type: AWS::SQS::Queue, Condition: Never}}", "unknown condition Never"),
         ("Resources: {A: {Type: AWS::Serverless::Function, Properties: {Events: {E: {}}}}}", "E has no Type"),
         ("{Description: 2026-13-01, Resources: {}}", "month must be"),
         (b"\xff\xfe", "can't decode"),
@@ -351,13 +356,13 @@ Resources:
 def test_what_is_no_template_is_not_understood(tmp_path: Path, text: str | bytes, reason: str) -> None:
     path = tmp_path / "template.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(NotUnderstood, match=re.escape(reason)):
+    with pytest.raises(UnsupportedTemplate, match=re.escape(reason)):
         load_template(path)
 
 
-def test_a_function_that_says_not_what_it_runs_is_not_understood(tmp_path: Path) -> None:
+def test_a_function_without_a_handler_is_not_understood(tmp_path: Path) -> None:
     path = small(tmp_path, "Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: a.b, CodeUri: .}}}")
-    with pytest.raises(NotUnderstood, match="the function F has no Runtime"):
+    with pytest.raises(UnsupportedTemplate, match="the function F has no Runtime"):
         load_template(path).functions()
 
 
@@ -365,10 +370,10 @@ def test_a_function_that_says_not_what_it_runs_is_not_understood(tmp_path: Path)
     "parameters, reason",
     [
         ({}, "Needed must have a value"),
-        ({"Needed": "a", "Unheard": "b"}, "Unheard is no parameter"),
+        ({"Needed": "a", "Unheard": "b"}, "Unheard is not a parameter"),
         ({"Needed": "B"}, "Lower case, please"),
         ({"Needed": "abcdef"}, "6 characters"),
-        ({"Needed": "a", "Number": "ten"}, "no number"),
+        ({"Needed": "a", "Number": "ten"}, "is not a number"),
         ({"Needed": "a", "Number": "11"}, "out of range"),
         ({"Needed": "a", "Choice": "2"}, "not one of 1, 3"),
         ({"Needed": "a", "Secret": "shown!"}, "Secret: the value given"),
@@ -394,7 +399,7 @@ Rules:
 Resources: {}
 """,
     )
-    with pytest.raises(ParameterRefused, match=reason) as refused:
+    with pytest.raises(InvalidParameter, match=reason) as refused:
         load_template(path, parameters)
     assert "shown!" not in str(refused.value)
     assert load_template(path, {"Needed": "a", "Choice": "3", "Number": "9"}).parameters["Number"] == "9"

@@ -15,17 +15,17 @@ import httpx
 import pytest
 import yaml
 
-from hookline_local.emulator.template import ParameterRefused
-from hookline_local.stacks.local import RunningStack, Stack
+from hookline_local.emulator.template import InvalidParameter
+from hookline_local.stacks.local import LocalStack, LocalStackInThread
 
 PROJECT = Path(__file__).parents[2]
 FIXTURE = PROJECT / "tests" / "emulator" / "fixture"
 
 PROGRAM = """
 import sys, threading, time
-from hookline_local.stacks.local import RunningStack
+from hookline_local.stacks.local import LocalStackInThread
 
-stack = RunningStack(sys.argv[1])
+stack = LocalStackInThread(sys.argv[1])
 stack.start()
 for name in ("EchoFunction", "SlowFunction", "AnswerFunction"):
     stack.invoke(name, {"body": "1"})
@@ -73,7 +73,7 @@ def test_ten_starts_and_stops_leave_nothing_behind(scratch: Path) -> None:
 
     async def start_and_stop() -> None:
         # With a busy function: nobody waits for it.
-        async with Stack(FIXTURE / "template.yaml") as stack:
+        async with LocalStack(FIXTURE / "template.yaml") as stack:
             busy = asyncio.create_task(stack.invoke("OneAtATimeFunction", {"seconds": 60}))
             await stack.invoke("EchoFunction", {})
             assert children_of(os.getpid()) > processes
@@ -117,30 +117,30 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(number: signal.Signa
 
 
 def test_a_port_can_be_chosen_and_is_free_again_afterwards() -> None:
-    with RunningStack(FIXTURE / "template.yaml") as first:
+    with LocalStackInThread(FIXTURE / "template.yaml") as first:
         port = int(first.url.rpartition(":")[2])
         with pytest.raises(OSError, match="in use"):
-            RunningStack(FIXTURE / "template.yaml", port=port).start()
+            LocalStackInThread(FIXTURE / "template.yaml", port=port).start()
         assert httpx.get(first.url).status_code == 404
-    with RunningStack(FIXTURE / "template.yaml", port=port) as second:
+    with LocalStackInThread(FIXTURE / "template.yaml", port=port) as second:
         assert second.url == first.url
         assert second.webhook_url == f"{second.url}/webhooks"
 
 
 @linux_only
-def test_a_stack_that_cannot_start_says_why_and_leaves_nothing_behind(scratch: Path) -> None:
+def test_a_stack_that_cannot_start_gives_the_reason_and_leaves_nothing_behind(scratch: Path) -> None:
     processes = children_of(os.getpid())
-    with pytest.raises(ParameterRefused, match="Nonsense"):
-        RunningStack(FIXTURE / "template.yaml", parameters={"Nonsense": "1"}).start()
+    with pytest.raises(InvalidParameter, match="Nonsense"):
+        LocalStackInThread(FIXTURE / "template.yaml", parameters={"Nonsense": "1"}).start()
     with pytest.raises(FileNotFoundError):
-        RunningStack(FIXTURE / "nowhere.yaml").start()
+        LocalStackInThread(FIXTURE / "nowhere.yaml").start()
     assert children_of(os.getpid()) == processes
     assert not os.listdir(scratch)
 
 
 def test_another_aws_can_be_used_and_is_left_running() -> None:
-    with RunningStack(FIXTURE / "template.yaml") as first:
-        with RunningStack(FIXTURE / "template.yaml", aws_endpoint=first.aws_endpoint) as second:
+    with LocalStackInThread(FIXTURE / "template.yaml") as first:
+        with LocalStackInThread(FIXTURE / "template.yaml", aws_endpoint=first.aws_endpoint) as second:
             assert second.aws_endpoint == first.aws_endpoint
             seen = second.invoke("EchoFunction", {}).payload["environment"]
             assert seen["AWS_ENDPOINT_URL"] == first.aws_endpoint
@@ -156,7 +156,7 @@ def test_settings_of_the_caller_win_and_reach_only_who_asks_for_them(tmp_path: P
         (tmp_path / name).symlink_to(FIXTURE / name)
     path.write_text(text)
     options = {"telnyx_base_url": "http://127.0.0.1:9/v2", "environment": {"FOR_ALL": "1"}}
-    with RunningStack(path, **options) as stack:
+    with LocalStackInThread(path, **options) as stack:
         seen = stack.invoke("EchoFunction", {}).payload["environment"]
         assert seen["TELNYX_API_BASE_URL"] == "http://127.0.0.1:9/v2"
         assert seen["FOR_ALL"] == "1"
@@ -187,7 +187,7 @@ def test_what_sam_has_built_is_run_from_where_it_was_built(tmp_path: Path) -> No
         },
     }
     (build / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
-    with RunningStack(tmp_path / "template.yaml", built=True) as stack:
+    with LocalStackInThread(tmp_path / "template.yaml", built=True) as stack:
         seen = stack.invoke("EchoFunction", {}).payload
         assert seen["greeting"] == "from the built layer"
         assert seen["modules"] == ["boto3"]

@@ -10,9 +10,9 @@ import pytest
 from hookline.recordings.audit import AuditResult, days, verify, verify_call
 from hookline.recordings.findings import Severity
 from hookline.recordings.storage import PART_BYTES, Bucket
-from hookline_local.cli.recordings import verify_recordings
+from hookline_local.cli.recordings_check import verify_recordings
 from hookline_local.cli.screen import Screen
-from hookline_local.stacks.resources import Place
+from hookline_local.stacks.resources import StackResources
 from tests.support.recording_stack import FOLDER, IDENTITY, LEG, RECORDING, Stack
 from tests.support.sound import mp3, wav
 
@@ -209,7 +209,7 @@ def test_each_of_the_two_files_of_a_transcript_is_looked_for(stack: Stack) -> No
 
 def command(stack: Stack, capsys: pytest.CaptureFixture[str], day: str, **parameters: int) -> tuple[bool, Any]:
     """`hookline recordings verify` for a stack with these parameters: whether all is well, and the state of each."""
-    place = Place(
+    place = StackResources(
         name="the stack",
         table=stack.settings["TABLE_NAME"],
         bucket=stack.bucket,
@@ -302,7 +302,7 @@ def test_what_has_expired_is_counted_apart(stack: Stack, capsys: pytest.CaptureF
     assert stack.work() == []
     stack.s3.delete_object(Bucket=stack.bucket, Key=KEY)
     age(stack, days_ago=30)
-    place = Place(
+    place = StackResources(
         name="the stack",
         table=stack.settings["TABLE_NAME"],
         bucket=stack.bucket,

@@ -176,7 +176,7 @@ def test_a_name_without_a_value_is_refused_with_the_body_that_has_it(tmp_path: P
     bodies = tmp_path / "events" / "bodies"
     bodies.mkdir(parents=True)
     (bodies / "call.mine.json").write_text('{"data": {"payload": {"call_leg_id": "${call_legid}"}}}')
-    with pytest.raises(ValueError, match=r"bodies/call\.mine: there is no value for \$\{call_legid\}"):
+    with pytest.raises(ValueError, match=r"bodies/call\.mine: unknown name \$\{call_legid\}"):
         sample_events.main(["--events", str(bodies.parent)])
 
 
@@ -216,7 +216,7 @@ def test_no_two_samples_are_the_same_event_but_a_redelivery() -> None:
     assert raw(SAMPLES["call.answered"]) != raw(SAMPLES["call.answered.redelivered"])
 
 
-def test_all_samples_tell_of_the_same_few_calls() -> None:
+def test_all_samples_are_of_the_same_few_calls() -> None:
     legs: dict[str, set[tuple[str, str, str]]] = {}
     for name in SAMPLES:
         payload = event(name)["data"]["payload"]

@@ -1,4 +1,4 @@
-"""The stand-in takes what Telnyx takes and refuses what Telnyx refuses, with Telnyx's codes."""
+"""The simulator takes what Telnyx takes and refuses what Telnyx refuses, with Telnyx's codes."""
 
 import importlib
 import inspect
@@ -10,9 +10,9 @@ import telnyx.types as sdk_types
 import telnyx.types.calls as sdk_calls
 import typing_extensions
 
-from hookline_local.simulator import Misbehaviour, TelnyxInThread
-from hookline_local.simulator.command_schema import COMMON, SHAPES
-from tests.support.flow_server import KEY, Line, answered_call, line_and_telnyx
+from hookline_local.simulator import Faults, SimulatorInThread
+from hookline_local.simulator.command_schema import COMMAND_SCHEMAS, COMMON
+from tests.support.flow_server import KEY, CallApplication, answered_call, app_and_telnyx
 
 SDK_NAMES = {
     "answer": "ActionAnswerParams",
@@ -45,13 +45,13 @@ SDK_NAMES = {
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[Line, TelnyxInThread]]:
-    with line_and_telnyx() as both:
+def running() -> Iterator[tuple[CallApplication, SimulatorInThread]]:
+    with app_and_telnyx() as both:
         yield both
 
 
 @pytest.fixture(scope="module")
-def ccid(running: tuple[Line, TelnyxInThread]) -> str:
+def ccid(running: tuple[CallApplication, SimulatorInThread]) -> str:
     """Of a call that was answered."""
     return answered_call(*running).call_control_id
 
@@ -74,7 +74,7 @@ def test_every_parameter_of_the_official_sdk_is_known_and_no_other(action: str) 
         for inner in typing_extensions.get_args(hint):
             aliases += [getattr(extra, "alias", None) for extra in getattr(inner, "__metadata__", ())]
         names.add(next((alias for alias in aliases if alias), key))
-    ours = set(SHAPES[action].parameters) | (set() if action == "client_state_update" else set(COMMON))
+    ours = set(COMMAND_SCHEMAS[action].parameters) | (set() if action == "client_state_update" else set(COMMON))
     assert ours == names
 
 
@@ -171,18 +171,25 @@ RECORD = {"channels": "dual", "format": "wav"}
     ],
 )
 def test_a_mistake_in_a_command_is_refused_and_pointed_at(
-    running: tuple[Line, TelnyxInThread], ccid: str, action: str, body: dict[str, Any], code: str, pointer: str | None
+    running: tuple[CallApplication, SimulatorInThread],
+    ccid: str,
+    action: str,
+    body: dict[str, Any],
+    code: str,
+    pointer: str | None,
 ) -> None:
-    line, _ = running
-    answer = line.tell(ccid, action, **body)
+    app, _ = running
+    answer = app.send(ccid, action, **body)
     assert answer.status_code == 422
     assert error(answer)["code"] == code
     assert error(answer).get("source", {}).get("pointer") == pointer
-    assert line.ask("GET", f"/calls/{ccid}").json()["data"]["is_alive"] is True
+    assert app.request("GET", f"/calls/{ccid}").json()["data"]["is_alive"] is True
 
 
-def test_requests_that_are_no_commands_are_refused(running: tuple[Line, TelnyxInThread], ccid: str) -> None:
-    line, telnyx = running
+def test_requests_that_are_no_commands_are_refused(
+    running: tuple[CallApplication, SimulatorInThread], ccid: str
+) -> None:
+    app, telnyx = running
     url = f"{telnyx.api_base_url}/calls/{ccid}/actions/speak"
     import httpx
 
@@ -194,139 +201,139 @@ def test_requests_that_are_no_commands_are_refused(running: tuple[Line, TelnyxIn
     assert (not_json.status_code, error(not_json)["code"]) == (400, "10023")
     no_object = httpx.post(url, content=b"[]", headers=authorised)
     assert (no_object.status_code, error(no_object)["code"]) == (422, "10015")
-    assert line.tell(ccid, "sing").status_code == 404
-    assert line.ask("PUT", f"/calls/{ccid}/actions/speak", SPEAK).status_code == 404
-    assert error(line.tell("v3:unknown", "speak", **SPEAK))["code"] == "90015"
-    assert line.ask("GET", "/calls/v3:unknown").status_code == 404
+    assert app.send(ccid, "sing").status_code == 404
+    assert app.request("PUT", f"/calls/{ccid}/actions/speak", SPEAK).status_code == 404
+    assert error(app.send("v3:unknown", "speak", **SPEAK))["code"] == "90015"
+    assert app.request("GET", "/calls/v3:unknown").status_code == 404
 
 
-def test_the_state_of_the_call_decides_what_it_can_be_told() -> None:
-    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+def test_the_state_of_the_call_decides_which_commands_are_accepted() -> None:
+    with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.initiated")
+        app.wait_for("call.initiated")
         ccid = leg.call_control_id
-        assert error(line.tell(ccid, "speak", **SPEAK))["code"] == "90034"
-        assert error(line.tell(ccid, "record_start", **RECORD))["code"] == "90034"
-        assert line.tell(ccid, "client_state_update", client_state="aGk=").status_code == 200
-        assert line.tell(ccid, "answer").status_code == 200
-        line.wait_for("call.answered")
+        assert error(app.send(ccid, "speak", **SPEAK))["code"] == "90034"
+        assert error(app.send(ccid, "record_start", **RECORD))["code"] == "90034"
+        assert app.send(ccid, "client_state_update", client_state="aGk=").status_code == 200
+        assert app.send(ccid, "answer").status_code == 200
+        app.wait_for("call.answered")
 
-        assert line.tell(ccid, "transcription_start").status_code == 200
-        assert error(line.tell(ccid, "transcription_start"))["code"] == "90054"
-        assert error(line.tell(ccid, "record_start", **RECORD, timeout_secs=5))["code"] == "90053"
-        assert line.tell(ccid, "transcription_stop").status_code == 200
-        assert line.tell(ccid, "record_start", **RECORD, timeout_secs=5000).status_code == 200
-        assert error(line.tell(ccid, "transcription_stop"))["code"] == "90055"
+        assert app.send(ccid, "transcription_start").status_code == 200
+        assert error(app.send(ccid, "transcription_start"))["code"] == "90054"
+        assert error(app.send(ccid, "record_start", **RECORD, timeout_secs=5))["code"] == "90053"
+        assert app.send(ccid, "transcription_stop").status_code == 200
+        assert app.send(ccid, "record_start", **RECORD, timeout_secs=5000).status_code == 200
+        assert error(app.send(ccid, "transcription_stop"))["code"] == "90055"
 
         fork = {"rx": "udp:127.0.0.1:9", "tx": "udp:127.0.0.1:9"}
-        assert line.tell(ccid, "fork_start", **fork).status_code == 200
-        assert error(line.tell(ccid, "streaming_start", stream_url="ws://127.0.0.1:9"))["code"] == "90045"
-        assert error(line.tell(ccid, "fork_stop"))["code"] == "90031"  # its default is raw
-        assert line.tell(ccid, "fork_stop", stream_type="decrypted").status_code == 200
+        assert app.send(ccid, "fork_start", **fork).status_code == 200
+        assert error(app.send(ccid, "streaming_start", stream_url="ws://127.0.0.1:9"))["code"] == "90045"
+        assert error(app.send(ccid, "fork_stop"))["code"] == "90031"  # its default is raw
+        assert app.send(ccid, "fork_stop", stream_type="decrypted").status_code == 200
 
-        assert line.tell(ccid, "hangup").status_code == 200
-        assert error(line.tell(ccid, "speak", **SPEAK))["code"] == "90018"
-        assert error(line.tell(ccid, "hangup"))["code"] == "90018"
+        assert app.send(ccid, "hangup").status_code == 200
+        assert error(app.send(ccid, "speak", **SPEAK))["code"] == "90018"
+        assert error(app.send(ccid, "hangup"))["code"] == "90018"
         telnyx.settle(leg)
-        assert line.types.count("call.hangup") == 1
+        assert app.types.count("call.hangup") == 1
 
 
 def test_an_outbound_leg_cannot_be_answered_nor_recorded_before_it_is() -> None:
-    with line_and_telnyx(lambda line, received: None, speed=1) as (line, _):
+    with app_and_telnyx(lambda app, received: None, speed=1) as (app, _):
         dialled = {"connection_id": "1494404757140276705", "from": "+12025550199", "to": "+12025550100"}
-        ccid = line.ask("POST", "/calls", dialled).json()["data"]["call_control_id"]
-        assert error(line.tell(ccid, "answer"))["code"] == "90102"
-        assert error(line.tell(ccid, "record_start", **RECORD))["code"] == "90020"
-        assert error(line.tell(ccid, "speak", **SPEAK))["code"] == "90034"
-        assert line.tell(ccid, "hangup").status_code == 200
-        assert line.wait_for("call.hangup").payload["hangup_cause"] == "originator_cancel"
+        ccid = app.request("POST", "/calls", dialled).json()["data"]["call_control_id"]
+        assert error(app.send(ccid, "answer"))["code"] == "90102"
+        assert error(app.send(ccid, "record_start", **RECORD))["code"] == "90020"
+        assert error(app.send(ccid, "speak", **SPEAK))["code"] == "90034"
+        assert app.send(ccid, "hangup").status_code == 200
+        assert app.wait_for("call.hangup").payload["hangup_cause"] == "originator_cancel"
 
 
-def test_a_command_said_twice_is_obeyed_once() -> None:
-    with line_and_telnyx() as (line, telnyx):
-        leg = answered_call(line, telnyx)
+def test_a_repeated_command_is_executed_once() -> None:
+    with app_and_telnyx() as (app, telnyx):
+        leg = answered_call(app, telnyx)
         ccid = leg.call_control_id
-        first = line.tell(ccid, "speak", **SPEAK, command_id="one")
-        assert line.tell(ccid, "speak", **SPEAK, command_id="one").json() == first.json() == {"data": {"result": "ok"}}
-        line.tell(ccid, "speak", **SPEAK, command_id="two")
-        line.wait_for("call.speak.ended", 2)
-        recordings = [line.tell(ccid, "record_start", **RECORD, command_id="rec").json() for _ in range(2)]
+        first = app.send(ccid, "speak", **SPEAK, command_id="one")
+        assert app.send(ccid, "speak", **SPEAK, command_id="one").json() == first.json() == {"data": {"result": "ok"}}
+        app.send(ccid, "speak", **SPEAK, command_id="two")
+        app.wait_for("call.speak.ended", 2)
+        recordings = [app.send(ccid, "record_start", **RECORD, command_id="rec").json() for _ in range(2)]
         assert recordings[0] == recordings[1]
-        line.tell(ccid, "hangup", command_id="bye")
-        assert line.tell(ccid, "hangup", command_id="bye").status_code == 200
-        assert line.tell(ccid, "hangup", command_id="again").status_code == 422
+        app.send(ccid, "hangup", command_id="bye")
+        assert app.send(ccid, "hangup", command_id="bye").status_code == 200
+        assert app.send(ccid, "hangup", command_id="again").status_code == 422
         telnyx.settle(leg)
-        assert line.types.count("call.speak.started") == 2
-        assert line.types.count("call.recording.saved") == 1
+        assert app.types.count("call.speak.started") == 2
+        assert app.types.count("call.recording.saved") == 1
 
 
-def test_a_refused_command_is_obeyed_when_it_is_said_again_in_time() -> None:
-    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+def test_a_refused_command_is_executed_when_it_is_repeated_in_time() -> None:
+    with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.initiated")
-        assert line.tell(leg.call_control_id, "speak", **SPEAK, command_id="one").status_code == 422
-        line.tell(leg.call_control_id, "answer")
-        line.wait_for("call.answered")
-        assert line.tell(leg.call_control_id, "speak", **SPEAK, command_id="one").status_code == 200
-        line.wait_for("call.speak.ended")
+        app.wait_for("call.initiated")
+        assert app.send(leg.call_control_id, "speak", **SPEAK, command_id="one").status_code == 422
+        app.send(leg.call_control_id, "answer")
+        app.wait_for("call.answered")
+        assert app.send(leg.call_control_id, "speak", **SPEAK, command_id="one").status_code == 200
+        app.wait_for("call.speak.ended")
 
 
-def test_dials_share_their_command_ids(running: tuple[Line, TelnyxInThread]) -> None:
-    line, _ = running
+def test_dials_share_their_command_ids(running: tuple[CallApplication, SimulatorInThread]) -> None:
+    app, _ = running
     dialled = {
         "connection_id": "1494404757140276705",
         "from": "+12025550199",
         "to": "+12025550100",
         "command_id": "dial",
     }
-    first, second = (line.ask("POST", "/calls", dialled).json()["data"] for _ in range(2))
+    first, second = (app.request("POST", "/calls", dialled).json()["data"] for _ in range(2))
     assert first == second
     assert first["is_alive"] is False
-    other = line.ask("POST", "/calls", dialled | {"command_id": "other"}).json()["data"]
+    other = app.request("POST", "/calls", dialled | {"command_id": "other"}).json()["data"]
     assert other["call_control_id"] != first["call_control_id"]
 
 
 def test_client_state_is_carried_until_it_is_replaced() -> None:
-    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+    with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        assert line.wait_for("call.initiated").payload["client_state"] is None
-        line.tell(leg.call_control_id, "answer", client_state="b25l")
-        assert line.wait_for("call.answered").payload["client_state"] == "b25l"
-        line.tell(leg.call_control_id, "speak", **SPEAK)
-        assert line.wait_for("call.speak.ended").payload["client_state"] == "b25l"
+        assert app.wait_for("call.initiated").payload["client_state"] is None
+        app.send(leg.call_control_id, "answer", client_state="b25l")
+        assert app.wait_for("call.answered").payload["client_state"] == "b25l"
+        app.send(leg.call_control_id, "speak", **SPEAK)
+        assert app.wait_for("call.speak.ended").payload["client_state"] == "b25l"
         for refused in (
-            line.tell(leg.call_control_id, "speak", client_state="dHdv", payload="", voice="female"),
-            line.tell(leg.call_control_id, "streaming_stop", client_state="dHdv"),
+            app.send(leg.call_control_id, "speak", client_state="dHdv", payload="", voice="female"),
+            app.send(leg.call_control_id, "streaming_stop", client_state="dHdv"),
         ):
             assert refused.status_code == 422
-        assert line.ask("GET", f"/calls/{leg.call_control_id}").json()["data"]["client_state"] == "b25l"
-        line.tell(leg.call_control_id, "client_state_update", client_state="dGhyZWU=")
-        assert line.ask("GET", f"/calls/{leg.call_control_id}").json()["data"]["client_state"] == "dGhyZWU="
-        line.tell(leg.call_control_id, "hangup")
-        assert line.wait_for("call.hangup").payload["client_state"] == "dGhyZWU="
+        assert app.request("GET", f"/calls/{leg.call_control_id}").json()["data"]["client_state"] == "b25l"
+        app.send(leg.call_control_id, "client_state_update", client_state="dGhyZWU=")
+        assert app.request("GET", f"/calls/{leg.call_control_id}").json()["data"]["client_state"] == "dGhyZWU="
+        app.send(leg.call_control_id, "hangup")
+        assert app.wait_for("call.hangup").payload["client_state"] == "dGhyZWU="
 
 
 def test_webhook_urls_decide_where_the_events_go() -> None:
-    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+    with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.initiated")
-        line.tell(
+        app.wait_for("call.initiated")
+        app.send(
             leg.call_control_id,
             "answer",
-            webhook_url=f"{line.url}/rest",
-            webhook_urls={"call.answered": [f"{line.url}/mine"], "call.speak.ended": f"{line.url}/single"},
+            webhook_url=f"{app.url}/rest",
+            webhook_urls={"call.answered": [f"{app.url}/mine"], "call.speak.ended": f"{app.url}/single"},
         )
-        line.wait_for("call.answered")
-        line.tell(leg.call_control_id, "speak", **SPEAK)
-        line.wait_for("call.speak.ended")
-        paths = {received.type: received.path for received in line.received}
+        app.wait_for("call.answered")
+        app.send(leg.call_control_id, "speak", **SPEAK)
+        app.wait_for("call.speak.ended")
+        paths = {received.type: received.path for received in app.received}
         assert paths == {
             "call.initiated": "/webhooks",
             "call.answered": "/mine",
             "call.speak.started": "/rest",
             "call.speak.ended": "/single",
         }
-        assert line.all("call.answered")[0].body["meta"]["delivered_to"] == f"{line.url}/mine"
+        assert app.all("call.answered")[0].body["meta"]["delivered_to"] == f"{app.url}/mine"
 
 
 @pytest.mark.parametrize(
@@ -336,23 +343,23 @@ def test_webhook_urls_decide_where_the_events_go() -> None:
         ({"webhook_urls_as": "array"}, ["http://x.test/"], False),
         ({"webhook_urls_as": "single"}, ["http://x.test/"], True),
         ({"webhook_urls_as": "single"}, "http://x.test/", False),
-        ({"misbehaviour": Misbehaviour(refuse_webhook_urls=True)}, ["http://x.test/"], True),
+        ({"faults": Faults(refuse_webhook_urls=True)}, ["http://x.test/"], True),
     ],
 )
-def test_a_stand_in_can_be_of_either_opinion_about_webhook_urls(
+def test_a_simulator_can_require_either_form_of_webhook_urls(
     config: dict[str, Any], value: object, refused: bool
 ) -> None:
-    with line_and_telnyx(lambda line, received: None, **config) as (line, telnyx):
+    with app_and_telnyx(lambda app, received: None, **config) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        answer = line.tell(leg.call_control_id, "answer", webhook_urls={"call.hangup": value})
+        answer = app.send(leg.call_control_id, "answer", webhook_urls={"call.hangup": value})
         assert (answer.status_code == 422) is refused
         if refused:
             assert error(answer)["source"]["pointer"].startswith("/webhook_urls")
 
 
-def test_the_rate_limit_is_told_and_kept() -> None:
-    with line_and_telnyx(rate_limit=3) as (line, _):
-        answers = [line.ask("GET", "/calls/none") for _ in range(4)]
+def test_the_rate_limit_is_reported_and_enforced() -> None:
+    with app_and_telnyx(rate_limit=3) as (app, _):
+        answers = [app.request("GET", "/calls/none") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
         assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["2", "1", "0", "0"]
         assert 0 < int(answers[3].headers["x-ratelimit-reset"]) <= 60
@@ -360,20 +367,20 @@ def test_the_rate_limit_is_told_and_kept() -> None:
 
 
 def test_answered_calls_can_be_recorded_streamed_and_transcribed_from_the_start() -> None:
-    with line_and_telnyx(lambda line, received: None) as (line, telnyx):
+    with app_and_telnyx(lambda app, received: None) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        told = line.tell(
+        sent = app.send(
             leg.call_control_id,
             "answer",
             record="record-from-answer",
             transcription=True,
             transcription_config={"transcription_engine": "B"},
         ).json()["data"]
-        line.wait_for("call.answered")
-        telnyx.say(leg, "Good morning.")
-        transcription = line.wait_for("call.transcription").payload["transcription_data"]
+        app.wait_for("call.answered")
+        telnyx.speak(leg, "Good morning.")
+        transcription = app.wait_for("call.transcription").payload["transcription_data"]
         assert transcription["transcript"] == "Good morning."
-        line.tell(leg.call_control_id, "hangup")
-        saved = line.wait_for("call.recording.saved").payload
-        assert saved["recording_id"] == told["recording_id"]
+        app.send(leg.call_control_id, "hangup")
+        saved = app.wait_for("call.recording.saved").payload
+        assert saved["recording_id"] == sent["recording_id"]
         assert (saved["channels"], saved["format"]) == ("dual", "mp3")

@@ -1,4 +1,4 @@
-"""The stand-in streams sound over WebSockets and forks it as RTP."""
+"""The simulator streams sound over WebSockets and forks it as RTP."""
 
 import base64
 import json
@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from hookline_local.simulator import Leg, TelnyxInThread
+from hookline_local.simulator import Leg, SimulatorInThread
 from hookline_local.simulator.sound import SILENCE, sound_file
-from tests.support.flow_server import Line, answered_call, line_and_telnyx
+from tests.support.flow_server import CallApplication, answered_call, app_and_telnyx
 
 
-class Ear:
-    """A WebSocket server: what Telnyx said on its sockets, and the sockets themselves."""
+class MediaServer:
+    """A WebSocket server: the messages of Telnyx on its sockets, and the sockets themselves."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.heard: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
         self.sockets: list[ServerConnection] = []
         self.tokens: list[str | None] = []
         self._changed = threading.Condition()
@@ -35,24 +35,24 @@ class Ear:
             self.tokens.append(request.headers.get("x-telnyx-streaming-auth-token"))
         for message in connection:
             with self._changed:
-                self.heard.append(json.loads(message))
+                self.messages.append(json.loads(message))
                 self._changed.notify_all()
 
     def all(self, event: str) -> list[dict[str, Any]]:
-        return [one for one in list(self.heard) if one["event"] == event]
+        return [one for one in list(self.messages) if one["event"] == event]
 
     def wait_for(self, event: str, times: int = 1) -> dict[str, Any]:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.all(event)) >= times, 60), (event, self.heard[-3:])
+            assert self._changed.wait_for(lambda: len(self.all(event)) >= times, 60), (event, self.messages[-3:])
             return self.all(event)[times - 1]
 
-    def say(self, **message: object) -> None:
+    def send(self, **message: object) -> None:
         self.sockets[-1].send(json.dumps(message))
 
 
 @contextmanager
-def ear() -> Iterator[Ear]:
-    listening = Ear()
+def media_server() -> Iterator[MediaServer]:
+    listening = MediaServer()
     with serve(listening.listen, "127.0.0.1", 0) as server:
         listening.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/media"
         thread = threading.Thread(target=server.serve_forever)
@@ -67,12 +67,12 @@ def ear() -> Iterator[Ear]:
 
 
 @contextmanager
-def streaming(**body: object) -> Iterator[tuple[Line, TelnyxInThread, Leg, Ear]]:
-    with ear() as listening, line_and_telnyx(speed=1, save_seconds=0.1) as (line, telnyx):
-        leg = answered_call(line, telnyx)
-        told = line.tell(leg.call_control_id, "streaming_start", stream_url=listening.url, **body)
-        assert told.status_code == 200
-        yield line, telnyx, leg, listening
+def streaming(**body: object) -> Iterator[tuple[CallApplication, SimulatorInThread, Leg, MediaServer]]:
+    with media_server() as listening, app_and_telnyx(speed=1, save_seconds=0.1) as (app, telnyx):
+        leg = answered_call(app, telnyx)
+        sent = app.send(leg.call_control_id, "streaming_start", stream_url=listening.url, **body)
+        assert sent.status_code == 200
+        yield app, telnyx, leg, listening
 
 
 def test_a_stream_begins_goes_on_every_20_ms_and_ends_before_the_call() -> None:
@@ -82,7 +82,7 @@ def test_a_stream_begins_goes_on_every_20_ms_and_ends_before_the_call() -> None:
         "custom_parameters": [{"name": "a", "value": "b"}],
         "client_state": "aGk=",
     }
-    with streaming(**body) as (line, telnyx, leg, listening):
+    with streaming(**body) as (app, telnyx, leg, listening):
         listening.wait_for("media", 40)
         telnyx.press(leg, "5")
         listening.wait_for("dtmf")
@@ -90,7 +90,7 @@ def test_a_stream_begins_goes_on_every_20_ms_and_ends_before_the_call() -> None:
         listening.wait_for("stop")
         telnyx.settle(leg)
 
-        connected, start = listening.heard[:2]
+        connected, start = listening.messages[:2]
         assert (connected["event"], connected["version"]) == ("connected", "1.0.0")
         assert listening.tokens == ["one-use"]
         stream_id = start["stream_id"]
@@ -108,89 +108,89 @@ def test_a_stream_begins_goes_on_every_20_ms_and_ends_before_the_call() -> None:
         assert {one["media"]["track"] for one in media} == {"inbound", "outbound"}
         assert all(len(base64.b64decode(one["media"]["payload"])) == 160 for one in media)
         assert listening.all("dtmf")[0]["dtmf"] == {"digit": "5"}
-        numbers = [int(one["sequence_number"]) for one in listening.heard[1:]]
+        numbers = [int(one["sequence_number"]) for one in listening.messages[1:]]
         assert numbers == list(range(1, len(numbers) + 1))
-        assert listening.heard[-1]["stop"]["call_control_id"] == leg.call_control_id
-        assert {one["stream_id"] for one in listening.heard[1:]} == {stream_id}
+        assert listening.messages[-1]["stop"]["call_control_id"] == leg.call_control_id
+        assert {one["stream_id"] for one in listening.messages[1:]} == {stream_id}
 
-        happened = [one.type for one in sorted(line.received, key=lambda one: str(one.data["occurred_at"]))]
+        happened = [one.type for one in sorted(app.received, key=lambda one: str(one.data["occurred_at"]))]
         assert happened[2:] == ["streaming.started", "call.dtmf.received", "streaming.stopped", "call.hangup"]
-        assert line.all("streaming.started")[0].payload["stream_url"] == listening.url
+        assert app.all("streaming.started")[0].payload["stream_url"] == listening.url
 
 
-def test_what_the_caller_says_can_be_heard_on_the_stream() -> None:
+def test_the_caller_s_speech_is_audible_on_the_stream() -> None:
     with streaming() as (_, telnyx, leg, listening):
         listening.wait_for("media", 3)
-        telnyx.say(leg, "x" * 8)
+        telnyx.speak(leg, "x" * 8)
         sounds = [base64.b64decode(one["media"]["payload"]) for one in listening.all("media")]
         assert SILENCE in sounds
         assert any(sound != SILENCE for sound in sounds)
 
 
 def test_a_stream_can_be_stopped_and_is_one_at_a_time() -> None:
-    with streaming() as (line, _, leg, listening):
-        line.wait_for("streaming.started")
-        again = line.tell(leg.call_control_id, "streaming_start", stream_url=listening.url)
+    with streaming() as (app, _, leg, listening):
+        app.wait_for("streaming.started")
+        again = app.send(leg.call_control_id, "streaming_start", stream_url=listening.url)
         assert again.json()["errors"][0]["code"] == "90045"
-        assert line.tell(leg.call_control_id, "streaming_stop", stream_id="other").status_code == 422
-        assert line.tell(leg.call_control_id, "streaming_stop").status_code == 200
+        assert app.send(leg.call_control_id, "streaming_stop", stream_id="other").status_code == 422
+        assert app.send(leg.call_control_id, "streaming_stop").status_code == 200
         listening.wait_for("stop")
-        line.wait_for("streaming.stopped")
-        assert line.tell(leg.call_control_id, "streaming_stop").json()["errors"][0]["code"] == "90048"
+        app.wait_for("streaming.stopped")
+        assert app.send(leg.call_control_id, "streaming_stop").json()["errors"][0]["code"] == "90048"
 
 
 def test_a_fork_takes_the_place_of_a_stream() -> None:
-    with streaming() as (line, _, leg, _):
-        line.wait_for("streaming.started")
-        line.tell(leg.call_control_id, "fork_start", rx="udp:127.0.0.1:9", tx="udp:127.0.0.1:9")
-        line.wait_for("streaming.stopped")
-        line.wait_for("call.fork.started")
+    with streaming() as (app, _, leg, _):
+        app.wait_for("streaming.started")
+        app.send(leg.call_control_id, "fork_start", rx="udp:127.0.0.1:9", tx="udp:127.0.0.1:9")
+        app.wait_for("streaming.stopped")
+        app.wait_for("call.fork.started")
 
 
 def test_a_socket_that_cannot_be_opened_fails_the_streaming() -> None:
-    with line_and_telnyx() as (line, telnyx):
-        leg = answered_call(line, telnyx)
+    with app_and_telnyx() as (app, telnyx):
+        leg = answered_call(app, telnyx)
         with socket.create_server(("127.0.0.1", 0)) as closed:
             url = f"ws://127.0.0.1:{closed.getsockname()[1]}/media"
         for number in (1, 2):  # a failed one is in nobody's way
-            told = line.tell(leg.call_control_id, "streaming_start", stream_url=url, stream_track="both_tracks")
-            assert told.status_code == 200
-            line.wait_for("streaming.failed", number)
-        failed = line.all("streaming.failed")[0].payload
+            sent = app.send(leg.call_control_id, "streaming_start", stream_url=url, stream_track="both_tracks")
+            assert sent.status_code == 200
+            app.wait_for("streaming.failed", number)
+        failed = app.all("streaming.failed")[0].payload
         assert failed["failure_reason"] == "connection_failed"
         assert failed["stream_params"] == {"stream_url": url, "track": "both_tracks"}
         assert failed["stream_type"] == "websocket"
-        assert "streaming.started" not in line.types
-        not_websocket = f"ws{line.url.removeprefix('http')}/nothing"
-        line.tell(leg.call_control_id, "streaming_start", stream_url=not_websocket)
-        line.wait_for("streaming.failed", 3)
+        assert "streaming.started" not in app.types
+        not_websocket = f"ws{app.url.removeprefix('http')}/nothing"
+        app.send(leg.call_control_id, "streaming_start", stream_url=not_websocket)
+        app.wait_for("streaming.failed", 3)
 
 
 @pytest.mark.parametrize("code, event", [(1000, "streaming.stopped"), (1011, "streaming.failed")])
 def test_a_socket_that_the_application_closes(code: int, event: str) -> None:
-    with streaming() as (line, _, leg, listening):
+    with streaming() as (app, _, leg, listening):
         listening.wait_for("media")
         listening.sockets[0].close(code)
-        line.wait_for(event)
-        assert line.tell(leg.call_control_id, "streaming_start", stream_url=listening.url).status_code == 200
-        line.wait_for("streaming.started", 2)
+        app.wait_for(event)
+        assert app.send(leg.call_control_id, "streaming_start", stream_url=listening.url).status_code == 200
+        app.wait_for("streaming.started", 2)
 
 
 def test_a_mark_comes_back_when_the_sound_before_it_has_been_played() -> None:
     with streaming(stream_bidirectional_mode="rtp") as (_, _, leg, listening):
         listening.wait_for("start")
-        listening.say(event="mark", mark={"name": "at once"})
+        listening.send(event="mark", mark={"name": "at once"})
         listening.wait_for("mark")
         began = leg.clock.elapsed()
-        listening.say(event="media", media={"payload": base64.b64encode(SILENCE * 25).decode()})
-        listening.say(event="mark", mark={"name": "after half a second"})
+        listening.send(event="media", media={"payload": base64.b64encode(SILENCE * 25).decode()})
+        listening.send(event="mark", mark={"name": "after half a second"})
         assert listening.wait_for("mark", 2)["mark"] == {"name": "after half a second"}
         assert leg.clock.elapsed() - began >= 0.5
         for _ in range(10):  # five minutes of sound
-            listening.say(event="media", media={"payload": base64.b64encode(SILENCE * 1500).decode()})
-        listening.say(event="mark", mark={"name": "one"})
-        listening.say(event="mark", mark={"name": "two"})
-        listening.say(event="clear")
+            listening.send(event="media", media={"payload": base64.b64encode(SILENCE * 1500).decode()})
+        listening.send(event="mark", mark={"name": "one"})
+        listening.send(event="mark", mark={"name": "two"})
+        listening.send(event="clear")
         listening.wait_for("mark", 4)
         assert [one["mark"]["name"] for one in listening.all("mark")[2:]] == ["one", "two"]
 
@@ -200,11 +200,11 @@ def test_what_telnyx_would_not_understand_is_complained_about() -> None:
         listening.wait_for("start")
         listening.sockets[0].send("no JSON")
         assert listening.wait_for("error")["payload"]["code"] == 100003
-        listening.say(event="media", media={"payload": "%%%"})
+        listening.send(event="media", media={"payload": "%%%"})
         assert listening.wait_for("error", 2)["payload"]["code"] == 100004
         mp3 = sound_file("mp3", channels=1, seconds=0.5)
         for _ in range(10):  # two of them in one second, however busy the machine is
-            listening.say(event="media", media={"payload": base64.b64encode(mp3.read(0, mp3.size)).decode()})
+            listening.send(event="media", media={"payload": base64.b64encode(mp3.read(0, mp3.size)).decode()})
         assert listening.wait_for("error", 3)["payload"] == {
             "code": 100005,
             "title": "rate_limit_reached",
@@ -216,15 +216,15 @@ def test_a_fork_sends_rtp_to_both_targets() -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rx,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tx,
-        line_and_telnyx(speed=1) as (line, telnyx),
+        app_and_telnyx(speed=1) as (app, telnyx),
     ):
         for target in (rx, tx):
             target.bind(("127.0.0.1", 0))
             target.settimeout(60)
-        leg = answered_call(line, telnyx)
+        leg = answered_call(app, telnyx)
         ports = {"rx": f"udp:127.0.0.1:{rx.getsockname()[1]}", "tx": f"udp:127.0.0.1:{tx.getsockname()[1]}"}
-        line.tell(leg.call_control_id, "fork_start", **ports)
-        assert line.wait_for("call.fork.started").payload["stream_type"] == "decrypted"
+        app.send(leg.call_control_id, "fork_start", **ports)
+        assert app.wait_for("call.fork.started").payload["stream_type"] == "decrypted"
         sources = set()
         for target in (rx, tx):
             packets = [struct.unpack("!BBHII160s", target.recv(2048)) for _ in range(10)]
@@ -234,5 +234,5 @@ def test_a_fork_sends_rtp_to_both_targets() -> None:
             assert len({packet[4] for packet in packets}) == 1
             sources.add(packets[0][4])
         assert len(sources) == 2
-        line.tell(leg.call_control_id, "fork_stop", stream_type="decrypted")
-        line.wait_for("call.fork.stopped")
+        app.send(leg.call_control_id, "fork_stop", stream_type="decrypted")
+        app.wait_for("call.fork.stopped")

@@ -1,4 +1,4 @@
-"""Recordings of the stand-in are real files behind links that expire."""
+"""Recordings of the simulator are real files behind links that expire."""
 
 import io
 import time
@@ -11,28 +11,30 @@ from typing import Any
 import httpx
 import pytest
 
-from hookline_local.simulator import Misbehaviour, Scenario, Step
-from hookline_local.simulator.calls import recording
+from hookline_local.simulator import Faults, Scenario, Step
+from hookline_local.simulator.calls import recording_store
 from hookline_local.simulator.sound import seconds_of, sound_file
-from tests.support.flow_server import Line, Received, answers, line_and_telnyx
+from tests.support.flow_server import CallApplication, Received, answers, app_and_telnyx
 
 
 @contextmanager
-def recorded(body: dict[str, Any], *steps: Step, **config: Any) -> Iterator[tuple[Line, Any, list[Received]]]:
+def recorded(
+    body: dict[str, Any], *steps: Step, **config: Any
+) -> Iterator[tuple[CallApplication, Any, list[Received]]]:
     """A call that is recorded from its answer; what the caller does; all webhooks about recordings."""
 
-    def record(line: Line, received: Received) -> None:
-        answers(line, received)
+    def record(app: CallApplication, received: Received) -> None:
+        answers(app, received)
         if received.type == "call.answered":
-            line.tell(received.payload["call_control_id"], "record_start", **body)
+            app.send(received.payload["call_control_id"], "record_start", **body)
         if received.type == "call.dtmf.received":
             action = {"1": "record_pause", "2": "record_resume", "3": "record_stop"}[received.payload["digit"]]
-            line.tell(received.payload["call_control_id"], action)
+            app.send(received.payload["call_control_id"], action)
 
-    with line_and_telnyx(record, **config) as (line, telnyx):
+    with app_and_telnyx(record, **config) as (app, telnyx):
         scenario = Scenario(steps=(Step(when="record_start"), *steps, Step(hangup=True)))
         telnyx.settle(telnyx.place_inbound_call(scenario=scenario))
-        yield line, telnyx, [one for one in line.received if one.type.startswith("call.recording.")]
+        yield app, telnyx, [one for one in app.received if one.type.startswith("call.recording.")]
 
 
 def link_of(saved: Received) -> str:
@@ -93,16 +95,16 @@ def test_the_sound_of_an_mp3_is_in_its_side_information() -> None:
 
 def test_pauses_are_left_out() -> None:
     steps = (Step(after=4, press="1"), Step(after=30, press="2"), Step(after=5.7, press="3"), Step(after=50))
-    with recorded({"channels": "single", "format": "wav"}, *steps) as (line, _, (saved,)):
+    with recorded({"channels": "single", "format": "wav"}, *steps) as (app, _, (saved,)):
         with wave.open(io.BytesIO(get(link_of(saved)).content)) as sound:
             assert sound.getnframes() / 8000 == pytest.approx(10, abs=0.2)
-        data = line.ask("GET", f"/recordings/{saved.payload['recording_id']}").json()["data"]
+        data = app.request("GET", f"/recordings/{saved.payload['recording_id']}").json()["data"]
         assert data["duration_millis"] / 1000 == pytest.approx(10, abs=0.2)
-        assert line.types[-2:] == ["call.recording.saved", "call.hangup"]
+        assert app.types[-2:] == ["call.recording.saved", "call.hangup"]
 
 
-def test_what_is_said_about_a_recording_is_what_telnyx_says() -> None:
-    with recorded({"channels": "dual", "format": "mp3"}, Step(after=3)) as (line, _, (saved,)):
+def test_a_recording_is_described_as_by_telnyx() -> None:
+    with recorded({"channels": "dual", "format": "mp3"}, Step(after=3)) as (app, _, (saved,)):
         assert set(saved.payload) == {
             "call_control_id",
             "call_leg_id",
@@ -123,13 +125,13 @@ def test_what_is_said_about_a_recording_is_what_telnyx_says() -> None:
         assert list(saved.payload["recording_urls"]) == ["mp3"]
         assert "/telephony-recorder-prod/" in link_of(saved)
         assert "X-Amz-Expires=600" in link_of(saved)
-        assert line.types[-2:] == ["call.hangup", "call.recording.saved"]
+        assert app.types[-2:] == ["call.hangup", "call.recording.saved"]
 
 
 def test_recordings_stop_by_themselves_at_their_limit_and_at_silence() -> None:
     with recorded({"channels": "single", "format": "wav", "max_length": 5}, Step(after=60)) as (_, _, (saved,)):
         assert seconds_of(get(link_of(saved)).content) == pytest.approx(5, abs=0.1)
-    steps = (Step(after=3, say="x" * 30), Step(after=60))
+    steps = (Step(after=3, speak="x" * 30), Step(after=60))
     body = {"channels": "single", "format": "wav", "timeout_secs": 4}
     with recorded(body, *steps) as (_, _, (saved,)):
         assert seconds_of(get(link_of(saved)).content) == pytest.approx(3 + 2 + 4, abs=0.2)
@@ -137,41 +139,41 @@ def test_recordings_stop_by_themselves_at_their_limit_and_at_silence() -> None:
 
 def test_a_recording_can_be_transcribed() -> None:
     body = {"channels": "single", "format": "wav", "transcription": True}
-    with recorded(body, Step(say="Good morning."), Step(say="And goodbye.")) as (line, _, (saved, transcribed)):
+    with recorded(body, Step(speak="Good morning."), Step(speak="And goodbye.")) as (app, _, (saved, transcribed)):
         assert transcribed.type == "call.recording.transcription.saved"
         assert transcribed.payload["transcription_text"] == "Good morning. And goodbye."
         assert transcribed.payload["recording_id"] == saved.payload["recording_id"]
-        wanted = f"/recording_transcriptions?filter[recording_id]={saved.payload['recording_id']}"
-        (listed,) = line.ask("GET", wanted).json()["data"]
+        expected = f"/recording_transcriptions?filter[recording_id]={saved.payload['recording_id']}"
+        (listed,) = app.request("GET", expected).json()["data"]
         assert listed["id"] == transcribed.payload["recording_transcription_id"]
-        assert line.ask("GET", f"/recording_transcriptions/{listed['id']}").json()["data"] == listed
-        assert line.ask("GET", "/recording_transcriptions?filter[recording_id]=other").json()["data"] == []
+        assert app.request("GET", f"/recording_transcriptions/{listed['id']}").json()["data"] == listed
+        assert app.request("GET", "/recording_transcriptions?filter[recording_id]=other").json()["data"] == []
 
 
 def test_a_link_dies_and_a_fresh_one_can_be_had() -> None:
-    wishes = Misbehaviour(expire_links=1)
+    wishes = Faults(expire_links=1)
     body = {"channels": "single", "format": "wav"}
-    with recorded(body, Step(after=3), misbehaviour=wishes) as (line, _, (saved,)):
+    with recorded(body, Step(after=3), faults=wishes) as (app, _, (saved,)):
         dead = get(link_of(saved))
         assert dead.status_code == 403
         assert dead.headers["content-type"].startswith("application/xml")
         assert "<Message>Request has expired</Message>" in dead.text
         path = f"/recordings/{saved.payload['recording_id']}"
-        first, second = (line.ask("GET", path).json()["data"]["download_urls"]["wav"] for _ in range(2))
+        first, second = (app.request("GET", path).json()["data"]["download_urls"]["wav"] for _ in range(2))
         assert get(first).status_code == get(second).status_code == 200
-        line.ask("DELETE", path)
+        app.request("DELETE", path)
         assert get(first).status_code == 404
-        assert line.ask("GET", path).status_code == 404
+        assert app.request("GET", path).status_code == 404
 
 
-def test_links_live_as_long_as_the_stand_in_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_expire_after_the_configured_time(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"channels": "single", "format": "wav"}
-    with recorded(body, Step(after=3), links_expire_after_seconds=3600) as (line, _, (saved,)):
+    with recorded(body, Step(after=3), links_expire_after_seconds=3600) as (app, _, (saved,)):
         path = f"/recordings/{saved.payload['recording_id']}"
-        fresh = line.ask("GET", path).json()["data"]["download_urls"]["wav"]
+        fresh = app.request("GET", path).json()["data"]["download_urls"]["wav"]
         assert get(fresh).status_code == 200
         then = time.time() + 3601
-        monkeypatch.setattr(recording, "time", SimpleNamespace(time=lambda: then, time_ns=time.time_ns))
+        monkeypatch.setattr(recording_store, "time", SimpleNamespace(time=lambda: then, time_ns=time.time_ns))
         assert get(fresh).status_code == 403
 
 
@@ -196,7 +198,7 @@ def test_a_link_is_as_particular_as_one_of_s3() -> None:
 
 def test_a_download_can_break_off_in_the_middle() -> None:
     body = {"channels": "single", "format": "wav"}
-    with recorded(body, Step(after=60), misbehaviour=Misbehaviour(cut_downloads=1)) as (_, _, (saved,)):
+    with recorded(body, Step(after=60), faults=Faults(cut_downloads=1)) as (_, _, (saved,)):
         with pytest.raises(httpx.RemoteProtocolError):
             get(link_of(saved))
         assert seconds_of(get(link_of(saved)).content) == pytest.approx(60, abs=0.2)
@@ -204,11 +206,11 @@ def test_a_download_can_break_off_in_the_middle() -> None:
 
 def test_a_recording_can_fail() -> None:
     body = {"channels": "single", "format": "wav"}
-    with recorded(body, Step(after=3), misbehaviour=Misbehaviour(fail_recording=1)) as (line, _, (failed,)):
+    with recorded(body, Step(after=3), faults=Faults(fail_recording=1)) as (app, _, (failed,)):
         assert failed.type == "call.recording.error"
         assert failed.payload["reason"] == "Internal server error"
         assert "call_control_id" not in failed.payload
-        assert line.ask("GET", "/recordings").json()["data"] == []
+        assert app.request("GET", "/recordings").json()["data"] == []
 
 
 def test_the_longest_recording_takes_no_memory() -> None:

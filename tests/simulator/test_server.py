@@ -1,4 +1,4 @@
-"""The stand-in can be started, driven and stopped from a program and over HTTP, and rests when nothing happens."""
+"""The simulator can be started, driven and stopped from a program and over HTTP, and rests when nothing happens."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from hookline_local.simulator import Config, Misbehaviour, Observation, serve, standin_in_thread
-from tests.support.flow_server import Line, Received, answers, line_and_telnyx
+from hookline_local.simulator import Config, Faults, Observation, serve, simulator_in_thread
+from tests.support.flow_server import CallApplication, Received, answers, app_and_telnyx
 
 
 @pytest.fixture(autouse=True)
@@ -24,45 +24,48 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def test_a_call_can_be_placed_and_played_over_http() -> None:
-    with line_and_telnyx(answers) as (line, telnyx):
-        http, calls = line.http, telnyx.url + "/_standin/calls"
+    with app_and_telnyx(answers) as (app, telnyx):
+        http, calls = app.http, telnyx.url + "/_simulator/calls"
         placed = http.post(calls, json={"from": "+12025550111", "to": "+12025550112"}).json()
-        line.wait_for("call.answered")
+        app.wait_for("call.answered")
         call = f"{calls}/{placed['call_control_id']}"
-        line.tell(placed["call_control_id"], "transcription_start")
+        app.send(placed["call_control_id"], "transcription_start")
         assert http.post(f"{call}/press", json={"digits": "1#"}).status_code == 200
         assert http.post(f"{call}/press", json={"digits": "x"}).status_code == 422
-        assert http.post(f"{call}/say", json={"text": "Hello there"}).status_code == 200
-        line.wait_for("call.dtmf.received", 2)
-        line.wait_for("call.transcription")
-        assert http.get(call).json()["over"] is False
+        assert http.post(f"{call}/speak", json={"text": "Hello there"}).status_code == 200
+        app.wait_for("call.dtmf.received", 2)
+        app.wait_for("call.transcription")
+        assert http.get(call).json()["ended"] is False
         by_session = http.post(f"{calls}/{placed['call_session_id']}/hangup").json()
         assert by_session["hangup_cause"] == "normal_clearing"
-        line.wait_for("call.hangup")
+        app.wait_for("call.hangup")
         assert http.post(f"{call}/hangup").status_code == 409
         assert http.post(f"{calls}/unknown/hangup").status_code == 404
         assert [one["call_session_id"] for one in http.get(calls).json()] == [placed["call_session_id"]]
         assert http.post(calls, json={"steps": [{"pres": 1}]}).status_code == 422
-        deliveries = http.get(telnyx.url + "/_standin/deliveries").json()
+        deliveries = http.get(telnyx.url + "/_simulator/deliveries").json()
         assert deliveries[0]["webhook"]["event_type"] == "call.initiated"
-        told = http.get(telnyx.url + "/_standin/commands").json()
-        assert [(one["kind"], one["action"]) for one in told] == [("told", "answer"), ("told", "transcription_start")]
+        sent = http.get(telnyx.url + "/_simulator/commands").json()
+        assert [(one["kind"], one["action"]) for one in sent] == [
+            ("command", "answer"),
+            ("command", "transcription_start"),
+        ]
 
 
 def test_a_scenario_and_far_ends_can_come_over_http() -> None:
-    with line_and_telnyx(answers) as (line, telnyx):
+    with app_and_telnyx(answers) as (app, telnyx):
         ends = {"+12025550177": {"answers": "busy", "after": 0}}
-        assert line.http.post(telnyx.url + "/_standin/far_ends", json=ends).status_code == 200
+        assert app.http.post(telnyx.url + "/_simulator/callees", json=ends).status_code == 200
         scenario = {"steps": [{"when": "call.answered", "press": "7"}, {"hangup": True}]}
-        line.http.post(telnyx.url + "/_standin/calls", json={"scenario": scenario, "from": "+12025550111"})
-        assert line.wait_for("call.hangup").payload["hangup_source"] == "caller"
+        app.http.post(telnyx.url + "/_simulator/calls", json={"scenario": scenario, "from": "+12025550111"})
+        assert app.wait_for("call.hangup").payload["hangup_source"] == "caller"
         dialled = {"connection_id": "1494404757140276705", "from": "+12025550199", "to": "+12025550177"}
-        line.ask("POST", "/calls", dialled)
-        assert line.wait_for("call.hangup", 2).payload["hangup_cause"] == "user_busy"
+        app.request("POST", "/calls", dialled)
+        assert app.wait_for("call.hangup", 2).payload["hangup_cause"] == "user_busy"
 
 
 def test_what_happens_can_be_watched_over_http() -> None:
-    with line_and_telnyx(answers) as (line, telnyx), line.http.stream("GET", telnyx.url + "/_standin/observe") as seen:
+    with app_and_telnyx(answers) as (app, telnyx), app.http.stream("GET", telnyx.url + "/_simulator/observe") as seen:
         lines = seen.iter_lines()
         next(lines)
         leg = telnyx.place_inbound_call()
@@ -76,7 +79,7 @@ def test_what_happens_can_be_watched_over_http() -> None:
         assert set(kinds) == {
             ("remark", None),
             ("sending", "call.initiated"),
-            ("told", "answer"),
+            ("command", "answer"),
             ("answered", "call.initiated"),
             ("sending", "call.answered"),
             ("answered", "call.answered"),
@@ -87,10 +90,10 @@ def test_what_happens_can_be_watched_over_http() -> None:
 def test_it_stops_in_the_middle_of_everything_without_a_word() -> None:
     """pytest turns every warning about a task or socket left behind into a failure."""
 
-    hanging = Misbehaviour(api_hang={"speak": 2})
+    hanging = Faults(api_hang={"speak": 2})
 
     async def run() -> None:
-        async with serve(Config(webhook_url="http://127.0.0.1:9/webhooks", misbehaviour=hanging)) as telnyx:
+        async with serve(Config(webhook_url="http://127.0.0.1:9/webhooks", faults=hanging)) as telnyx:
             seen: list[Observation] = []
             telnyx.observe(seen.append)
 
@@ -120,44 +123,44 @@ def test_it_stops_in_the_middle_of_everything_without_a_word() -> None:
     asyncio.run(asyncio.wait_for(run(), 60))
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):  # noqa: SIM117
-        with standin_in_thread(Config(port=taken.getsockname()[1])):
+        with simulator_in_thread(Config(port=taken.getsockname()[1])):
             pass
 
 
 def test_thirty_calls_at_once_all_end() -> None:
-    def hang_up(line: Line, received: Received) -> None:
-        answers(line, received)
+    def hang_up(app: CallApplication, received: Received) -> None:
+        answers(app, received)
         if received.type == "call.answered":
-            line.tell(received.payload["call_control_id"], "hangup")
+            app.send(received.payload["call_control_id"], "hangup")
 
-    with line_and_telnyx(hang_up) as (line, telnyx):
+    with app_and_telnyx(hang_up) as (app, telnyx):
         legs = [telnyx.place_inbound_call() for _ in range(30)]
         for leg in legs:
             telnyx.settle(leg)
-        assert line.types.count("call.hangup") == 30
+        assert app.types.count("call.hangup") == 30
 
 
 def test_what_is_no_json_object_is_refused() -> None:
-    with line_and_telnyx(answers) as (line, telnyx):
+    with app_and_telnyx(answers) as (app, telnyx):
         leg = telnyx.place_inbound_call()
         call = f"calls/{leg.call_control_id}"
-        for where in ("misbehave", "far_ends", "calls", f"{call}/press", f"{call}/say", f"{call}/hangup"):
+        for where in ("faults", "callees", "calls", f"{call}/press", f"{call}/speak", f"{call}/hangup"):
             for body in (b"drop=1", b"[1]"):
-                refused = line.http.post(f"{telnyx.url}/_standin/{where}", content=body)
+                refused = app.http.post(f"{telnyx.url}/_simulator/{where}", content=body)
                 assert (refused.status_code, "JSON object" in refused.json()["error"]) == (422, True), where
-        assert line.http.post(f"{telnyx.url}/_standin/{call}/hangup").status_code == 200
+        assert app.http.post(f"{telnyx.url}/_simulator/{call}/hangup").status_code == 200
 
 
-def test_the_person_can_be_told_to_hang_up_when_all_is_said() -> None:
-    with line_and_telnyx(answers) as (line, telnyx):
+def test_the_person_can_hang_up_after_the_last_word() -> None:
+    with app_and_telnyx(answers) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.answered")
-        call = f"{telnyx.url}/_standin/calls/{leg.call_control_id}"
-        line.http.post(f"{call}/press", json={"digits": "123"})
+        app.wait_for("call.answered")
+        call = f"{telnyx.url}/_simulator/calls/{leg.call_control_id}"
+        app.http.post(f"{call}/press", json={"digits": "123"})
         for after in ("-1", "1e999", "1" + "0" * 400):
-            assert line.http.post(f"{call}/hangup", content=f'{{"after": {after}}}').status_code == 422
-        assert line.http.post(f"{call}/hangup", json={"after": 0}).json()["state"] == "answered"
-        line.wait_for("call.hangup")
-        line.wait_for("call.dtmf.received", 3)
+            assert app.http.post(f"{call}/hangup", content=f'{{"after": {after}}}').status_code == 422
+        assert app.http.post(f"{call}/hangup", json={"after": 0}).json()["state"] == "answered"
+        app.wait_for("call.hangup")
+        app.wait_for("call.dtmf.received", 3)

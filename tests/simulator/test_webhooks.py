@@ -1,4 +1,4 @@
-"""The stand-in delivers webhooks as Telnyx does, and as badly as it is asked to."""
+"""The simulator delivers webhooks as Telnyx does, and as badly as it is asked to."""
 
 import json
 import threading
@@ -11,8 +11,8 @@ import pytest
 import telnyx as sdk
 
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
-from hookline_local.simulator import Answered, Misbehaviour, Remark, Sending, Told
-from tests.support.flow_server import KEY, Line, Received, answers, line_and_telnyx, webhook
+from hookline_local.simulator import Answered, CommandReceived, Faults, Remark, Sending
+from tests.support.flow_server import KEY, CallApplication, Received, answers, app_and_telnyx, webhook
 
 
 def accepted(received: Received) -> bool:
@@ -27,20 +27,20 @@ def accepted(received: Received) -> bool:
     return True
 
 
-def answering(*statuses: int) -> Callable[[Line, Received], int]:
+def answering(*statuses: int) -> Callable[[CallApplication, Received], int]:
     """The first so many webhooks are answered with these statuses, the rest with 200."""
     left = list(statuses)
-    return lambda line, received: left.pop(0) if left else 200
+    return lambda app, received: left.pop(0) if left else 200
 
 
-def one_call(decide: Callable[[Line, Received], int | None] = answers, **config: Any) -> list[Received]:
+def one_call(decide: Callable[[CallApplication, Received], int | None] = answers, **config: Any) -> list[Received]:
     """Everything that came about one call that nobody answers."""
-    with line_and_telnyx(decide, **config) as (line, telnyx):
+    with app_and_telnyx(decide, **config) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.initiated")
+        app.wait_for("call.initiated")
         telnyx.hang_up(leg)
         telnyx.settle(leg)
-        return line.received
+        return app.received
 
 
 def test_a_webhook_looks_like_telnyx_s_own() -> None:
@@ -56,7 +56,7 @@ def test_a_webhook_looks_like_telnyx_s_own() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 408, 429, 301])
-def test_a_failed_delivery_is_tried_again_and_signed_anew(status: int) -> None:
+def test_a_failed_delivery_is_retried_with_a_new_signature(status: int) -> None:
     first, second = (one for one in one_call(answering(status)) if one.type == "call.initiated")
     assert first.data == second.data
     assert (first.attempt, second.attempt) == (1, 2)
@@ -79,17 +79,17 @@ def test_after_two_failures_in_a_row_the_failover_url_is_used() -> None:
 
     with (
         webhook(primary) as first_url,
-        line_and_telnyx(answering(500, 200), webhook_url=first_url + "/primary") as (line, telnyx),
+        app_and_telnyx(answering(500, 200), webhook_url=first_url + "/primary") as (app, telnyx),
     ):
-        application = line.ask("GET", "/call_control_applications").json()["data"][0]
-        wanted = {"webhook_event_failover_url": f"{line.url}/failover"}
-        patched = line.ask("PATCH", f"/call_control_applications/{application['id']}", wanted)
-        assert patched.json()["data"]["webhook_event_failover_url"] == f"{line.url}/failover"
+        application = app.request("GET", "/call_control_applications").json()["data"][0]
+        expected = {"webhook_event_failover_url": f"{app.url}/failover"}
+        patched = app.request("PATCH", f"/call_control_applications/{application['id']}", expected)
+        assert patched.json()["data"]["webhook_event_failover_url"] == f"{app.url}/failover"
         telnyx.place_inbound_call()
-        line.wait_for("call.initiated", 2)
+        app.wait_for("call.initiated", 2)
         assert [one.attempt for one in failed] == [1, 2]
-        assert [one.attempt for one in line.received] == [3, 4]
-        assert line.received[0].body["meta"]["delivered_to"] == f"{line.url}/failover"
+        assert [one.attempt for one in app.received] == [3, 4]
+        assert app.received[0].body["meta"]["delivered_to"] == f"{app.url}/failover"
 
 
 @pytest.mark.parametrize(
@@ -102,47 +102,47 @@ def test_after_two_failures_in_a_row_the_failover_url_is_used() -> None:
     ],
     ids=str,
 )
-def test_an_application_s_webhook_that_nobody_can_reach_is_refused(wish: dict[str, object]) -> None:
-    with line_and_telnyx(answering()) as (line, telnyx):
-        path = f"/call_control_applications/{telnyx.standin.config.connection_id}"
-        refused = line.ask("PATCH", path, wish)
+def test_an_unreachable_webhook_url_of_an_application_is_refused(wish: dict[str, object]) -> None:
+    with app_and_telnyx(answering()) as (app, telnyx):
+        path = f"/call_control_applications/{telnyx.simulator.config.connection_id}"
+        refused = app.request("PATCH", path, wish)
         (pointer,) = wish
         assert (refused.status_code, refused.json()["errors"][0]["source"]["pointer"]) == (422, f"/{pointer}")
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.initiated")
+        app.wait_for("call.initiated")
         telnyx.hang_up(leg)
         telnyx.settle(leg)
 
 
 def test_retries_are_used_up_and_logged() -> None:
-    with line_and_telnyx(lambda line, received: 500, retry_delays_seconds=(1.0, 2.0)) as (line, telnyx):
+    with app_and_telnyx(lambda app, received: 500, retry_delays_seconds=(1.0, 2.0)) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.initiated", 3)
+        app.wait_for("call.initiated", 3)
         telnyx.hang_up(leg)
         telnyx.settle(leg)
-        assert line.types.count("call.initiated") == 3
-        (logged,) = line.ask("GET", "/webhook_deliveries?filter[event_type]=call.initiated").json()["data"]
+        assert app.types.count("call.initiated") == 3
+        (logged,) = app.request("GET", "/webhook_deliveries?filter[event_type]=call.initiated").json()["data"]
         assert logged["status"] == "failed"
         assert [attempt["http"]["response"]["status"] for attempt in logged["attempts"]] == [500, 500, 500]
-        assert line.ask("GET", "/webhook_deliveries?filter[status][eq]=delivered").json()["data"] == []
+        assert app.request("GET", "/webhook_deliveries?filter[status][eq]=delivered").json()["data"] == []
 
 
 def test_the_policy_of_the_call_decides_when_it_is_tried_again() -> None:
     tried: list[float] = []
 
-    def answered_late(line: Line, received: Received) -> int:
+    def answered_late(app: CallApplication, received: Received) -> int:
         if received.type == "call.initiated":
             policies = {"call.answered": {"retries_ms": [300, 300]}}
-            line.tell(received.payload["call_control_id"], "answer", webhook_retries_policies=policies)
+            app.send(received.payload["call_control_id"], "answer", webhook_retries_policies=policies)
             return 200
         if received.type == "call.answered":
-            tried.append(telnyx.call(lambda standin: next(iter(standin.exchange.sessions)).clock.elapsed()))
+            tried.append(telnyx.call(lambda simulator: next(iter(simulator.switch.sessions)).clock.elapsed()))
             return 500
         return 200
 
-    with line_and_telnyx(answered_late) as (line, telnyx):
+    with app_and_telnyx(answered_late) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.answered", 3)
+        app.wait_for("call.answered", 3)
         telnyx.hang_up(leg)
         telnyx.settle(leg)
         assert [later - earlier for earlier, later in pairwise(tried)] == pytest.approx([0.3, 0.3])
@@ -151,7 +151,7 @@ def test_the_policy_of_the_call_decides_when_it_is_tried_again() -> None:
 def test_an_answer_that_comes_too_late_is_no_answer() -> None:
     again = threading.Event()
 
-    def slow(line: Line, received: Received) -> int:
+    def slow(app: CallApplication, received: Received) -> int:
         if received.type == "call.initiated" and received.attempt == 1:
             assert again.wait(60)
         again.set()
@@ -177,7 +177,7 @@ def one_call_raw(**config: Any) -> list[bytes]:
         raw.append(received.raw)
         return 200
 
-    with webhook(take) as url, line_and_telnyx(webhook_url=url, **config) as (_, telnyx):
+    with webhook(take) as url, app_and_telnyx(webhook_url=url, **config) as (_, telnyx):
         leg = telnyx.place_inbound_call()
         while not raw:
             time.sleep(0.01)
@@ -187,45 +187,45 @@ def one_call_raw(**config: Any) -> list[bytes]:
 
 
 def test_duplicates_come_at_once_and_mean_the_same() -> None:
-    received = one_call(answering(), misbehaviour=Misbehaviour(duplicate={"call.initiated": 1.0}))
+    received = one_call(answering(), faults=Faults(duplicate={"call.initiated": 1.0}))
     assert [one.type for one in received] == ["call.initiated", "call.initiated", "call.hangup"]
     assert received[0].data == received[1].data
     assert accepted(received[1])
 
 
 def test_a_dropped_webhook_comes_with_the_second_attempt() -> None:
-    received = one_call(answering(), misbehaviour=Misbehaviour(drop=1))
+    received = one_call(answering(), faults=Faults(drop=1))
     assert [(one.type, one.attempt) for one in received] == [("call.initiated", 2), ("call.hangup", 1)]
 
 
 def test_a_lost_webhook_never_comes() -> None:
-    with line_and_telnyx(misbehaviour=Misbehaviour(lose={"call.initiated": 1})) as (line, telnyx):
+    with app_and_telnyx(faults=Faults(lose={"call.initiated": 1})) as (app, telnyx):
         leg = telnyx.place_inbound_call()
         telnyx.hang_up(leg)
         telnyx.settle(leg)
-        assert line.types == ["call.hangup"]
+        assert app.types == ["call.hangup"]
 
 
 def test_a_forged_webhook_comes_before_the_genuine_one() -> None:
-    forged, genuine, _ = one_call(answering(401), misbehaviour=Misbehaviour(forge=1))
+    forged, genuine, _ = one_call(answering(401), faults=Faults(forge=1))
     assert not accepted(forged)
     assert accepted(genuine)
     assert forged.data["id"] != genuine.data["id"]
 
 
 def test_signatures_and_clocks_can_be_wrong() -> None:
-    wrong, _ = one_call(answering(401), misbehaviour=Misbehaviour(wrong_signature=1))
+    wrong, _ = one_call(answering(401), faults=Faults(wrong_signature=1))
     assert not accepted(wrong)
     before = int(time.time())
-    late, _ = one_call(answering(401), misbehaviour=Misbehaviour(clock_skew_seconds=-400))
+    late, _ = one_call(answering(401), faults=Faults(clock_skew_seconds=-400))
     assert not accepted(late)
     assert before <= int(late.headers["telnyx-timestamp"]) + 400 <= time.time()
 
 
 def test_a_corrupted_webhook_differs_by_one_bit_from_what_was_signed() -> None:
-    with line_and_telnyx(lambda line, received: 500, misbehaviour=Misbehaviour(corrupt=1)) as (line, telnyx):
+    with app_and_telnyx(lambda app, received: 500, faults=Faults(corrupt=1)) as (app, telnyx):
         telnyx.place_inbound_call()
-        first = line.wait_for_any(1)
+        first = app.wait_for_any(1)
         assert not accepted(first)
         middle = len(first.raw) // 2
         mended = first.raw[:middle] + bytes([first.raw[middle] ^ 1]) + first.raw[middle + 1 :]
@@ -233,67 +233,67 @@ def test_a_corrupted_webhook_differs_by_one_bit_from_what_was_signed() -> None:
 
 
 def test_webhooks_overtake_each_other_and_come_late() -> None:
-    def greeting(line: Line, received: Received) -> None:
-        answers(line, received)
+    def greeting(app: CallApplication, received: Received) -> None:
+        answers(app, received)
         if received.type == "call.answered":
-            line.tell(received.payload["call_control_id"], "speak", payload="Hello.", voice="male")
+            app.send(received.payload["call_control_id"], "speak", payload="Hello.", voice="male")
 
     for fault in ({"reorder": {"call.speak.started": 1}}, {"delay": {"call.speak.started": 1}, "delay_seconds": 3.0}):
-        with line_and_telnyx(greeting, misbehaviour=Misbehaviour().changed(fault)) as (line, telnyx):
+        with app_and_telnyx(greeting, faults=Faults().changed(fault)) as (app, telnyx):
             leg = telnyx.place_inbound_call()
-            line.wait_for("call.speak.started")
-            assert line.types == ["call.initiated", "call.answered", "call.speak.ended", "call.speak.started"]
+            app.wait_for("call.speak.started")
+            assert app.types == ["call.initiated", "call.answered", "call.speak.ended", "call.speak.started"]
             telnyx.hang_up(leg)
 
 
-def test_the_same_seed_misbehaves_in_the_same_way() -> None:
+def test_the_same_seed_injects_the_same_faults() -> None:
     def bad_run(seed: int) -> list[tuple[str, int]]:
-        with line_and_telnyx(answering(), seed=seed, misbehaviour=Misbehaviour(drop=0.5, duplicate=0.5)) as (
-            line,
+        with app_and_telnyx(answering(), seed=seed, faults=Faults(drop=0.5, duplicate=0.5)) as (
+            app,
             telnyx,
         ):
             for _ in range(5):
                 leg = telnyx.place_inbound_call()
                 telnyx.hang_up(leg)
                 telnyx.settle(leg)
-            return sorted((one.type, one.attempt) for one in line.received)
+            return sorted((one.type, one.attempt) for one in app.received)
 
     first, again, other = bad_run(1), bad_run(1), bad_run(2)
     assert first == again != other
     assert len(first) > 10
 
 
-def test_misbehaviour_can_be_changed_while_it_runs_and_a_typing_error_is_told() -> None:
-    with line_and_telnyx(answering()) as (line, telnyx):
-        control = telnyx.url + "/_standin/misbehave"
-        refused = line.http.post(control, json={"dorp": 1})
+def test_faults_can_be_changed_while_it_runs_and_a_wrong_one_is_refused() -> None:
+    with app_and_telnyx(answering()) as (app, telnyx):
+        control = telnyx.url + "/_simulator/faults"
+        refused = app.http.post(control, json={"dorp": 1})
         assert refused.status_code == 422
         assert "dorp" in refused.json()["error"]
-        assert line.http.post(control, json={"refuse_webhook_urls": 1}).status_code == 422
-        assert line.http.post(control, json={"drop": "often"}).status_code == 422
+        assert app.http.post(control, json={"refuse_webhook_urls": 1}).status_code == 422
+        assert app.http.post(control, json={"drop": "often"}).status_code == 422
         for number in ("1e999", "NaN", "1" + "0" * 400):  # as JSON, which Python reads
             for wish in ('{"clock_skew_seconds": %s}', '{"slow_seconds": %s}', '{"drop": {"call.initiated": %s}}'):
-                assert line.http.post(control, content=wish % number).status_code == 422, wish % number
-        assert line.http.post(control, json={"drop": 1}).json()["drop"] == 1
+                assert app.http.post(control, content=wish % number).status_code == 422, wish % number
+        assert app.http.post(control, json={"drop": 1}).json()["drop"] == 1
         for attempts in ([2], [2, 1]):
             telnyx.place_inbound_call()
-            line.wait_for("call.initiated", len(attempts))
-            assert [one.attempt for one in line.all("call.initiated")] == attempts
+            app.wait_for("call.initiated", len(attempts))
+            assert [one.attempt for one in app.all("call.initiated")] == attempts
 
 
 @pytest.mark.parametrize(
     "fault, status, code", [("api_429", 429, "10011"), ("api_500", 500, "10007"), ("api_503", 503, "10037")]
 )
 def test_the_api_can_fail_for_the_next_command_of_a_kind(fault: str, status: int, code: str) -> None:
-    misbehaviour = Misbehaviour().changed({fault: {"answer": 1}, "rate_limit_reset_seconds": 7})
-    with line_and_telnyx(answering(), misbehaviour=misbehaviour) as (line, telnyx):
+    faults = Faults().changed({fault: {"answer": 1}, "rate_limit_reset_seconds": 7})
+    with app_and_telnyx(answering(), faults=faults) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        failed = line.tell(leg.call_control_id, "answer", command_id="one")
+        failed = app.send(leg.call_control_id, "answer", command_id="one")
         assert failed.status_code == status
         assert failed.json()["errors"][0]["code"] == code
         if status == 429:
             assert (failed.headers["x-ratelimit-remaining"], failed.headers["x-ratelimit-reset"]) == ("0", "7")
-        assert line.tell(leg.call_control_id, "answer", command_id="one").status_code == 200
+        assert app.send(leg.call_control_id, "answer", command_id="one").status_code == 200
 
 
 def test_the_api_can_be_slow_swallow_a_command_or_lose_its_answer() -> None:
@@ -305,50 +305,50 @@ def test_the_api_can_be_slow_swallow_a_command_or_lose_its_answer() -> None:
         "api_hang": {"speak": 1},
         "api_lose_answer": {"hangup": 1},
     }
-    with line_and_telnyx(answering(), misbehaviour=Misbehaviour().changed(wishes)) as (line, telnyx):
+    with app_and_telnyx(answering(), faults=Faults().changed(wishes)) as (app, telnyx):
         leg = telnyx.place_inbound_call()
-        assert line.tell(leg.call_control_id, "answer").status_code == 200
-        line.wait_for("call.answered")
-        (told,) = line.http.get(telnyx.url + "/_standin/commands").json()
-        assert (told["action"], told["fault"]) == ("answer", "api_slow")
-        generous, hasty = line.http.timeout, httpx.Timeout(60, read=1.0)
-        line.http.timeout = hasty
+        assert app.send(leg.call_control_id, "answer").status_code == 200
+        app.wait_for("call.answered")
+        (sent,) = app.http.get(telnyx.url + "/_simulator/commands").json()
+        assert (sent["action"], sent["fault"]) == ("answer", "api_slow")
+        generous, hasty = app.http.timeout, httpx.Timeout(60, read=1.0)
+        app.http.timeout = hasty
         speak = {"payload": "Hello.", "voice": "female", "command_id": "one"}
         with pytest.raises(httpx.ReadTimeout):
-            line.tell(leg.call_control_id, "speak", **speak)
-        line.http.timeout = generous
-        assert "call.speak.started" not in line.types
-        assert line.tell(leg.call_control_id, "speak", **speak).status_code == 200
-        line.wait_for("call.speak.ended")
-        line.http.timeout = hasty
+            app.send(leg.call_control_id, "speak", **speak)
+        app.http.timeout = generous
+        assert "call.speak.started" not in app.types
+        assert app.send(leg.call_control_id, "speak", **speak).status_code == 200
+        app.wait_for("call.speak.ended")
+        app.http.timeout = hasty
         with pytest.raises(httpx.ReadTimeout):
-            line.tell(leg.call_control_id, "hangup", command_id="two")
-        line.http.timeout = generous
-        line.wait_for("call.hangup")
-        assert line.tell(leg.call_control_id, "hangup", command_id="two").status_code == 200
-        assert line.types.count("call.hangup") == 1
+            app.send(leg.call_control_id, "hangup", command_id="two")
+        app.http.timeout = generous
+        app.wait_for("call.hangup")
+        assert app.send(leg.call_control_id, "hangup", command_id="two").status_code == 200
+        assert app.types.count("call.hangup") == 1
 
 
 def test_an_observer_sees_every_webhook_and_every_command() -> None:
     seen: list[Any] = []
-    with line_and_telnyx(answers, misbehaviour=Misbehaviour(duplicate={"call.hangup": 1})) as (line, telnyx):
+    with app_and_telnyx(answers, faults=Faults(duplicate={"call.hangup": 1})) as (app, telnyx):
         telnyx.observe(seen.append)
         leg = telnyx.place_inbound_call()
-        line.wait_for("call.answered")
-        line.tell(leg.call_control_id, "speak", payload="", voice="female")
-        line.tell(leg.call_control_id, "hangup", client_state="aGk=", command_id="bye")
-        line.tell(leg.call_control_id, "hangup", client_state="aGk=", command_id="bye")
+        app.wait_for("call.answered")
+        app.send(leg.call_control_id, "speak", payload="", voice="female")
+        app.send(leg.call_control_id, "hangup", client_state="aGk=", command_id="bye")
+        app.send(leg.call_control_id, "hangup", client_state="aGk=", command_id="bye")
         telnyx.settle(leg)
-        told = [one for one in seen if isinstance(one, Told)]
-        assert [(one.action, one.status, one.code, one.repeated) for one in told] == [
+        sent = [one for one in seen if isinstance(one, CommandReceived)]
+        assert [(one.action, one.status, one.code, one.repeated) for one in sent] == [
             ("answer", 200, None, False),
             ("speak", 422, "90010", False),
             ("hangup", 200, None, False),
             ("hangup", 200, None, True),
         ]
-        assert told[2].params == {"client_state": "aGk="}
-        assert told[2].command_id == "bye"
-        assert {one.call_control_id for one in told} == {leg.call_control_id}
+        assert sent[2].params == {"client_state": "aGk="}
+        assert sent[2].command_id == "bye"
+        assert {one.call_control_id for one in sent} == {leg.call_control_id}
         assert len([one for one in seen if isinstance(one, Sending)]) == 4
         webhooks = [(one.event_type, one.status, one.fault) for one in seen if isinstance(one, Answered)]
         assert sorted(webhooks, key=str) == [

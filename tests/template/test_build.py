@@ -85,7 +85,7 @@ def layers_for_lambda(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def of_lambda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the runtime itself carries: boto3 and the runtime client, with what those need."""
-    return packages.link(packages.OF_LAMBDA, tmp_path_factory.mktemp("runtime"))
+    return packages.link(packages.LAMBDA_PACKAGES, tmp_path_factory.mktemp("runtime"))
 
 
 def layers(template: Template) -> list[Path]:

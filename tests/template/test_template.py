@@ -20,7 +20,7 @@ from flows.reception import CallFlow
 from hookline.command_schema import SPEAK_LANGUAGES
 from hookline.precedence import LONG_LIFETIME_SECONDS
 from hookline.routing import ROUTED_EVENTS
-from hookline_local.emulator.template import ParameterRefused, Template, load_template
+from hookline_local.emulator.template import InvalidParameter, Template, load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -484,7 +484,7 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
 def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_deployed(
     wrong: dict[str, str], named: str
 ) -> None:
-    with pytest.raises(ParameterRefused, match=f"^{named}"):
+    with pytest.raises(InvalidParameter, match=f"^{named}"):
         load_template(TEMPLATE, GIVEN | wrong)
 
 

@@ -1,4 +1,4 @@
-"""The other ends of the demo: a WebSocket server that is not there at first, and a web server with one audio file."""
+"""The demo's servers: a WebSocket server that is unavailable at first, and a web server with one audio file."""
 
 import asyncio
 import json
@@ -8,16 +8,16 @@ from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from hookline_local.emulator.gateway import LoopbackServer, Receive, Response, Scope, Send, reply
+from hookline_local.loopback import LoopbackServer, Receive, Response, Scope, Send, reply
 from hookline_local.simulator.sound import sound_file
 
 TOKEN_HEADER = "x-telnyx-streaming-auth-token"  # noqa: S105 - a header's name
 
 
 class MediaSink:
-    """Takes the sound of a call over a WebSocket, once it is opened. Until then its port refuses connections.
+    """Receives the sound of a call over a WebSocket, once it is opened. Until then its port refuses connections.
 
-    events: how many messages of each kind came. token: the auth token that the first connection showed.
+    events: number of messages of each kind. token: the auth token of the first connection.
     """
 
     def __init__(self) -> None:
@@ -25,21 +25,21 @@ class MediaSink:
         self.token: str | None = None
         self._server: Server | None = None
         self._opening: asyncio.Task[None] | None = None
-        # Bound and not listening: nobody else gets the port, and whoever knocks is refused.
+        # Bound and not listening: the port is reserved, and connections are refused.
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"ws://127.0.0.1:{self._socket.getsockname()[1]}/media"
 
     def open(self) -> None:
-        """From now on whoever knocks is let in."""
+        """Accept connections from now on."""
         if self._opening is None:
             self._socket.listen()
             self._opening = asyncio.get_running_loop().create_task(self._open())
 
     async def _open(self) -> None:
-        self._server = await serve(self._take, sock=self._socket, ping_interval=None)
+        self._server = await serve(self._receive, sock=self._socket, ping_interval=None)
 
-    async def _take(self, connection: ServerConnection) -> None:
+    async def _receive(self, connection: ServerConnection) -> None:
         if self.token is None and connection.request is not None:
             self.token = connection.request.headers.get(TOKEN_HEADER)
         async for message in connection:
@@ -48,7 +48,7 @@ class MediaSink:
             self.events[kind] = self.events.get(kind, 0) + 1
 
     async def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept no more connections."""
         if self._opening is not None:
             await self._opening
         if self._server is not None:
@@ -58,7 +58,7 @@ class MediaSink:
 
 
 class AudioFile:
-    """One WAV file of so many seconds on a web server: `url`."""
+    """One WAV file of that length on a web server: `url`."""
 
     def __init__(self, seconds: float) -> None:
         self._sound = sound_file("wav", channels=1, seconds=seconds)

@@ -1,13 +1,13 @@
-"""Shows what the stand-in for Telnyx sees: a line as a webhook goes out, a line as it is answered."""
+"""Shows the observations of the Telnyx simulator: a line per webhook sent, a line per answer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from hookline_local.cli.screen import Screen
-from hookline_local.simulator.observations import Answered, Observation, Remark, Sending, Told
+from hookline_local.simulator.observations import KINDS, Answered, CommandReceived, Observation, Remark, Sending
 
 NOTES = {
-    "forge": "forged: signed with a stranger's key",
+    "forge": "forged: signed with a foreign key",
     "duplicate": "the same again",
     "drop": "lost on the way",
     "wrong_signature": "signed with a wrong key",
@@ -15,50 +15,56 @@ NOTES = {
 }
 
 
-class Watch:
-    """when: says the time that stands before a webhook."""
+class LiveView:
+    """when: makes the time in front of a webhook."""
 
     def __init__(self, screen: Screen, *, when: Callable[[], str] = lambda: "") -> None:
         self.screen = screen
         self.when = when
 
-    def see(self, what: Observation) -> None:
-        """One observation of the stand-in's."""
-        match what:
-            case Sending():
-                self.screen.comes(what.event_type, key=_key(what), when=self.when(), note=self.note(what))
-            case Answered():
-                self.screen.goes(
-                    what.event_type,
-                    key=_key(what),
-                    status=what.status,
-                    milliseconds=what.milliseconds,
-                    answer=what.answer,
-                    problem=what.problem,
+    def on_observation(self, observation: Observation) -> None:
+        """Show one observation of the simulator."""
+        match observation:
+            case Sending() as sending:
+                self.screen.request_received(
+                    sending.event_type, key=_key(sending), when=self.when(), note=self.note(sending)
                 )
-            case Told():
-                refused = what.status is None or what.status >= 300
-                if refused or what.fault:
-                    why = f" {what.code}" if what.code else ""
-                    fault = f" ({what.fault})" if what.fault else ""
-                    self.screen.aside(f"{what.action} {what.status or 'no answer'}{why}{fault}")
-            case Remark():
-                self.screen.aside(what.text)
+            case Answered() as answer:
+                self.screen.response_sent(
+                    answer.event_type,
+                    key=_key(answer),
+                    status=answer.status,
+                    milliseconds=answer.milliseconds,
+                    answer=answer.answer,
+                    problem=answer.problem,
+                )
+            case CommandReceived() as command:
+                self._command(command)
+            case Remark(text=text):
+                self.screen.detail(text)
+
+    def _command(self, command: CommandReceived) -> None:
+        """Only one that was refused, or has met a fault."""
+        refused = command.status is None or command.status >= 300
+        if refused or command.fault:
+            code = f" {command.code}" if command.code else ""
+            fault = f" ({command.fault})" if command.fault else ""
+            self.screen.detail(f"{command.action} {command.status or 'no answer'}{code}{fault}")
 
     def note(self, sending: Sending) -> str:
-        """What is special about this delivery; empty when nothing is."""
+        """Anything unusual about this delivery."""
         if sending.fault in NOTES:
             return NOTES[sending.fault]
         return f"attempt {sending.attempt}" if sending.attempt > 1 else ""
 
 
-def _key(what: Sending | Answered) -> str:
-    return f"{what.event_id} {what.attempt} {what.fault}"
+def _key(observation: Sending | Answered) -> str:
+    return f"{observation.event_id} {observation.attempt} {observation.fault}"
 
 
 def observation_of(content: Mapping[str, Any]) -> Observation | None:
-    """An observation from the JSON object that the stand-in made of it; None for a kind that is not known here."""
-    kinds: dict[str, type[Observation]] = {"sending": Sending, "answered": Answered, "told": Told, "remark": Remark}
-    facts = dict(content)
-    kind = kinds.get(facts.pop("kind", ""))
-    return kind(**facts) if kind else None
+    """An observation from its JSON object; None for an unknown kind."""
+    fields = dict(content)
+    name = fields.pop("kind", "")
+    kind = next((kind for kind, known in KINDS.items() if known == name), None)
+    return kind(**fields) if kind else None

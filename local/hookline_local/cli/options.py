@@ -1,4 +1,4 @@
-"""What several commands of `hookline` take, and what they make of it."""
+"""Options that several commands share, and how they are read."""
 
 import math
 from pathlib import Path
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hookline_local.errors import NOT_AS_IT_SHOULD_BE, TYPED_WRONG, Problem
+from hookline_local.errors import CHECK_FAILED, USAGE, CliError
 
 if TYPE_CHECKING:
     from hookline_local.cli.screen import Screen
-    from hookline_local.stacks.resources import Place
+    from hookline_local.samples.catalog import Sample
+    from hookline_local.stacks.resources import StackResources
 
 PROJECT = Path(__file__).parents[3]
 DEFAULT_TEMPLATE = PROJECT / "template.yaml"
+FIRST_YEAR = 2000
 
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output, and nothing else there.")]
 TemplatePath = Annotated[
@@ -23,11 +25,16 @@ Parameters = Annotated[
     list[str] | None,
     typer.Option("--parameter", metavar="NAME=VALUE", help="A parameter of the template; may be repeated."),
 ]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change the event, e.g. digit=2; may be repeated."),
+]
 Built = Annotated[bool, typer.Option("--built", help="Run what `make build` has made, in .aws-sam/build.")]
+CallId = Annotated[str, typer.Argument(metavar="ID", help="Call leg, session or control id.")]
 Url = Annotated[
     str | None, typer.Option("--url", help="Any URL of a stack that runs here.", show_default="the newest that runs")
 ]
-Stack = Annotated[
+StackName = Annotated[
     str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack, by its CloudFormation name.")
 ]
 Profile = Annotated[str | None, typer.Option("--profile", help="AWS profile, with --stack.")]
@@ -38,40 +45,82 @@ Key = Annotated[
 ]
 
 
+def command_app() -> typer.Typer:
+    """For one command file."""
+    return typer.Typer(rich_markup_mode=None)
+
+
 def number(value: float) -> float:
-    """For an option's callback: its bounds let nan through, which is neither less nor more than they are."""
+    """An option's callback: its bounds let nan pass, which is neither less nor more than they are."""
     if math.isnan(value):
-        raise typer.BadParameter("nan is no number.")
+        raise typer.BadParameter("nan is not a number.")
     return value
 
 
+def version() -> str:
+    """The project's version, from pyproject.toml."""
+    import tomllib
+
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
 def screen_for(as_json: bool) -> "Screen":
+    """Standard output."""
     from hookline_local.cli.screen import Screen
 
     return Screen(as_json=as_json)
 
 
-def place_of(url: str | None, stack: str | None, profile: str | None, region: str | None) -> "Place":
+def resources_of(url: str | None, stack: str | None, profile: str | None, region: str | None) -> "StackResources":
+    """The resources of the stack that these options name. Raises CliError."""
     from hookline_local.stacks import deployed
 
     if stack is None and (profile or region):
-        raise Problem(
-            "--profile and --region go with --stack", "Name the deployed stack: --stack NAME.", code=TYPED_WRONG
-        )
+        raise CliError("--profile and --region require --stack", "Name the deployed stack: --stack NAME.", code=USAGE)
     if stack is not None and url is not None:
-        raise Problem("--stack and --url: one of them, please", code=TYPED_WRONG)
+        raise CliError("--stack and --url are mutually exclusive", code=USAGE)
     return deployed.find(stack=stack, profile=profile, region=region, url=url)
 
 
-def parameters_of(given: list[str] | None) -> dict[str, str]:
+def parameters_of(assignments: list[str] | None) -> dict[str, str]:
+    """--parameter as a dict. Raises CliError."""
     found = {}
-    for one in given or []:
-        name, equals, value = one.partition("=")
+    for assignment in assignments or []:
+        name, equals, value = assignment.partition("=")
         if not (name and equals):
-            raise Problem(f"--parameter {one}: there is no =", "Say --parameter Name=Value.", code=TYPED_WRONG)
+            raise CliError(f"--parameter {assignment}: expected NAME=VALUE", code=USAGE)
         found[name] = value
     return found
 
 
+def day_of(text: str | None) -> str:
+    """--day; today (UTC) when it is not given. Raises CliError."""
+    from datetime import UTC, date, datetime
+
+    if text is None:
+        return datetime.now(UTC).strftime("%Y-%m-%d")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise CliError(f"--day {text}: invalid date", "Expected a date like 2026-11-21.", code=USAGE) from error
+    if day.year < FIRST_YEAR:
+        raise CliError(f"--day {text}: before the first call", "Expected a date like 2026-11-21.", code=USAGE)
+    return day.isoformat()
+
+
+def changed(sample: "Sample", assignments: list[str] | None) -> "Sample":
+    """The sample as if it happened now, with --set; warns of a field that it did not have, which may be a slip."""
+    from hookline_local.cli.screen import print_error
+    from hookline_local.samples import catalog
+
+    changes = catalog.changes(assignments or [])
+    result = sample.now(changes)
+    for path in sample.lacks(changes):
+        print_error(f"the sample has no {path}; added")
+    return result
+
+
 def end(*, good: bool) -> None:
-    raise typer.Exit(0 if good else NOT_AS_IT_SHOULD_BE)
+    """Exit 0, or 1 for a failed check."""
+    raise typer.Exit(0 if good else CHECK_FAILED)

@@ -1,49 +1,43 @@
-"""`hookline recordings verify`: the results of the audit, shown."""
+"""`hookline recordings`: the recordings that a stack has archived."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from typing import Annotated
 
-from hookline.recordings.audit import AuditResult, Retention, verify
-from hookline.recordings.audit import days as days_between
-from hookline.recordings.findings import Code, Severity, describe
-from hookline.recordings.storage import Bucket
-from hookline_local.cli.screen import Screen
-from hookline_local.stacks.deployed import reached
-from hookline_local.stacks.resources import Place
+import typer
 
+from hookline_local.cli.options import Json, Profile, Region, StackName, Url, day_of, end, resources_of, screen_for
 
-def verify_recordings(place: Place, last_day: str, days: int, screen: Screen, *, read_all: bool) -> bool:
-    """Return whether all that was announced on these days is archived; show a line for each file."""
-    last = date.fromisoformat(last_day)
-    checked_days = days_between(last - timedelta(days=days - 1), last)
-    results = []
-    bucket = Bucket(place.s3, place.bucket)
-    retention = Retention.from_parameters(place.parameters)
-    with reached(place):
-        for result in verify(place.journal, bucket, checked_days, read_all=read_all, retention=retention):
-            results.append(result)
-            _show(result, screen)
-    ok = all(result.ok for result in results)
-    screen.document({"ok": ok, "days": checked_days, "results": [result.to_dict() for result in results]})
-    screen.say(_summary(results), "" if ok else "bold red")
-    return ok
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Check the recordings of a stack.",
+    epilog="Example: hookline recordings verify --days 30",
+)
 
 
-def _show(result: AuditResult, screen: Screen) -> None:
-    status = result.findings[0].code.value if result.findings else "intact"
-    screen.whole((f"{status:22} ", "green" if result.ok else "bold red"), result.key)
-    for finding in result.findings:
-        if finding.severity > Severity.INFO:
-            screen.fact("", f"{describe(finding)} (call {result.call_leg_id or 'unknown'})", width=8)
+@app.callback()
+def recordings() -> None:
+    """Check the recordings of a stack."""
 
 
-def _summary(results: Sequence[AuditResult]) -> str:
-    bad = sum(not result.ok for result in results)
-    if not results:
-        return "No recordings."
-    if bad:
-        return f"{bad} of {len(results)} {'is' if bad == 1 else 'are'} missing or damaged."
-    expired = sum(result.has(Code.EXPIRED) for result in results)
-    intact = len(results) - expired
-    suffix = f", {expired} {'has' if expired == 1 else 'have'} expired" if expired else ""
-    return f"{intact} of {len(results)} {'is' if intact == 1 else 'are'} intact{suffix}."
+@app.command(
+    short_help="Check that every recording is stored and intact.",
+    epilog="Example: hookline recordings verify --days 30 --stack hookline",
+)
+def verify(
+    day: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The last day, UTC.", show_default="today")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=36_500, help="Number of days to check, ending with --day.")] = 1,
+    read_all: Annotated[bool, typer.Option("--read-all", help="Read every object and compare its SHA-256.")] = False,
+    url: Url = None,
+    stack: StackName = None,
+    profile: Profile = None,
+    region: Region = None,
+    json: Json = False,
+) -> None:
+    """Check that every announced recording is in the bucket, whole and unchanged. Exit 1 when one is not."""
+    from hookline_local.cli.recordings_check import verify_recordings
+
+    last_day = day_of(day)
+    resources = resources_of(url, stack, profile, region)
+    end(good=verify_recordings(resources, last_day, days, screen_for(json), read_all=read_all))

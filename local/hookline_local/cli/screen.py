@@ -1,6 +1,6 @@
-"""What a person sees on the terminal: one line in and one line out per webhook, and a call's story afterwards.
+"""Output on the terminal: one line in and one line out per webhook, and the report of a call.
 
-Owns Rich. Colours only on a terminal, and never with NO_COLOR. What is shown are values: nothing is fetched here.
+Owns Rich. Colors only on a terminal, and never with NO_COLOR. Only shows values: nothing is fetched here.
 """
 
 import json
@@ -20,15 +20,15 @@ IN, OUT = "-->", "<--"
 class Screen:
     """Standard output for people, and for programs: with as_json only `document` and `row` write, and they write JSON.
 
-    console: another one than standard output, for a test. on_unread: called when whoever read standard output has left;
-    nothing more is shown then, and `unread` is true. Without it the next line ends the command.
+    console: another one than standard output, for a test. on_closed: called when the reader of standard output has
+    closed it; nothing more is shown then, and `closed` is true. Without it the next line ends the command.
     """
 
     def __init__(self, *, as_json: bool = False, console: Console | None = None) -> None:
         self.as_json = as_json
-        self.on_unread: Callable[[], None] | None = None
-        self.unread = False
-        self.console = console or _Paper(self, highlight=False, markup=False, emoji=False, quiet=as_json)
+        self.on_closed: Callable[[], None] | None = None
+        self.closed = False
+        self.console = console or _Console(self, highlight=False, markup=False, emoji=False, quiet=as_json)
         self._in_flight: list[str] = []
 
     # For programs
@@ -45,40 +45,40 @@ class Screen:
 
     # For people
 
-    def say(self, text: str = "", style: str = "") -> None:
+    def paragraph(self, text: str = "", style: str = "") -> None:
         """A paragraph: wrapped between words where the terminal ends."""
         self.console.print(Text(text, style=style))
 
     def heading(self, text: str) -> None:
-        """What comes next."""
+        """A heading, after an empty line."""
         self.console.print()
         self.console.print(Text(text, style="bold"))
 
     def line(self, *parts: tuple[str, str] | str | Text) -> None:
-        """Exactly one line: what does not fit on a terminal is cut off with an ellipsis. A file has room for all."""
+        """Exactly one line: on a terminal cut off with an ellipsis, in a file complete."""
         if self.console.is_terminal:
             self.console.print(Text.assemble(*parts), no_wrap=True, overflow="ellipsis", crop=True)
         else:
-            self.whole(*parts)
+            self.unwrapped(*parts)
 
-    def whole(self, *parts: tuple[str, str] | str | Text) -> None:
-        """One line to be copied from: neither cut off nor broken, however narrow the terminal."""
+    def unwrapped(self, *parts: tuple[str, str] | str | Text) -> None:
+        """One line to copy from: neither cut off nor wrapped, however narrow the terminal."""
         self.console.print(Text.assemble(*parts), soft_wrap=True)
 
-    def comes(self, event_type: str, *, key: str, when: str = "", note: str = "") -> None:
-        """A webhook is on its way in. key: tells deliveries apart, for `goes`."""
+    def request_received(self, event_type: str, *, key: str, when: str = "", note: str = "") -> None:
+        """A webhook comes in. key: of the delivery, for `response_sent`."""
         self._in_flight.append(key)
         self.line((f"{when:>8} ", "dim"), (f"{IN} ", "cyan"), event_type, (f"  {note}" if note else "", "yellow"))
 
-    def goes(
+    def response_sent(
         self, event_type: str, *, key: str, status: int | None, milliseconds: float, answer: object, problem: str | None
     ) -> None:
-        """It was answered. The type is repeated only when another one is under way, to tell them apart."""
+        """It was answered. The type is repeated only while another one is in flight, to distinguish them."""
         if key in self._in_flight:
             self._in_flight.remove(key)
-        which = f"  {event_type}" if self._in_flight else ""
+        repeated_type = f"  {event_type}" if self._in_flight else ""
         good = status is not None and 200 <= status < 300
-        said = problem or outcome(answer)
+        text = problem or outcome(answer)
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
@@ -86,63 +86,63 @@ class Screen:
             " " * 9,
             (f"{OUT} ", "cyan"),
             (str(status or "no answer"), "green" if good else "red"),
-            f" {milliseconds:.0f} ms{which}",
+            f" {milliseconds:.0f} ms{repeated_type}",
         )
-        if said:
-            table.add_row(took, Text(said, style="" if good else "red"))
+        if text:
+            table.add_row(took, Text(text, style="" if good else "red"))
             self.console.print(table)
         else:
             self.line(took)
 
-    def hanging(self, mark: str, text: str) -> None:
-        """A paragraph behind a mark, which goes on under itself."""
+    def hanging_indent(self, mark: str, text: str) -> None:
+        """A paragraph behind a mark, wrapped under itself."""
         table = Table.grid()
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         table.add_row(Text(mark), Text(text))
         self.console.print(table)
 
-    def aside(self, text: str) -> None:
-        """Something that happened besides: a key pressed, a line logged."""
+    def detail(self, text: str) -> None:
+        """A detail between webhooks: a key pressed, a command refused."""
         self.line(" " * 9, (text, "dim"))
 
     def log(self, text: str) -> None:
-        """A line that a function logged, whole: the end of it is where the cause stands."""
-        self.whole(" " * 9, (text, "dim"))
+        """A line of a function's log, complete: the cause is at its end."""
+        self.unwrapped(" " * 9, (text, "dim"))
 
-    def story(self, document: Mapping[str, Any], *, recordings: bool = True) -> None:
-        """The timeline of a call, its state, transcript and recordings, from what documents.call_document gives."""
+    def call_report(self, document: Mapping[str, Any], *, recordings: bool = True) -> None:
+        """The timeline of a call, its state, transcript and recordings, from `call_report.call_document`."""
         self.heading("Timeline")
         self.timeline(document["call"].get("started_at"), document["events"])
         self.heading("The call")
-        self.facts((name, value) for name, value in document["call"].items() if value not in (None, "", []))
+        self.fields((name, value) for name, value in document["call"].items() if value not in (None, "", []))
         self.heading("Transcript")
-        self.said(document["call"].get("started_at"), document["transcript"])
+        self.transcript(document["call"].get("started_at"), document["transcript"])
         if not document["transcript"]:
-            self.say("  Nothing was transcribed.", "dim")
+            self.paragraph("  Nothing was transcribed.", "dim")
         if not recordings:
             return
         self.heading("Recordings")
         for recording in document["recordings"]:
             self.recording(recording)
         if not document["recordings"]:
-            self.say("  None.", "dim")
+            self.paragraph("  None.", "dim")
 
     def timeline(self, started_at: str | None, events: Sequence[Mapping[str, Any]]) -> None:
-        """One row an event: seconds since the first, what happened, what was told because of it."""
+        """One row per event: seconds since the first, its type, the commands sent."""
         table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
         table.add_column(justify="right", style="dim", no_wrap=True, width=9)
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         first = started_at or (events[0]["occurred_at"] if events else None)
         for event in events:
-            told = Text(", ".join(told_text(one) for one in event["commands"]), style="green")
-            happened = Text.assemble(event["event_type"], (remark(event, "  "), "dim"))
-            table.add_row(elapsed(first, event["occurred_at"]), happened, told)
+            commands = Text(", ".join(command_text(command) for command in event["commands"]), style="green")
+            event_type = Text.assemble(event["event_type"], (event_detail(event, "  "), "dim"))
+            table.add_row(elapsed(first, event["occurred_at"]), event_type, commands)
         self.console.print(table)
 
-    def said(self, started_at: str | None, segments: Sequence[Mapping[str, Any]]) -> None:
-        """One row a segment: seconds since the first event, who, how sure Telnyx is of it, and what was said."""
+    def transcript(self, started_at: str | None, segments: Sequence[Mapping[str, Any]]) -> None:
+        """One row per segment: seconds since the first event, speaker, Telnyx's confidence, text."""
         table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
         table.add_column(justify="right", style="dim", no_wrap=True, width=9)
         table.add_column(no_wrap=True, max_width=18)
@@ -150,18 +150,18 @@ class Screen:
         table.add_column(overflow="fold")
         first = started_at or (segments[0]["at"] if segments else None)
         for segment in segments:
-            sure = "" if segment["confidence"] is None else f"{round(segment['confidence'] * 100)}%"
-            who = Text(segment["track"] or "somebody")
-            table.add_row(elapsed(first, segment["at"]), who, sure, Text(segment["text"]))
+            confidence = "" if segment["confidence"] is None else f"{round(segment['confidence'] * 100)}%"
+            speaker = Text(segment["track"] or "unknown")
+            table.add_row(elapsed(first, segment["at"]), speaker, confidence, Text(segment["text"]))
         self.console.print(table)
 
-    def facts(self, pairs: Iterable[tuple[str, object]], *, width: int = 18) -> None:
-        """Names and values, under one another. width: of the names, in columns."""
+    def fields(self, pairs: Iterable[tuple[str, object]], *, width: int = 18) -> None:
+        """Names and values, below one another. width: of the names, in columns."""
         for name, value in pairs:
-            self.fact(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), width=width)
+            self.field(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), width=width)
 
-    def fact(self, name: str, value: str, *, width: int = 18) -> None:
-        """A name and its value; a long value goes on under itself."""
+    def field(self, name: str, value: str, *, width: int = 18) -> None:
+        """A name and its value; a long value is wrapped under itself."""
         table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
         table.add_column(style="dim", no_wrap=True, width=width)
         table.add_column(overflow="fold")
@@ -169,22 +169,22 @@ class Screen:
         self.console.print(table)
 
     def recording(self, recording: Mapping[str, Any]) -> None:
-        """Where a recording and its transcript lie and what it is; or why it is not there."""
+        """The location and properties of a recording and its transcript; or why it is missing."""
         text = recording.get("transcript")
         failure = describe_all(Finding.from_dict(finding) for finding in recording.get("failure") or ())
-        instead = recording.get("external_uri") or failure
+        missing = recording.get("external_uri") or failure
         if "key" in recording:
-            self._kept(recording)
-        elif instead or not text:
-            self.fact("recording", str(instead or recording["name"]))
+            self._archived(recording)
+        elif missing or not text:
+            self.field("recording", str(missing or recording["name"]))
         if text:
-            self.whole(("  text    ", "dim"), text["key"])
+            self.unwrapped(("  text    ", "dim"), text["key"])
 
-    def _kept(self, recording: Mapping[str, Any]) -> None:
+    def _archived(self, recording: Mapping[str, Any]) -> None:
         seconds = f", {recording['duration_seconds']:.1f} s" if recording.get("duration_seconds") is not None else ""
         kind = " ".join(str(recording[key]) for key in ("channels", "format") if recording.get(key))
-        self.whole(("  key     ", "dim"), recording["key"])
-        self.facts(
+        self.unwrapped(("  key     ", "dim"), recording["key"])
+        self.fields(
             (
                 ("size", f"{recording['size']:,} bytes ({kind}{seconds})"),
                 ("sha256", recording["sha256"]),
@@ -193,7 +193,7 @@ class Screen:
         )
 
     def checks(self, results: Iterable[tuple[bool, str, str]]) -> None:
-        """(whether it holds, the sentence, what was seen), one under another."""
+        """(whether it holds, the sentence, what was seen), below one another."""
         table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
         table.add_column(no_wrap=True, width=6)
         table.add_column(overflow="fold")
@@ -204,7 +204,7 @@ class Screen:
         self.console.print(table)
 
     def rows(self, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-        """A plain table; the last column may go on under itself."""
+        """A plain table; the last column may be wrapped."""
         table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
         for name in header[:-1]:
             table.add_column(name, no_wrap=True)
@@ -214,24 +214,24 @@ class Screen:
         self.console.print(table)
 
 
-class _Paper(Console):
-    """Standard output, which whoever reads it may close."""
+class _Console(Console):
+    """Standard output, which its reader may close."""
 
     def __init__(self, screen: Screen, **options: Any) -> None:
         super().__init__(**options)
         self._screen = screen
 
     def on_broken_pipe(self) -> None:
-        """Rich's own ends the process, wherever the line comes from: inside a request that is being served, too."""
-        if self._screen.on_unread is None:
+        """Rich's own ends the process, also in the middle of a request that is being served."""
+        if self._screen.on_closed is None:
             super().on_broken_pipe()
         else:
-            self.quiet = self._screen.unread = True
-            self._screen.on_unread()
+            self.quiet = self._screen.closed = True
+            self._screen.on_closed()
 
 
-def complain(text: str, advice: str = "") -> None:
-    """To standard error: what is wrong, and what to do next."""
+def print_error(text: str, advice: str = "") -> None:
+    """Write to standard error: what is wrong, and what to do next."""
     Console(stderr=True, highlight=False, markup=False, emoji=False).print(
         Text.assemble(("hookline: ", "bold red"), text)
     )
@@ -241,54 +241,54 @@ def complain(text: str, advice: str = "") -> None:
 
 
 def outcome(answer: object) -> str:
-    """What a function answered, in a few words: `sent: answer`, or why it sent nothing."""
+    """A function's answer in short: `sent: answer`, or why it sent nothing."""
     if not isinstance(answer, dict):
         return ""
-    for key in ("error", "message"):  # a function's own refusal; API Gateway's
+    for key in ("error", "message"):  # a function's own error; API Gateway's
         if key in answer:
             return str(answer[key])
     if "quarantined" in answer:
         return f"quarantined: {answer['quarantined']}"
-    told = [_plain(str(one)) for one in answer.get("commands", [])]
     if answer.get("repeated"):
         return "journalled before"
-    return f"sent: {', '.join(told)}" if told else ""
+    commands = [_short_result(str(command)) for command in answer.get("commands", [])]
+    return f"sent: {', '.join(commands)}" if commands else ""
 
 
-def _plain(told: str) -> str:
-    """`speak: told` is as it should be and reads `speak`; `speak: queued` is worth saying."""
-    action, _, result = told.partition(": ")
+def _short_result(command: str) -> str:
+    """`speak: accepted` is the normal case and becomes `speak`; `speak: queued` becomes `speak (queued)`."""
+    action, _, result = command.partition(": ")
     return action if result in ("accepted", "") else f"{action} ({result})"
 
 
-def told_text(told: Mapping[str, Any]) -> str:
-    """One thing that was told: `speak`, `record_start (refused 90015)`, `speak (queued, then told)`."""
-    result = str(told.get("result", "accepted"))
-    said = result if result != "accepted" else ""
-    if told.get("code"):
-        said = f"{said} {told['code']}".strip()
-    if later := told.get("final"):
-        said = f"{said}, then {later['result']}".strip(", ")
-    return f"{told['action']} ({said})" if said else str(told["action"])
+def command_text(command: Mapping[str, Any]) -> str:
+    """A command with its result: `speak`, `record_start (refused 90015)`, `speak (queued, then accepted)`."""
+    result = str(command.get("result", "accepted"))
+    text = result if result != "accepted" else ""
+    if command.get("code"):
+        text = f"{text} {command['code']}".strip()
+    if final := command.get("final"):
+        text = f"{text}, then {final['result']}".strip(", ")
+    return f"{command['action']} ({text})" if text else str(command["action"])
 
 
-def remark(event: Mapping[str, Any], before: str = "") -> str:
-    """The one thing in an event's payload that a reader of the timeline looks for; empty when there is none."""
+def event_detail(event: Mapping[str, Any], prefix: str = "") -> str:
+    """The most important value of an event's payload for a reader of the timeline; empty when there is none."""
     payload = event.get("payload") or {}
     for key in ("digit", "digits", "failure_reason", "hangup_cause", "status", "result", "reason"):
         if isinstance(payload.get(key), str) and payload[key]:
-            return f"{before}{payload[key]}"
+            return f"{prefix}{payload[key]}"
     return ""
 
 
-def elapsed(first: str | None, moment: str) -> str:
-    """`12.3 s` between two moments as Telnyx writes them."""
+def elapsed(first: str | None, timestamp: str) -> str:
+    """`12.3 s` between two timestamps of Telnyx."""
     from datetime import datetime
 
     if first is None:
         return ""
     try:
-        seconds = (datetime.fromisoformat(moment) - datetime.fromisoformat(first)).total_seconds()
+        seconds = (datetime.fromisoformat(timestamp) - datetime.fromisoformat(first)).total_seconds()
     except ValueError:
         return ""
     return f"{seconds:.1f} s"

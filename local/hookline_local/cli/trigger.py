@@ -1,79 +1,45 @@
-"""`hookline trigger`: one sample event, signed now and posted, to the local stack or to any URL."""
+"""`hookline trigger`: post one signed sample event."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Annotated
 
-import httpx
+import typer
 
-from hookline_local.cli.screen import Screen
-from hookline_local.errors import Problem
-from hookline_local.samples.catalog import Sample
-from hookline_local.signing import sign
-from hookline_local.urls import checked_url
+from hookline_local.cli.options import Changes, Json, Key, changed, command_app, end, screen_for
+from hookline_local.errors import USAGE, CliError
 
-AGENT = "hookline-trigger"
-TIMEOUT_SECONDS = 35.0
-"""Longer than API Gateway's own 30 s, so that its answer is seen."""
+app = command_app()
 
 
-def target(url: str, path: str) -> str:
-    """Where to post: a URL without a path of its own gets the sample's. Raises Problem for what is no URL."""
-    parts = urlsplit(checked_url(url, "--url http://127.0.0.1:8080 or https://..."))
-    return url if parts.path.strip("/") else f"{url.rstrip('/')}{path}"
+@app.command(
+    short_help="Post one signed sample event.", epilog="Example: hookline trigger call.dtmf.received --set digit='#'"
+)
+def trigger(
+    event: Annotated[str | None, typer.Argument(help="A sample: a file in events/, without .json.")] = None,
+    changes: Changes = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", help="URL to post to; without a path, the event's own.", show_default="the stack that runs here"
+        ),
+    ] = None,
+    duplicate: Annotated[int, typer.Option(min=1, max=100, help="Deliver it this many times at once.")] = 1,
+    key: Key = None,
+    names: Annotated[bool, typer.Option("--list", help="List all samples, and do nothing else.")] = False,
+    json: Json = False,
+) -> None:
+    """Sign a sample event as Telnyx would, now, and post it. A line in, a line out; exit 1 unless answered 2xx."""
+    from hookline_local.samples import catalog
+    from hookline_local.stacks import running
 
+    screen = screen_for(json)
+    if names or event is None:
+        screen.document(catalog.names())
+        for name in catalog.names():
+            screen.paragraph(name)
+        if not names:
+            raise CliError("EVENT is required", "Name one of those above: hookline trigger call.answered", code=USAGE)
+        return
+    from hookline_local.cli.webhook_post import post
 
-def trigger(sample: Sample, url: str, screen: Screen, *, copies: int, seed: bytes) -> bool:
-    """Post it so many times at once; whether every answer was a 2xx. Raises Problem when nobody answers."""
-    where = target(url, sample.path)
-    keys = [str(number) for number in range(copies)]
-    for key in keys:
-        screen.comes(sample.event_type, key=key, note="the same again" if key != "0" else "")
-    good = True
-    with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=not _local(where)) as http, ThreadPoolExecutor(copies) as pool:
-        for key, (response, milliseconds) in zip(
-            keys, pool.map(lambda _: _post(http, where, sample, seed), keys), strict=True
-        ):
-            answer = _json(response)
-            good = good and response.is_success
-            screen.goes(
-                sample.event_type,
-                key=key,
-                status=response.status_code,
-                milliseconds=milliseconds,
-                answer=answer,
-                problem=None if isinstance(answer, dict) else (response.text[:200].strip() or None),
-            )
-            screen.row(
-                {
-                    "event_type": sample.event_type,
-                    "url": where,
-                    "status": response.status_code,
-                    "milliseconds": round(milliseconds, 1),
-                    "answer": answer if answer is not None else response.text,
-                }
-            )
-    return good
-
-
-def _local(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-
-
-def _post(http: httpx.Client, url: str, sample: Sample, seed: bytes) -> tuple[httpx.Response, float]:
-    headers = {"content-type": sample.content_type, "user-agent": AGENT, **sign(sample.body, int(time.time()), seed)}
-    began = time.perf_counter()
-    try:
-        response = http.post(url, content=sample.body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        why = str(error) or type(error).__name__
-        raise Problem(f"nobody answers at {url}: {why}", "Is hookline serve running there?") from error
-    return response, (time.perf_counter() - began) * 1000
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
+    sample, seed = changed(catalog.sample(event), changes), catalog.seed_of(key)
+    end(good=post(sample, url or running.find().url, screen, copies=duplicate, seed=seed))

@@ -1,7 +1,7 @@
-"""The first lines of every process that the stack starts: it dies with the stack, then becomes what it was started for.
+"""Entry point of every process that the stack starts: a function, or moto. It ends when the stack ends.
 
 Run as a file, `python child.py PARENT_PID lambda|moto`, never imported as part of the package: a function's process
-must see nothing of ours. On Linux the kernel kills it when its parent is gone. Elsewhere a function ends because
+must not see our packages. On Linux the kernel kills it when its parent is gone. Elsewhere a function ends because
 awslambdaric loses its Runtime API, and moto because its standard input closes.
 """
 
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# prctl(2): the signal that a process is sent when the thread that started it ends.
+# prctl(2): the signal to a process when the thread that started it ends.
 PR_SET_PDEATHSIG = 1
 
 
-def die_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have the kernel kill this process when `parent` ends; end at once if it has ended already."""
     if sys.platform == "linux":
         import ctypes
@@ -26,17 +26,17 @@ def die_with(parent: int) -> None:
 
 
 def run_function() -> None:
-    """What Lambda's own bootstrap does: hand the handler to AWS's runtime interface client, for ever."""
+    """Run AWS's runtime interface client with the handler, as Lambda's own bootstrap does."""
     from awslambdaric.__main__ import main
 
     sys.argv[:] = ["awslambdaric", os.environ["_HANDLER"]]
     main(sys.argv)
 
 
-def keep_groups_in_order() -> None:
-    """Correct moto 5.2: of two messages of a FIFO group that become visible together it gives out the second one first.
+def fix_fifo_order() -> None:
+    """Correct moto 5.2: of two messages of a FIFO group that become visible together it delivers the second one first.
 
-    It takes the first for blocked, because it still counts the second among those that are being worked on.
+    It regards the first as blocked, because it still counts the second among those in flight.
     """
     from moto.sqs.models import Message, SQSBackend
 
@@ -51,7 +51,7 @@ def keep_groups_in_order() -> None:
 
 
 def serve_moto() -> None:
-    """AWS on loopback. Prints its port, then a line `sqs` after every message that was put on a queue."""
+    """AWS on loopback. Prints its port, then a line `sqs` after every message sent to a queue."""
     import logging
     import threading
 
@@ -63,7 +63,7 @@ def serve_moto() -> None:
             pass
         os._exit(0)
 
-    keep_groups_in_order()
+    fix_fifo_order()
     application = DomainDispatcherApplication(create_backend_app)
 
     def announce(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -80,7 +80,7 @@ def serve_moto() -> None:
 
 
 if __name__ == "__main__":
-    die_with(int(sys.argv[1]))
+    end_with(int(sys.argv[1]))
     if sys.argv[2] == "lambda":
         run_function()
     else:

@@ -1,10 +1,10 @@
-"""What invokes a function besides HTTP: queues that are polled, and schedules. Owns batches and what becomes of them.
+"""Invokes functions from queues and schedules. Owns batches and their failures.
 
 Sources: docs.aws.amazon.com/lambda/latest/dg/with-sqs (the event), services-sqs-errorhandling (partial failures),
 docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern (rate expressions).
 
-A message that is not deleted comes back when its visibility timeout is over, and goes to the dead-letter queue when it
-has been received too often. Both are the queue's own doing, here as on AWS.
+A message that is not deleted returns when its visibility timeout ends, and moves to the dead-letter queue when it has
+been received too often. The queue does both, here as on AWS.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ Invoke = Callable[[str, bytes], Awaitable[InvokeResult]]
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSource:
-    """A queue that a function is fed from. window_seconds: how long a batch may wait to fill (0-300)."""
+    """A queue that a function consumes. window_seconds: the longest wait for a full batch (0-300)."""
 
     function_id: str
     queue_url: str
@@ -53,11 +53,11 @@ class QueueSource:
 
 
 class QueuePoller:
-    """Feeds one function from one queue.
+    """Invokes one function with the messages of one queue.
 
-    Asks the queue at once when `wake` is called, and every `interval_seconds` besides: a message that was delayed, or
-    that has become visible again, gives no sign. It never asks the queue to wait: moto would spin while it waits for a
-    FIFO group that is being worked on.
+    Polls at once when `wake` is called, and every `interval_seconds` besides: a message that was delayed, or that has
+    become visible again, gives no signal. It never uses long polling: moto would spin while it waits for a FIFO group
+    in flight.
     """
 
     def __init__(self, source: QueueSource, *, invoke: Invoke, sqs: "SQSClient", interval_seconds: float) -> None:
@@ -74,13 +74,13 @@ class QueuePoller:
         self._woken.set()
 
     async def run(self) -> None:
-        """Poll until cancelled. What is under way then is cancelled too; its messages become visible again."""
+        """Poll until cancelled. Batches in flight are cancelled too; their messages become visible again."""
         try:
             while True:
                 await self._slots.acquire()
                 self._woken.clear()
                 messages: list[dict[str, Any]] = []
-                # The endpoint may be away for a moment, or for ever when the stack is stopping: ask again later.
+                # The endpoint may be away briefly, or for ever when the stack is stopping: poll again later.
                 with contextlib.suppress(BotoCoreError, ClientError):
                     messages = await self._collect()
                 if messages:
@@ -103,18 +103,18 @@ class QueuePoller:
             return messages
         clock = asyncio.get_running_loop().time
         end = clock() + self._source.window_seconds
-        while (wanted := self._source.batch_size - len(messages)) > 0 and clock() < end:
-            more = await self._receive(wanted)
+        while (missing := self._source.batch_size - len(messages)) > 0 and clock() < end:
+            more = await self._receive(missing)
             messages += more
             if not more:
                 await asyncio.sleep(min(0.1, max(0.0, end - clock())))
         return messages
 
-    async def _receive(self, wanted: int) -> list[dict[str, Any]]:
+    async def _receive(self, limit: int) -> list[dict[str, Any]]:
         answer = await asyncio.to_thread(
             self._sqs.receive_message,
             QueueUrl=self._source.queue_url,
-            MaxNumberOfMessages=min(wanted, _RECEIVE_LIMIT),
+            MaxNumberOfMessages=min(limit, _RECEIVE_LIMIT),
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
             WaitTimeSeconds=0,
@@ -146,7 +146,7 @@ class QueuePoller:
 
 
 def record_of(message: Mapping[str, Any], source: QueueSource) -> dict[str, Any]:
-    """A message as it stands in `Records`."""
+    """A message as an entry of `Records`."""
     record: dict[str, Any] = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -177,26 +177,26 @@ def _attribute_of(value: Mapping[str, Any]) -> dict[str, Any]:
 def failures_in(result: InvokeResult, messages: Sequence[Mapping[str, Any]], *, reported: bool) -> set[str]:
     """The ids of the messages that stay in the queue.
 
-    An error fails the batch. Where failures are reported one by one, a report that does not make sense fails it too: an
+    An error fails the batch. Where failures are reported individually, a malformed report fails it too: an
     entry without an id, with an empty one, or with one that is not in the batch. No report, or an empty one, fails
     none.
     """
-    everything = {message["MessageId"] for message in messages}
+    all_ids = {message["MessageId"] for message in messages}
     if result.error is not None:
-        return everything
+        return all_ids
     if not reported:
         return set()
     try:
         payload = result.payload
     except ValueError:
-        return everything
+        return all_ids
     if payload is None or payload == "" or (isinstance(payload, dict) and not payload.get("batchItemFailures")):
         return set()
     try:
         failed = {entry["itemIdentifier"] for entry in payload["batchItemFailures"]}
     except (TypeError, KeyError):
-        return everything
-    return failed if failed <= everything else everything
+        return all_ids
+    return failed if failed <= all_ids else all_ids
 
 
 _RATE = re.compile(r"rate\(\s*(\d+)\s+(second|minute|hour|day)s?\s*\)")
@@ -211,7 +211,7 @@ def rate_seconds(expression: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleSource:
-    """A function that is run every so often. payload: the Input of the template, None for the event of EventBridge."""
+    """A function that is run periodically. payload: the Input of the template, None for the event of EventBridge."""
 
     function_id: str
     name: str
@@ -230,7 +230,7 @@ async def run_schedule(source: ScheduleSource, *, submit: Callable[[str, bytes],
 
 
 def schedule_event(source: ScheduleSource) -> str:
-    """What a schedule without an Input sends."""
+    """The event of a schedule without an Input."""
     kind = f"scheduler:{source.region}:{source.account}:schedule/default" if source.scheduler else None
     resource = f"arn:aws:{kind or f'events:{source.region}:{source.account}:rule'}/{source.name}"
     event = {

@@ -1,49 +1,32 @@
-"""API Gateway on a laptop: an HTTP API (payload format 2.0) in front of functions. Owns the way in over HTTP.
+"""API Gateway on a laptop: an HTTP API (payload format 2.0) in front of functions. Owns routes and responses.
 
-Sources, unless said otherwise: docs.aws.amazon.com/apigateway/latest/developerguide,
+Sources, unless noted otherwise: docs.aws.amazon.com/apigateway/latest/developerguide,
 http-api-develop-integrations-lambda (the shapes of request and response), http-api-develop-routes (which route wins),
 http-api-quotas (limits).
 
 * A path or a method without a route is 404 {"message":"Not Found"}. HTTP APIs have no 405.
 * A function that fails is 500, one that takes more than 30 s or is throttled is 503.
-* rawPath is decoded and rawQueryString is not: captures of live HTTP APIs,
-  github.com/middleapi/standard-server/pull/93.
 
-Where this differs from AWS: domainName carries the port; x-forwarded-proto tells the truth ("http"); text that is not
-UTF-8 is handed over with replacement characters (what AWS does is not documented; no signature survives either).
+Where this differs from AWS: domainName carries the port; x-forwarded-proto is the true "http"; text that is not
+UTF-8 arrives with replacement characters (what AWS does is not documented; no signature survives either).
 """
 
 import asyncio
 import base64
-import binascii
-import contextlib
 import json
 import secrets
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl
-
-import uvicorn
 
 from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, InvokeResult, ThrottledError
+from hookline_local.http_event import CONNECTION_HEADERS, http_event, join_headers
+from hookline_local.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
 
 BODY_LIMIT_BYTES = 10 * 1024 * 1024
 HEADER_LIMIT_BYTES = 10_240
 INTEGRATION_TIMEOUT_SECONDS = 30.0
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-# Not documented; established on live AWS: github.com/ministackorg/ministack/pull/766.
-_TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
-# Belong to one connection, not to the message (RFC 9110, 7.6.1).
-_CONNECTION_HEADERS = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
 
 
 class RouteLike(Protocol):
@@ -67,9 +50,9 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One request that came in over HTTP and what it was answered. function_id: None when no route took it.
+    """One HTTP request and its response. function_id: None when no route matched.
 
-    path: with the query. body: empty when it was too large to be read. milliseconds: from the last byte of the request.
+    path: with the query. body: empty when it was too large. milliseconds: from the last byte of the request.
     """
 
     method: str
@@ -82,29 +65,13 @@ class Exchange:
     milliseconds: float
 
 
-class Response(NamedTuple):
-    """What goes back over HTTP."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
-
-    @classmethod
-    def message(cls, status: int, text: str) -> "Response":
-        """One of API Gateway's own answers."""
-        return cls(status, json.dumps({"message": text}, separators=(",", ":")).encode())
+def message(status: int, text: str) -> Response:
+    """One of API Gateway's own answers."""
+    return Response(status, json.dumps({"message": text}, separators=(",", ":")).encode())
 
 
-INTERNAL_SERVER_ERROR = Response.message(500, "Internal Server Error")
-SERVICE_UNAVAILABLE = Response.message(503, "Service Unavailable")
-
-
-class TooLargeError(Exception):
-    """More bytes than are taken."""
-
-
-class CutOffError(Exception):
-    """Whoever asked has gone before the end of the request."""
+INTERNAL_SERVER_ERROR = message(500, "Internal Server Error")
+SERVICE_UNAVAILABLE = message(503, "Service Unavailable")
 
 
 class Router:
@@ -127,13 +94,13 @@ class Router:
 
     def find(self, method: str, path: str) -> Match | None:
         """path: decoded."""
-        for wanted in (method, "ANY"):
-            if (path, wanted) in self._literal:
-                return Match(f"{wanted} {path}", self._literal[path, wanted], {})
+        for route_method in (method, "ANY"):
+            if (path, route_method) in self._literal:
+                return Match(f"{route_method} {path}", self._literal[path, route_method], {})
         segments = path.split("/")
-        for parts, wanted, template_path, function_id in self._patterned:
-            if wanted in (method, "ANY") and (found := _fit(parts, segments)) is not None:
-                return Match(f"{wanted} {template_path}", function_id, found)
+        for parts, route_method, template_path, function_id in self._patterned:
+            if route_method in (method, "ANY") and (found := _fit(parts, segments)) is not None:
+                return Match(f"{route_method} {template_path}", function_id, found)
         return Match("$default", self._default, {}) if self._default is not None else None
 
 
@@ -158,120 +125,85 @@ def _fit(parts: list[str], segments: list[str]) -> dict[str, str] | None:
     return found if len(parts) == len(segments) else None
 
 
-def is_text(content_type: str | None) -> bool:
-    """Whether a body of this type is handed to the function as text; the rest, and what says nothing, is base64."""
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    return media_type.startswith("text/") or media_type in _TEXT_TYPES
-
-
-def request_event(
-    match: Match,
-    *,
-    method: str,
-    path: str,
-    query: str,
-    headers: Iterable[tuple[str, str]],
-    body: bytes,
-    source_ip: str,
-    port: int,
-    protocol: str,
-    account: str,
-    request_id: str,
-    received: float,
-) -> dict[str, Any]:
-    """A request in payload format 2.0. path: decoded. query: as sent. headers: lower case. received: seconds, 1970."""
-    joined: dict[str, str] = {}
-    cookies: list[str] = []
-    for name, value in headers:
-        if name == "cookie":
-            cookies += [cookie.strip() for cookie in value.split(";") if cookie.strip()]
-        elif name not in _CONNECTION_HEADERS:
-            joined[name] = f"{joined[name]},{value}" if name in joined else value
-    joined.setdefault("content-length", str(len(body)))
-    joined.setdefault("x-amzn-trace-id", f"Root=1-{int(received):08x}-{secrets.token_hex(12)}")
-    forwarded = joined.get("x-forwarded-for")
-    joined["x-forwarded-for"] = f"{forwarded}, {source_ip}" if forwarded else source_ip
-    joined["x-forwarded-port"] = str(port)
-    joined["x-forwarded-proto"] = "http"
-    domain_name = joined.get("host", "")
-    event: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": match.key,
-        "rawPath": path,
-        "rawQueryString": query,
-    }
-    if cookies:
-        event["cookies"] = cookies
-    event["headers"] = dict(sorted(joined.items()))
-    parameters: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
-    if parameters:
-        event["queryStringParameters"] = parameters
-    event["requestContext"] = {
-        "accountId": account,
-        "apiId": "local",
-        "domainName": domain_name,
-        "domainPrefix": domain_name.partition(".")[0],
-        "http": {
-            "method": method,
-            "path": path,
-            "protocol": protocol,
-            "sourceIp": source_ip,
-            "userAgent": joined.get("user-agent", ""),
-        },
-        "requestId": request_id,
-        "routeKey": match.key,
-        "stage": "$default",
-        "time": datetime.fromtimestamp(received, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
-        "timeEpoch": int(received * 1000),
-    }
-    if match.path_parameters:
-        event["pathParameters"] = dict(match.path_parameters)
-    text = is_text(joined.get("content-type"))
-    if body:
-        event["body"] = body.decode("utf-8", "replace") if text else base64.b64encode(body).decode("ascii")
-    event["isBase64Encoded"] = bool(body) and not text
-    return event
-
-
 def response_of(payload: Any) -> Response:
-    """What a function's return value means in format 2.0. A shape that API Gateway refuses is its 500."""
+    """The response for a function's return value in format 2.0. A shape that API Gateway refuses is its 500."""
     if not isinstance(payload, dict) or "statusCode" not in payload:
         text = payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
         return Response(200, text.encode())
     try:
         status = int(payload["statusCode"])
+        content = _content(payload.get("body"), as_base64=payload.get("isBase64Encoded") is True)
+        headers = _headers(payload.get("headers") or {}, payload.get("cookies") or [])
     except (TypeError, ValueError):
         return INTERNAL_SERVER_ERROR
-    body = payload.get("body")
-    headers = payload.get("headers") or {}
-    cookies = payload.get("cookies") or []
-    well_formed = (
-        100 <= status <= 599
-        and (body is None or isinstance(body, str))
-        and isinstance(headers, dict)
-        and all(isinstance(value, str | int | float) for value in headers.values())
-        and isinstance(cookies, list)
-        and all(isinstance(cookie, str) for cookie in cookies)
-    )
-    if not well_formed:
-        return INTERNAL_SERVER_ERROR
+    return Response(status, content, headers) if 100 <= status <= 599 else INTERNAL_SERVER_ERROR
+
+
+def _content(body: object, *, as_base64: bool) -> bytes:
+    """Raises TypeError for another body than text, and ValueError for invalid base64."""
+    if not isinstance(body, str | None):
+        raise TypeError
     content = (body or "").encode()
-    if payload.get("isBase64Encoded") is True:
-        try:
-            content = base64.b64decode(content, validate=True)
-        except binascii.Error:
-            return INTERNAL_SERVER_ERROR
-    sent = [(str(name).lower(), _header_text(value)) for name, value in headers.items()]
-    sent = [(name, value) for name, value in sent if name not in _CONNECTION_HEADERS and name != "content-length"]
-    if not any(name == "content-type" for name, _ in sent):
-        sent.append(("content-type", "text/plain;charset=UTF-8"))
-    return Response(status, content, (*sent, *(("set-cookie", cookie) for cookie in cookies)))
+    return base64.b64decode(content, validate=True) if as_base64 else content
+
+
+def _headers(headers: object, cookies: object) -> tuple[tuple[str, str], ...]:
+    """Raises TypeError for another shape than an object of scalars and a list of texts."""
+    if not isinstance(headers, dict) or not isinstance(cookies, list):
+        raise TypeError
+    if not all(isinstance(value, str | int | float) for value in headers.values()):
+        raise TypeError
+    if not all(isinstance(cookie, str) for cookie in cookies):
+        raise TypeError
+    named = [(str(name).lower(), _header_text(value)) for name, value in headers.items()]
+    named = [(name, value) for name, value in named if name not in CONNECTION_HEADERS and name != "content-length"]
+    if not any(name == "content-type" for name, _ in named):
+        named.append(("content-type", "text/plain;charset=UTF-8"))
+    return (*named, *(("set-cookie", cookie) for cookie in cookies))
 
 
 def _header_text(value: str | float | bool) -> str:
     return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+class _Request:
+    """A request without its body."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        self.head_size = len(self.method) + len(scope["raw_path"]) + len(self.query)
+        self.head_size += sum(len(name) + len(value) for name, value in self.headers)
+        self._source_ip: str = scope["client"][0] if scope["client"] else "127.0.0.1"
+        self._port: int = scope["server"][1]
+        self._protocol = f"HTTP/{scope['http_version']}"
+
+    def event(self, match: Match, body: bytes, *, account: str, request_id: str, received_ms: int) -> dict[str, Any]:
+        """As the function gets it."""
+        headers, cookies = join_headers(self.headers)
+        headers.setdefault("content-length", str(len(body)))
+        headers.setdefault("x-amzn-trace-id", f"Root=1-{received_ms // 1000:08x}-{secrets.token_hex(12)}")
+        forwarded = headers.get("x-forwarded-for")
+        headers["x-forwarded-for"] = f"{forwarded}, {self._source_ip}" if forwarded else self._source_ip
+        headers["x-forwarded-port"] = str(self._port)
+        headers["x-forwarded-proto"] = "http"
+        return http_event(
+            route_key=match.key,
+            method=self.method,
+            path=self.path,
+            query=self.query,
+            headers=headers,
+            cookies=cookies,
+            path_parameters=match.path_parameters,
+            body=body,
+            source_ip=self._source_ip,
+            protocol=self._protocol,
+            account=account,
+            request_id=request_id,
+            received_ms=received_ms,
+        )
 
 
 class HttpApi:
@@ -297,8 +229,7 @@ class HttpApi:
         self._running: set[asyncio.Future[InvokeResult]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        query = scope["query_string"].decode("latin-1")
+        request = _Request(scope)
         body: bytes | None = None
         try:
             body = await read_body(scope, receive, BODY_LIMIT_BYTES)
@@ -306,40 +237,25 @@ class HttpApi:
             pass
         except CutOffError:
             return
-        received = time.time()
-        began = time.perf_counter()
+        began, received_ms = time.perf_counter(), int(time.time() * 1000)
         request_id = base64.b64encode(secrets.token_bytes(11)).decode("ascii")
-        match = self._router.find(scope["method"], scope["path"])
-        size = len(scope["method"]) + len(scope["raw_path"]) + len(query)
+        match = self._router.find(request.method, request.path)
         if body is None:
-            response = Response.message(413, "Request Entity Too Large")
-        elif size + sum(len(name) + len(value) for name, value in headers) > HEADER_LIMIT_BYTES:
-            response = Response.message(431, "Request Header Fields Too Large")
+            response = message(413, "Request Entity Too Large")
+        elif request.head_size > HEADER_LIMIT_BYTES:
+            response = message(431, "Request Header Fields Too Large")
         elif match is None:
-            response = Response.message(404, "Not Found")
+            response = message(404, "Not Found")
         else:
-            event = request_event(
-                match,
-                method=scope["method"],
-                path=scope["path"],
-                query=query,
-                headers=headers,
-                body=body,
-                source_ip=scope["client"][0] if scope["client"] else "127.0.0.1",
-                port=scope["server"][1],
-                protocol=f"HTTP/{scope['http_version']}",
-                account=self._account,
-                request_id=request_id,
-                received=received,
-            )
+            event = request.event(match, body, account=self._account, request_id=request_id, received_ms=received_ms)
             response = await self._integrate(match, event)
         response = response._replace(headers=(*response.headers, ("apigw-requestid", request_id)))
         await reply(send, response)
         self.on_exchange(
             Exchange(
-                method=scope["method"],
-                path=scope["path"] + (f"?{query}" if query else ""),
-                headers=dict(headers),
+                method=request.method,
+                path=request.path + (f"?{request.query}" if request.query else ""),
+                headers=dict(request.headers),
                 body=body or b"",
                 status=response.status,
                 response=response.body,
@@ -351,7 +267,7 @@ class HttpApi:
     async def _integrate(self, match: Match, event: Mapping[str, Any]) -> Response:
         payload = json.dumps(event, separators=(",", ":")).encode()
         if len(payload) > PAYLOAD_LIMIT_BYTES:
-            return Response.message(413, "Request Entity Too Large")
+            return message(413, "Request Entity Too Large")
         running = asyncio.ensure_future(self._invoke(match.function_id, payload, event["headers"]["x-amzn-trace-id"]))
         # The function goes on after API Gateway has stopped waiting for it.
         self._running.add(running)
@@ -374,91 +290,3 @@ class HttpApi:
         self._running.discard(running)
         if not running.cancelled():
             running.exception()
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises TooLargeError as soon as it is known to be longer than `limit` bytes, and CutOffError."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
-            raise TooLargeError
-    chunks: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CutOffError
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise TooLargeError
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
-
-
-async def reply(send: Send, response: Response) -> None:
-    headers = [*response.headers, ("content-length", str(len(response.body)))]
-    encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-    await send({"type": "http.response.start", "status": response.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": response.body})
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its hands on the signals of the program that it is a part of."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-
-class LoopbackServer:
-    """Serves an ASGI application on 127.0.0.1. port: 0 picks a free one; OSError when it is taken."""
-
-    def __init__(self, port: int = 0) -> None:
-        # IPPROTO_TCP: without it asyncio does not switch Nagle's algorithm off, and every answer waits 40 ms for an
-        # ACK.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind(("127.0.0.1", port))
-        except OSError:
-            self._socket.close()
-            raise
-        self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._server: _Uvicorn | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self, application: Application) -> None:
-        config = uvicorn.Config(
-            application,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            h11_max_incomplete_event_size=1024 * 1024,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Uvicorn(config)
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        up = asyncio.create_task(self._server.up.wait())
-        await asyncio.wait([up, self._task], return_when=asyncio.FIRST_COMPLETED)
-        up.cancel()
-
-    async def stop(self) -> None:
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            await asyncio.wait([self._task])
-        self._socket.close()

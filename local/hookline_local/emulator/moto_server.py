@@ -7,13 +7,15 @@ take turns with the gateway's under one interpreter lock.
 import asyncio
 import contextlib
 import os
-import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import botocore.session
 from botocore.config import Config
+
+from hookline_local.processes import ChildProcess
 
 CHILD = Path(__file__).with_name("child.py")
 START_LIMIT_SECONDS = 30.0
@@ -38,48 +40,46 @@ def local_session(region: str) -> boto3.Session:
     )
 
 
-class AwsDidNotStartError(Exception):
-    """moto's server ended, or said nothing, before it was ready. The text is what it wrote."""
+class MotoStartError(Exception):
+    """moto's server ended, or wrote no port in time. The text is its standard error."""
 
 
 class MotoServer:
     """DynamoDB, S3, SQS, Secrets Manager and the rest, on loopback.
 
-    on_message: called in the loop, soon after anybody has put a message on a queue.
+    on_message: called in the loop, soon after a message has been sent to a queue.
     """
 
     def __init__(self, port: int = 0, *, on_message: Callable[[], None] = lambda: None) -> None:
         self.url = ""
         self.on_message = on_message
         self._port = port
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ChildProcess | None = None
         self._listener: asyncio.Task[None] | None = None
-        self._complaints: asyncio.Task[bytes] | None = None
+        self._errors: asyncio.Task[bytes] | None = None
 
     async def start(self) -> str:
-        """Start it and return its URL. Raises AwsDidNotStartError."""
-        # moto has a botocore of its own, which obeys the person's settings too.
+        """Start it and return its URL. Raises MotoStartError."""
+        # moto has a botocore of its own, which reads the person's settings too.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-        # Standard input stays open as long as we live; when it closes, moto goes.
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", os.fspath(CHILD), str(os.getpid()), "moto", str(self._port)),
+        # Standard input stays open as long as we live; when it closes, moto ends.
+        self._process = await ChildProcess.start(
+            CHILD,
+            ["moto", str(self._port)],
+            environment=environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
         )
-        assert self._process.stdout is not None  # noqa: S101 - asked for above
-        assert self._process.stderr is not None  # noqa: S101
-        self._complaints = asyncio.create_task(self._process.stderr.read())
+        self._errors = asyncio.create_task(self._process.stderr.read())
         line = b""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_LIMIT_SECONDS):
                 line = await self._process.stdout.readline()
         if not line.startswith(b"port "):
             await self.stop()
-            raise AwsDidNotStartError((await self._complaints).decode("utf-8", "replace"))
+            raise MotoStartError((await self._errors).decode("utf-8", "replace"))
         self.url = f"http://127.0.0.1:{int(line.split()[1])}"
         self._listener = asyncio.create_task(self._listen(self._process.stdout))
         return self.url
@@ -87,14 +87,28 @@ class MotoServer:
     async def stop(self) -> None:
         if self._process is None:
             return
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        self._process.kill()
         await self._process.wait()
-        for task in (self._listener, self._complaints):
+        for task in (self._listener, self._errors):
             if task is not None:
                 await asyncio.wait([task])
 
     async def _listen(self, notices: asyncio.StreamReader) -> None:
         while await notices.readline():
             self.on_message()
+
+
+@contextlib.contextmanager
+def running_moto() -> Iterator[str]:
+    """A MotoServer for code that is not asynchronous; its URL."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="moto", daemon=True)
+    thread.start()
+    server = MotoServer()
+    try:
+        yield asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -1,7 +1,7 @@
-"""Which installed packages a function may see: directories of links to the named ones, and to what those need.
+"""The installed packages that a function may import: folders of links to the named ones and their requirements.
 
 Lambda gives a function boto3 and its runtime client, and nothing else that happens to be installed on a laptop. A
-function that imports what it has not been given must fail here as it would fail there.
+function that imports another package must fail here as it would fail there.
 """
 
 import re
@@ -12,8 +12,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-# What the python runtimes of Lambda carry.
-OF_LAMBDA = ("boto3", "awslambdaric")
+# In the Python runtimes of Lambda.
+LAMBDA_PACKAGES = ("boto3", "awslambdaric")
 
 
 def closure(names: Iterable[str]) -> dict[str, Distribution]:
@@ -38,16 +38,16 @@ def closure(names: Iterable[str]) -> dict[str, Distribution]:
 def link(names: Iterable[str], directory: Path) -> Path:
     """Fill `directory` with links to the named distributions and to what they require; return it."""
     directory.mkdir(parents=True, exist_ok=True)
-    for each in closure(names).values():
-        for entry in {file.parts[0] for file in each.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+    for package in closure(names).values():
+        for entry in {file.parts[0] for file in package.files or [] if file.parts[0] not in ("..", "__pycache__")}:
             target = directory / entry
             if not target.exists():
-                target.symlink_to(Path(str(each.locate_file(entry))).resolve())
+                target.symlink_to(Path(str(package.locate_file(entry))).resolve())
     return directory
 
 
 def named_in(requirements: Path) -> list[str]:
-    """The names in a requirements file; hashes, options and comments are passed over."""
+    """The names in a requirements file; hashes, options and comments are skipped."""
     lines = requirements.read_text(encoding="utf-8").splitlines()
     found = (re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)", line) for line in lines)
     return [match[1] for match in found if match]

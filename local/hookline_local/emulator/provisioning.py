@@ -1,4 +1,4 @@
-"""What a template keeps, created at any AWS endpoint. Owns the calls that make the table, bucket, queues and secret.
+"""Creates a template's table, bucket, queues and secret at any AWS endpoint.
 
 create_resources(template)                       # moto in this process, or whatever boto3 is configured for
 create_resources(template, endpoint_url=url)     # moto's server, or another AWS
@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from hookline_local.emulator.moto_server import local_session
-from hookline_local.emulator.template import QUEUE_PROPERTIES, NotUnderstood, Template, as_text
+from hookline_local.emulator.template import QUEUE_PROPERTIES, Template, UnsupportedTemplate, as_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def create_resources(template: Template, *, endpoint_url: str | None = None) -> None:
-    """Create the table, the bucket, the queues and the secret that a template describes, and remember what they are.
+    """Create the table, the bucket, the queues and the secret of a template, and register them in it.
 
-    endpoint_url: of a local AWS, None for boto3's own choice. What exists already under the same name is used as it
-    is: calling twice is calling once.
+    endpoint_url: of a local AWS, None for boto3's own choice. An existing resource of the same name is used as it
+    is. Idempotent.
     """
     session = local_session(template.region) if endpoint_url else boto3.Session(region_name=template.region)
     dynamodb = session.client("dynamodb", endpoint_url=endpoint_url)
@@ -43,29 +43,29 @@ def create_resources(template: Template, *, endpoint_url: str | None = None) -> 
 
 
 def _create_table(template: Template, logical_id: str, dynamodb: "DynamoDBClient") -> None:
-    said = template.properties(logical_id)
+    properties = template.properties(logical_id)
     name = template.physical_name(logical_id)
-    same = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
-    arguments: dict[str, Any] = {key: said[key] for key in same if key in said}
-    if "SSESpecification" in said:
-        arguments["SSESpecification"] = {"Enabled": said["SSESpecification"]["SSEEnabled"]}
+    keys = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    arguments: dict[str, Any] = {key: properties[key] for key in keys if key in properties}
+    if "SSESpecification" in properties:
+        arguments["SSESpecification"] = {"Enabled": properties["SSESpecification"]["SSEEnabled"]}
     try:
         created = dynamodb.create_table(TableName=name, **arguments)["TableDescription"]
         dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-        if "TimeToLiveSpecification" in said:
-            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=said["TimeToLiveSpecification"])
-        if "PointInTimeRecoverySpecification" in said:
+        if "TimeToLiveSpecification" in properties:
+            dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+        if "PointInTimeRecoverySpecification" in properties:
             dynamodb.update_continuous_backups(
-                TableName=name, PointInTimeRecoverySpecification=said["PointInTimeRecoverySpecification"]
+                TableName=name, PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"]
             )
     except ClientError as error:
-        _unless(error, "ResourceInUseException")
+        _raise_unless(error, "ResourceInUseException")
         created = dynamodb.describe_table(TableName=name)["Table"]
-    template.remember(logical_id, name, Arn=created["TableArn"])
+    template.register(logical_id, name, Arn=created["TableArn"])
 
 
 def _create_bucket(template: Template, logical_id: str, s3: "S3Client") -> None:
-    said = template.properties(logical_id)
+    properties = template.properties(logical_id)
     name = template.physical_name(logical_id)
     arguments: dict[str, Any] = {}
     if template.region != "us-east-1":
@@ -73,55 +73,55 @@ def _create_bucket(template: Template, logical_id: str, s3: "S3Client") -> None:
     try:
         s3.create_bucket(Bucket=name, **arguments)
     except ClientError as error:
-        _unless(error, "BucketAlreadyOwnedByYou")
-    if "VersioningConfiguration" in said:
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=said["VersioningConfiguration"])
-    if "OwnershipControls" in said:
-        s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=said["OwnershipControls"])
-    if "PublicAccessBlockConfiguration" in said:
-        block = {key: as_text(value) == "true" for key, value in said["PublicAccessBlockConfiguration"].items()}
+        _raise_unless(error, "BucketAlreadyOwnedByYou")
+    if "VersioningConfiguration" in properties:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
+    if "OwnershipControls" in properties:
+        s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=properties["OwnershipControls"])
+    if "PublicAccessBlockConfiguration" in properties:
+        block = {key: as_text(value) == "true" for key, value in properties["PublicAccessBlockConfiguration"].items()}
         s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)  # type: ignore[arg-type]
-    if "BucketEncryption" in said:
+    if "BucketEncryption" in properties:
         rules: Any = [
             {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
-            for rule in said["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
         ]
         s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
-    template.remember(logical_id, name)
+    template.register(logical_id, name)
 
 
 def _create_queue(template: Template, logical_id: str, sqs: "SQSClient") -> None:
-    said = template.properties(logical_id)
+    properties = template.properties(logical_id)
     name = template.physical_name(logical_id)
     attributes: Any = {
         key: json.dumps(value) if isinstance(value, dict) else as_text(value)
-        for key, value in said.items()
+        for key, value in properties.items()
         if key in QUEUE_PROPERTIES
     }
     if attributes.get("FifoQueue") == "false":
-        del attributes["FifoQueue"]  # SQS refuses to be told that a standard queue is not FIFO
+        del attributes["FifoQueue"]  # SQS refuses this attribute for a standard queue
     try:
         url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     except ClientError as error:
-        _unless(error, "QueueNameExists", "QueueAlreadyExists")
+        _raise_unless(error, "QueueNameExists", "QueueAlreadyExists")
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    template.remember(logical_id, url, Arn=arn)
+    template.register(logical_id, url, Arn=arn)
 
 
 def _create_secret(template: Template, logical_id: str, secrets: "SecretsManagerClient") -> None:
     name = template.physical_name(logical_id)
     value = template.properties(logical_id).get("SecretString")
     if value is None:
-        raise NotUnderstood(f"the secret {logical_id} has no SecretString")
+        raise UnsupportedTemplate(f"the secret {logical_id} has no SecretString")
     try:
         arn = secrets.create_secret(Name=name, SecretString=value)["ARN"]
     except ClientError as error:
-        _unless(error, "ResourceExistsException")
+        _raise_unless(error, "ResourceExistsException")
         arn = secrets.put_secret_value(SecretId=name, SecretString=value)["ARN"]
-    template.remember(logical_id, arn, Arn=arn, Id=arn)
+    template.register(logical_id, arn, Arn=arn, Id=arn)
 
 
-def _unless(error: ClientError, *codes: str) -> None:
+def _raise_unless(error: ClientError, *codes: str) -> None:
     if error.response["Error"]["Code"].split(".")[-1] not in codes:
         raise error

@@ -6,8 +6,7 @@ invocation at a time, replaced when its code or its environment has changed, kil
 the stack.
 
 Where this differs from Lambda: a process is not frozen between invocations, memory is not limited, a failed start is
-not tried a second time, and all sandboxes together are limited by `process_limit`: then an invocation waits for its
-turn.
+not retried, and all sandboxes together are limited by `process_limit`: then an invocation waits.
 """
 
 import asyncio
@@ -16,7 +15,6 @@ import importlib.util
 import json
 import os
 import signal
-import sys
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -24,6 +22,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from hookline_local.processes import ChildProcess
 
 CHILD = Path(__file__).with_name("child.py")
 
@@ -49,11 +49,10 @@ _LAMBDAS_OWN = {
 class Function:
     """One function, ready to run.
 
-    artefact: what Lambda would have under /var/task. python_paths: what it would have under /opt/python, first one
-    first.
-    watched: directories whose Python files make it start anew when they change. watched_whole: those that are made
-    anew as a whole, by `sam build`. sealed: no byte code is written, because it would be packaged.
-    timeout_seconds: 1-900. reserved_concurrency: None is as many as there is room for.
+    artefact: Lambda's /var/task. python_paths: of Lambda's /opt/python, the first one first.
+    watched: folders whose Python files restart it when they change. watched_whole: those that are replaced at once, by
+    `sam build`. sealed: no byte code is written, because it would be packaged.
+    timeout_seconds: 1-900. reserved_concurrency: None: unlimited.
     """
 
     id: str
@@ -84,7 +83,7 @@ class LogLine:
 
     @property
     def fault(self) -> bool:
-        """Whether it tells of a failure: an error that the function has logged, or Lambda's own word about one."""
+        """Whether it reports a failure: an error logged by the function, or by Lambda itself."""
         if self.source == "platform":
             return not self.text.startswith(("START ", "END ", "REPORT "))
         if self.text.startswith("{"):
@@ -95,11 +94,10 @@ class LogLine:
 
 @dataclass(frozen=True, kw_only=True)
 class InvokeResult:
-    """What an invocation came to.
+    """The result of an invocation.
 
-    raw: the response, or the error as JSON, as bytes. error: None, or {"errorMessage", "errorType", ...} as Lambda has
-    it.
-    log_tail: the last 4 KB of its log. milliseconds: from asking to answer, a cold start included.
+    raw: the response, or the error as JSON, as bytes. error: None, or {"errorMessage", "errorType", ...} as in Lambda.
+    log_tail: the last 4 KB of its log. milliseconds: from request to response, a cold start included.
     init_milliseconds: how long the cold start took; None when the process was warm.
     """
 
@@ -113,7 +111,7 @@ class InvokeResult:
 
     @property
     def payload(self) -> Any:
-        """The response as a JSON value; raises ValueError when the handler returned bytes that are none."""
+        """The response as a JSON value; raises ValueError when it is not JSON."""
         return json.loads(self.raw)
 
 
@@ -122,7 +120,7 @@ class UnknownFunctionError(LookupError):
 
 
 class ThrottledError(Exception):
-    """As many invocations are under way as ReservedConcurrentExecutions allows."""
+    """ReservedConcurrentExecutions are in use."""
 
 
 @dataclass(eq=False)
@@ -134,7 +132,7 @@ class _Invocation:
     trace_id: str
     client_context: str | None
     done: "asyncio.Future[tuple[str, bytes]]"
-    taken: bool = False
+    received: bool = False
 
 
 def _error(kind: str, message: str) -> bytes:
@@ -142,14 +140,14 @@ def _error(kind: str, message: str) -> bytes:
 
 
 class CodeWatch:
-    """Tells when Python files under a directory have changed, by looking: a few dozen take well under 1 ms."""
+    """Notices changed Python files under a folder by polling: a few dozen take well under 1 ms."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, dict[str, tuple[int, int]]] = {}
         self._generations: dict[Path, int] = {}
 
     def generation(self, root: Path, *, whole: bool = False) -> int:
-        """A number that grows with every change found. whole: only look whether the directory is another one."""
+        """A number that grows with every change. whole: only check whether the folder was replaced."""
         now: dict[str, tuple[int, int]] = {}
         if whole:
             with contextlib.suppress(FileNotFoundError):
@@ -194,20 +192,22 @@ class _Sandbox:
         self._offered: asyncio.Queue[_Invocation] = asyncio.Queue()
         self._current: _Invocation | None = None
         self._server: asyncio.Server | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ChildProcess | None = None
         self._exit: asyncio.Task[None] | None = None
         self._conversations: set[asyncio.Task[None]] = set()
         self._pipe = -1
         self._unfinished = b""
         self._tail = bytearray()
         self._dead = False
+        self.started = False
 
     @property
     def alive(self) -> bool:
-        return not self._dead and self._process is not None and self._process.returncode is None
+        return not self._dead and self._process is not None and self._process.alive
 
-    async def start(self, command: list[str], environment: Mapping[str, str]) -> bytes | None:
-        """Start the process and wait until it asks for work. Returns None, or the error that its start ended with."""
+    async def start(self, environment: Mapping[str, str]) -> bytes | None:
+        """Start the process and wait until it requests work. Returns None, or the error of its start."""
+        self.started = True
         if not self.function.artefact.is_dir():
             return _error("Runtime.InvalidEntrypoint", f"Error: there is no directory {self.function.artefact}")
         self._server = await asyncio.start_server(self._converse, "127.0.0.1", 0, limit=_HEAD_LIMIT_BYTES)
@@ -216,19 +216,21 @@ class _Sandbox:
         try:
             os.set_blocking(self._pipe, False)
             self._loop.add_reader(self._pipe, self.collect)
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
+            # -S: no site-packages. -P: nor the folder of child.py. -B: what is packaged stays as it is.
+            self._process = await ChildProcess.start(
+                CHILD,
+                ["lambda"],
+                python_options=("-S", "-P", *(("-B",) if self.function.sealed else ())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,
                 cwd=self.function.artefact,
-                env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
-                start_new_session=True,
+                environment={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
             )
         finally:
             os.close(write_end)
-        self._exit = asyncio.create_task(self._mourn(self._process))
-        if self._dead:  # the stack has been stopped in the meantime
+        self._exit = asyncio.create_task(self._on_exit(self._process))
+        if self._dead:  # the stack has been stopped meanwhile
             await self.kill()
         limit = INIT_LIMIT_SECONDS + self.function.timeout_seconds
         try:
@@ -238,7 +240,7 @@ class _Sandbox:
             return _error("Sandbox.Timedout", f"Error: the function did not start within {limit:.2f} seconds")
 
     async def run(self, invocation: _Invocation) -> tuple[str, bytes]:
-        """("response" | "error" | "timeout", body). The process is dead afterwards when it has run out of time."""
+        """("response" | "error" | "timeout", body). At its timeout the process is killed."""
         self._current = invocation
         self._offered.put_nowait(invocation)
         try:
@@ -249,13 +251,13 @@ class _Sandbox:
             self.collect()
             took = f"Task timed out after {self.function.timeout_seconds:.2f} seconds"
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-            self.note(f"{now}Z {invocation.request_id} {took}", invocation.request_id)
+            self.log_platform(f"{now}Z {invocation.request_id} {took}", invocation.request_id)
             return "timeout", _error("Sandbox.Timedout", f"RequestId: {invocation.request_id} Error: {took}")
         finally:
             self._current = None
 
-    def note(self, text: str, request_id: str) -> None:
-        """Put a line of Lambda's own into the log."""
+    def log_platform(self, text: str, request_id: str) -> None:
+        """Add a line of Lambda's own to the log."""
         self._tail += text.encode() + b"\n"
         self._write(
             LogLine(function_id=self.function.id, request_id=request_id, text=text, at=time.time(), source="platform")
@@ -286,18 +288,16 @@ class _Sandbox:
         del self._tail[: -16 * _TAIL_BYTES]
 
     def take_tail(self) -> str:
-        """The last 4 KB that were logged since this was last asked."""
+        """The last 4 KB logged since the last call."""
         tail = bytes(self._tail[-_TAIL_BYTES:]).decode("utf-8", "ignore")
         self._tail.clear()
         return tail
 
     async def kill(self) -> None:
-        """End the process, at once, and everything that belongs to it. May be called again."""
+        """Kill the process and everything that it has started. Idempotent."""
         self._dead = True
-        if self._process is not None and self._process.returncode is None:
-            # Its own session, so its own group: what it has started goes with it.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
         if self._exit is not None:
             await asyncio.shield(self._exit)
         else:
@@ -314,23 +314,17 @@ class _Sandbox:
             os.close(self._pipe)
             self._pipe = -1
 
-    async def _mourn(self, process: asyncio.subprocess.Process) -> None:
+    async def _on_exit(self, process: ChildProcess) -> None:
         code = await process.wait()
         self.collect()
-        if code == 0:
-            reason = "Runtime exited without providing a reason"
-        elif code < 0:
-            reason = f"Runtime exited with error: signal: {signal.strsignal(-code) or -code}".lower()
-            reason = reason.replace("runtime", "Runtime", 1)
-        else:
-            reason = f"Runtime exited with error: exit status {code}"
+        reason = _exit_reason(code)
         current = self._current
         if current is not None and not current.done.done():
-            if current.taken:
+            if current.received:
                 fault = _error("Runtime.ExitError", f"RequestId: {current.request_id} Error: {reason}")
                 current.done.set_result(("error", fault))
             else:
-                current.done.set_result(("untaken", b""))
+                current.done.set_result(("not received", b""))
         if not self._initialised.done():
             self._initialised.set_result(_error("Runtime.ExitError", f"Error: {reason}"))
         self.collect(last=True)
@@ -367,7 +361,7 @@ class _Sandbox:
             if not self._initialised.done():
                 self._initialised.set_result(None)
             invocation = await self._offered.get()
-            invocation.taken = True
+            invocation.received = True
             return _next(invocation)
         if method == b"POST" and path == "/2018-06-01/runtime/init/error":
             if not self._initialised.done():
@@ -388,6 +382,15 @@ class _Sandbox:
             current.done.set_result((kind, body))
             return _ACCEPTED
         return _http(b"404 Not Found", b"{}")
+
+
+def _exit_reason(code: int) -> str:
+    """In Lambda's words. code: negative for a signal."""
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    if code < 0:
+        return f"Runtime exited with error: signal: {(signal.strsignal(-code) or str(-code)).lower()}"
+    return f"Runtime exited with error: exit status {code}"
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
@@ -434,8 +437,8 @@ class _Pool:
 class LambdaRuntime:
     """Runs functions. Use from one event loop; `stop` leaves no process behind.
 
-    own_packages: the directory with what Lambda itself provides (boto3, awslambdaric). home: an empty directory that
-    functions see as HOME, so that nobody's own AWS profile is read. settings: variables for every function, which win
+    own_packages: the folder of what Lambda itself provides (boto3, awslambdaric). home: an empty directory that
+    functions see as HOME, so that no AWS profile of the user is read. settings: variables for every function, which win
     over those of the template. on_log: called with every line, in the loop; it must not block.
     """
 
@@ -460,7 +463,7 @@ class LambdaRuntime:
         self._process_limit = process_limit
         self._pools = {function_id: _Pool() for function_id in self.functions}
         self._sandboxes: set[_Sandbox] = set()
-        self._room = asyncio.Condition()
+        self._changed = asyncio.Condition()
         self._watch = CodeWatch()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -479,7 +482,7 @@ class LambdaRuntime:
         ]
 
     def environment_of(self, function: Function) -> dict[str, str]:
-        """Everything that the function finds in os.environ, but for its Runtime API. Built from nothing."""
+        """The function's os.environ, without its Runtime API. Nothing is inherited."""
         paths = [function.artefact, *function.python_paths, self._own_packages]
         log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
         return {
@@ -532,26 +535,26 @@ class LambdaRuntime:
         pool.busy += 1
         try:
             while True:
-                sandbox, command = await self._take(function)
+                sandbox = await self._acquire(function)
                 try:
-                    result = await self._run(sandbox, command, payload, request_id, trace_id, client_context, began)
+                    result = await self._run(sandbox, payload, request_id, trace_id, client_context, began)
                 except BaseException:
-                    await self._bury(sandbox)
+                    await self._discard(sandbox)
                     raise
-                await self._give_back(sandbox)
+                await self._release(sandbox)
                 if result is not None:
                     return result
         finally:
             pool.busy -= 1
 
     def submit(self, function_id: str, payload: bytes, *, client_context: str | None = None) -> str:
-        """Run a function and wait for nothing; an error is tried again after one and after two more minutes, as Lambda
-        does (.../lambda/latest/dg/invocation-async-error-handling.html). Returns the request id.
+        """Run a function without waiting; an error is retried after one and after two more minutes, as by Lambda
+        (.../lambda/latest/dg/invocation-async-error-handling.html). Returns the request id.
         """
         if function_id not in self.functions:
             raise UnknownFunctionError(function_id)
         request_id = str(uuid.uuid4())
-        self._keep(self._persist(function_id, payload, request_id, client_context))
+        self._spawn(self._persist(function_id, payload, request_id, client_context))
         return request_id
 
     async def _persist(self, function_id: str, payload: bytes, request_id: str, client_context: str | None) -> None:
@@ -568,32 +571,31 @@ class LambdaRuntime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._bury(sandbox) for sandbox in list(self._sandboxes)))
-        await self._tell_waiting()
+        await asyncio.gather(*(self._discard(sandbox) for sandbox in list(self._sandboxes)))
+        await self._notify_waiting()
 
     async def _run(
         self,
         sandbox: _Sandbox,
-        command: list[str] | None,
         payload: bytes,
         request_id: str,
         trace_id: str | None,
         client_context: str | None,
         began: float,
     ) -> InvokeResult | None:
-        """None when the process had ended before it took the invocation: another one may have it."""
+        """None when the process ended before it received the invocation: another one may run it."""
         function = sandbox.function
-        cold = command is not None
+        cold = not sandbox.started
         init_milliseconds = None
         kind, body = "response", b""
         started = time.perf_counter()
-        if command is not None:
-            fault = await sandbox.start(command, self.environment_of(function))
+        if cold:
+            fault = await sandbox.start(self.environment_of(function))
             init_milliseconds = (time.perf_counter() - started) * 1000
             if fault is not None:
                 kind, body = "error", fault
                 await sandbox.kill()
-        sandbox.note(f"START RequestId: {request_id} Version: $LATEST", request_id)
+        sandbox.log_platform(f"START RequestId: {request_id} Version: $LATEST", request_id)
         started = time.perf_counter()
         if kind == "response":
             invocation = _Invocation(
@@ -606,20 +608,20 @@ class LambdaRuntime:
                 done=asyncio.get_running_loop().create_future(),
             )
             kind, body = await sandbox.run(invocation)
-            if kind == "untaken":
+            if kind == "not received":
                 return None
-        # What it wrote before it answered is in the pipe by now.
+        # Its output before the response is in the pipe by now.
         sandbox.collect(last=True)
         error = None if kind == "response" else json.loads(body)
         if error is not None and kind != "timeout" and error["errorType"] in _LAMBDAS_OWN:
-            sandbox.note(f"{error['errorMessage']} {error['errorType']}", request_id)
+            sandbox.log_platform(f"{error['errorMessage']} {error['errorType']}", request_id)
         duration = (time.perf_counter() - started) * 1000
         init = f"\tInit Duration: {init_milliseconds:.2f} ms" if init_milliseconds is not None else ""
         report = (
             f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms\tMemory Size: {function.memory_megabytes} MB"
         )
-        sandbox.note(f"END RequestId: {request_id}", request_id)
-        sandbox.note(report + init, request_id)
+        sandbox.log_platform(f"END RequestId: {request_id}", request_id)
+        sandbox.log_platform(report + init, request_id)
         return InvokeResult(
             raw=body,
             error=error,
@@ -630,59 +632,68 @@ class LambdaRuntime:
             init_milliseconds=init_milliseconds,
         )
 
-    async def _take(self, function: Function) -> tuple[_Sandbox, list[str] | None]:
-        """An idle process of the function, or a new one with the command that starts it."""
-        pool = self._pools[function.id]
+    async def _acquire(self, function: Function) -> _Sandbox:
+        """An idle process of the function, or a new one that has not been started."""
         fingerprint = self._fingerprint(function)
         while True:
-            while pool.idle:
-                sandbox = pool.idle.pop()
-                if sandbox.alive and sandbox.fingerprint == fingerprint:
-                    return sandbox, None
-                self._keep(self._bury(sandbox))
+            sandbox = self._idle(function, fingerprint)
+            if sandbox is not None:
+                return sandbox
             if self._stopped:
                 raise ThrottledError("the stack is stopping")
             if len(self._sandboxes) < self._process_limit:
                 break
-            idle = [sandbox for other in self._pools.values() for sandbox in other.idle]
-            if idle:
-                oldest = min(idle, key=lambda sandbox: sandbox.used_at)
-                self._pools[oldest.function.id].idle.remove(oldest)
-                await self._bury(oldest)
-            else:
-                async with self._room:
-                    await self._room.wait_for(self._has_room)
+            await self._make_room()
         sandbox = _Sandbox(function, fingerprint=fingerprint, write=lambda line: self.on_log(line))
         self._sandboxes.add(sandbox)
-        # -S: no site-packages. -P: nor the directory of child.py.
-        seal = ["-B"] if function.sealed else []
-        return sandbox, [sys.executable, "-S", "-P", *seal, os.fspath(CHILD), str(os.getpid()), "lambda"]
+        return sandbox
+
+    def _idle(self, function: Function, fingerprint: object) -> _Sandbox | None:
+        """An idle process with today's code; older ones are ended."""
+        pool = self._pools[function.id]
+        while pool.idle:
+            sandbox = pool.idle.pop()
+            if sandbox.alive and sandbox.fingerprint == fingerprint:
+                return sandbox
+            self._spawn(self._discard(sandbox))
+        return None
+
+    async def _make_room(self) -> None:
+        """End the process that has been idle longest, or wait until one ends or becomes idle."""
+        idle = [sandbox for pool in self._pools.values() for sandbox in pool.idle]
+        if idle:
+            oldest = min(idle, key=lambda sandbox: sandbox.used_at)
+            self._pools[oldest.function.id].idle.remove(oldest)
+            await self._discard(oldest)
+        else:
+            async with self._changed:
+                await self._changed.wait_for(self._has_room)
 
     def _has_room(self) -> bool:
         full = len(self._sandboxes) >= self._process_limit
         return self._stopped or not full or any(pool.idle for pool in self._pools.values())
 
-    async def _give_back(self, sandbox: _Sandbox) -> None:
+    async def _release(self, sandbox: _Sandbox) -> None:
         sandbox.used_at = time.monotonic()
         if sandbox.alive and not self._stopped:
             self._pools[sandbox.function.id].idle.append(sandbox)
-            await self._tell_waiting()
+            await self._notify_waiting()
         else:
-            await self._bury(sandbox)
+            await self._discard(sandbox)
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _bury(self, sandbox: _Sandbox) -> None:
+    async def _discard(self, sandbox: _Sandbox) -> None:
         await sandbox.kill()
         self._sandboxes.discard(sandbox)
-        await self._tell_waiting()
+        await self._notify_waiting()
 
-    async def _tell_waiting(self) -> None:
-        async with self._room:
-            self._room.notify_all()
+    async def _notify_waiting(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
     def _fingerprint(self, function: Function) -> object:
         scanned = (self._watch.generation(root) for root in function.watched)

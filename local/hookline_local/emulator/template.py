@@ -1,8 +1,8 @@
 """template.yaml, read as CloudFormation would read it.
 
 Owns the meaning of the template on a laptop: parameters, conditions and intrinsic functions. The tests and the local
-stack both come in here, so that a key, an index or a redrive policy is typed once, in template.yaml. What is not
-understood stands in `Template.unsupported`, in plain sentences: nothing is left out in silence.
+stack both use this module, so that a key, an index or a redrive policy is written once, in template.yaml. What is not
+understood is listed in `Template.unsupported`, in sentences: nothing is left out silently.
 
     template = load_template("template.yaml", {"TelnyxPublicKeys": key, "TelnyxApiKey": "KEY0"})
     template.environment_of("CallAnsweredFunction")  # {"TABLE_NAME": "hookline-CallsTable", ...}
@@ -26,10 +26,10 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
 
-class ParameterRefused(ValueError):
-    """CloudFormation would refuse this set of parameters; the text says which and why.
+class InvalidParameter(ValueError):
+    """CloudFormation would refuse this set of parameters; the text names which and why.
 
-    near: names of parameters that are like one that there is not.
+    near: parameters with a name similar to an unknown one.
     """
 
     def __init__(self, text: str, *, near: Sequence[str] = ()) -> None:
@@ -38,8 +38,8 @@ class ParameterRefused(ValueError):
         self.near = near
 
 
-class NotUnderstood(ValueError):
-    """This is no template, or a part of it was asked for that is not emulated here."""
+class UnsupportedTemplate(ValueError):
+    """Not a template, or it requires something that is not emulated here."""
 
 
 class Route(NamedTuple):
@@ -52,11 +52,11 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True)
 class EventSource:
-    """What invokes a function other than HTTP: one entry of its `Events`, resolved.
+    """One entry of a function's `Events` other than HTTP, resolved.
 
-    type: as in SAM ("SQS", "Schedule", "DynamoDB", ...). properties: everything the template says, resolved.
-    For SQS, `queue` is the logical id of the queue when it is one of ours, and the rest holds with SAM's defaults.
-    maximum_concurrency: invocations at once, None for no limit. window_seconds: how long a batch may wait to fill.
+    type: as in SAM ("SQS", "Schedule", "DynamoDB", ...). properties: as in the template, resolved.
+    For SQS, `queue` is the logical id of the queue when it is in the template, and the rest has SAM's defaults.
+    maximum_concurrency: invocations at once, None for no limit. window_seconds: the longest wait for a full batch.
     """
 
     name: str
@@ -72,7 +72,7 @@ class EventSource:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerResource:
     """path: the folder that `ContentUri` names. A built layer has its packages in `python/`; a source one has them in
     the folder itself, or is one."""
 
@@ -92,13 +92,13 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Function:
+class FunctionResource:
     """code: the folder that becomes /var/task. timeout: seconds. memory: MB. layers: in the template's order."""
 
     id: str
     handler: str
     code: Path
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerResource, ...]
     timeout: int
     memory: int
     runtime: str
@@ -125,10 +125,10 @@ def _short_tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _short_tag)
 
 _NO_VALUE = object()
-"""What `AWS::NoValue` resolves to: the key or the list entry that holds it is removed."""
+"""The value of `AWS::NoValue`: the key or the list entry that holds it is removed."""
 
 _INERT = {
-    "AWS::CloudWatch::Alarm": "no alarm rings here",
+    "AWS::CloudWatch::Alarm": "alarms are not evaluated here",
     "AWS::CloudWatch::Dashboard": "dashboards are not drawn here",
     "AWS::IAM::ManagedPolicy": "permissions are not enforced here",
     "AWS::IAM::Role": "permissions are not enforced here",
@@ -176,15 +176,15 @@ _CREATED = {
     "AWS::SQS::Queue": QUEUE_PROPERTIES,
     "AWS::SecretsManager::Secret": {"Description", "SecretString"},
 }
-"""What is created here (creating.py), and the properties that are passed on. Names and tags are left out on purpose."""
+"""The resources that provisioning.py creates, and the properties it uses. Names and tags are left out on purpose."""
 
 
 @dataclass
 class Template:
-    """A template with its parameters decided.
+    """A template with values for its parameters.
 
-    unsupported: sentences that say what the template asks for and what is not emulated here.
-    parameters: every parameter of the template, as the string that CloudFormation would hold.
+    unsupported: sentences about what is not emulated here.
+    parameters: every parameter of the template, as a string.
     """
 
     path: Path
@@ -194,8 +194,8 @@ class Template:
     region: str
     account: str
     unsupported: list[str] = field(default_factory=list)
-    _references: dict[str, str] = field(default_factory=dict)  # what Ref gives, known once a resource is created
-    _attributes: dict[str, str] = field(default_factory=dict)  # what GetAtt gives, by "Id.Name"
+    _references: dict[str, str] = field(default_factory=dict)  # values of Ref, known once a resource is created
+    _attributes: dict[str, str] = field(default_factory=dict)  # values of GetAtt, by "Id.Name"
 
     def resources(self, resource_type: str) -> list[str]:
         """Logical ids of one type, in the template's order, without those whose condition does not hold."""
@@ -206,14 +206,14 @@ class Template:
         ]
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """The properties of a resource, Globals merged in, everything resolved. Raises NotUnderstood."""
+        """The properties of a resource, Globals merged in, everything resolved. Raises UnsupportedTemplate."""
         resolved: dict[str, Any] = self.resolve(self.properties_as_written(logical_id))
         return resolved
 
     def condition(self, name: str | None) -> bool:
         """Whether a condition of the template holds; no name always holds."""
         if name is not None and name not in self.source.get("Conditions", {}):
-            raise NotUnderstood(f"the condition {name}, which the template does not have")
+            raise UnsupportedTemplate(f"unknown condition {name}")
         return name is None or self._condition(self.source["Conditions"][name])
 
     def routes(self) -> list[Route]:
@@ -222,20 +222,20 @@ class Template:
         for function in self.resources("AWS::Serverless::Function"):
             for event in self._events(function).values():
                 if event["Type"] == "HttpApi":
-                    wanted = self.resolve(event.get("Properties", {}))
-                    path = wanted.get("Path", "$default")
-                    found.append(Route(wanted.get("Method", "ANY").upper(), path, function))
+                    properties = self.resolve(event.get("Properties", {}))
+                    path = properties.get("Path", "$default")
+                    found.append(Route(properties.get("Method", "ANY").upper(), path, function))
         return found
 
     def event_sources(self, function: str) -> list[EventSource]:
-        """What invokes a function besides HTTP."""
+        """The event sources of a function besides HTTP."""
         return [
             self._event_source(name, event)
             for name, event in self._events(function).items()
             if event["Type"] not in ("HttpApi", "Api")
         ]
 
-    def functions(self) -> dict[str, Function]:
+    def functions(self) -> dict[str, FunctionResource]:
         """Every function by its logical id."""
         return {name: self._function(name) for name in self.resources("AWS::Serverless::Function")}
 
@@ -256,17 +256,17 @@ class Template:
         return merged
 
     def physical_id(self, logical_id: str) -> str:
-        """What `!Ref` gives: a table's or bucket's name, a queue's URL, a secret's ARN."""
+        """The value of `!Ref`: a table's or bucket's name, a queue's URL, a secret's ARN."""
         return str(self._ref(logical_id))
 
-    def remember(self, logical_id: str, reference: str, **attributes: str) -> None:
-        """A resource has been created: from now on Ref gives `reference` and GetAtt these attributes."""
+    def register(self, logical_id: str, reference: str, **attributes: str) -> None:
+        """Set the values of Ref and GetAtt of a resource that has been created."""
         self._references[logical_id] = reference
         for name, value in attributes.items():
             self._attributes[f"{logical_id}.{name}"] = value
 
     def resolve(self, node: Any) -> Any:
-        """A part of the template with its intrinsic functions replaced by what they mean. Raises NotUnderstood."""
+        """A part of the template with its intrinsic functions evaluated. Raises UnsupportedTemplate."""
         if isinstance(node, list):
             return [value for value in map(self.resolve, node) if value is not _NO_VALUE]
         if not isinstance(node, dict):
@@ -283,7 +283,7 @@ class Template:
         return {key: value for key, value in resolved.items() if value is not _NO_VALUE}
 
     def properties_as_written(self, logical_id: str) -> dict[str, Any]:
-        """The properties of a resource, Globals merged in, intrinsic functions left as they stand."""
+        """The properties of a resource, Globals merged in, intrinsic functions not evaluated."""
         resource = self.source["Resources"][logical_id]
         section = resource["Type"].removeprefix("AWS::Serverless::")
         return _merged(self.source.get("Globals", {}).get(section, {}), resource.get("Properties", {}))
@@ -294,40 +294,39 @@ class Template:
         return events
 
     def _event_source(self, name: str, event: Mapping[str, Any]) -> EventSource:
-        said = event.get("Properties", {})
-        wanted = self.resolve(said)
+        properties = self.resolve(event.get("Properties", {}))
         if event["Type"] != "SQS":
-            return EventSource(name, event["Type"], wanted)
-        arn = wanted["Queue"]
+            return EventSource(name, event["Type"], properties)
+        arn = properties["Queue"]
         queues = [queue for queue in self.resources("AWS::SQS::Queue") if self._get_att(queue, "Arn") == arn]
-        maximum = wanted.get("ScalingConfig", {}).get("MaximumConcurrency")
+        maximum = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
         return EventSource(
             name,
             "SQS",
-            wanted,
+            properties,
             queue=queues[0] if queues else None,
             arn=arn,
-            batch_size=int(wanted.get("BatchSize", 10)),
-            window_seconds=int(wanted.get("MaximumBatchingWindowInSeconds", 0)),
+            batch_size=int(properties.get("BatchSize", 10)),
+            window_seconds=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
             maximum_concurrency=None if maximum is None else int(maximum),
-            reports_batch_item_failures="ReportBatchItemFailures" in wanted.get("FunctionResponseTypes", []),
-            enabled=as_text(wanted.get("Enabled", True)) == "true",
+            reports_batch_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+            enabled=as_text(properties.get("Enabled", True)) == "true",
         )
 
-    def _function(self, logical_id: str) -> Function:
-        said = self.properties_as_written(logical_id)
+    def _function(self, logical_id: str) -> FunctionResource:
+        declaration = self.properties_as_written(logical_id)
         for key in ("Handler", "CodeUri", "Runtime"):
-            if key not in said:
-                raise NotUnderstood(f"the function {logical_id} has no {key}")
-        reserved = self.resolve({"value": said.get("ReservedConcurrentExecutions")}).get("value")
-        return Function(
+            if key not in declaration:
+                raise UnsupportedTemplate(f"the function {logical_id} has no {key}")
+        reserved = self.resolve({"value": declaration.get("ReservedConcurrentExecutions")}).get("value")
+        return FunctionResource(
             logical_id,
-            handler=self.resolve(said["Handler"]),
-            code=self.path.parent / self.resolve(said["CodeUri"]),
-            layers=tuple(self._layer(layer["Ref"]) for layer in said.get("Layers", []) if self._is_layer(layer)),
-            timeout=int(self.resolve(said.get("Timeout", 3))),
-            memory=int(self.resolve(said.get("MemorySize", 128))),
-            runtime=self.resolve(said["Runtime"]),
+            handler=self.resolve(declaration["Handler"]),
+            code=self.path.parent / self.resolve(declaration["CodeUri"]),
+            layers=tuple(self._layer(layer["Ref"]) for layer in declaration.get("Layers", []) if self._is_layer(layer)),
+            timeout=int(self.resolve(declaration.get("Timeout", 3))),
+            memory=int(self.resolve(declaration.get("MemorySize", 128))),
+            runtime=self.resolve(declaration["Runtime"]),
             reserved_concurrency=None if reserved is None else int(reserved),
         )
 
@@ -335,19 +334,19 @@ class Template:
         layers = self.resources("AWS::Serverless::LayerVersion")
         return isinstance(node, dict) and node.get("Ref") in layers
 
-    def _layer(self, logical_id: str) -> Layer:
+    def _layer(self, logical_id: str) -> LayerResource:
         content = self.source["Resources"][logical_id]["Properties"]["ContentUri"]
-        return Layer(logical_id, self.path.parent / content)
+        return LayerResource(logical_id, self.path.parent / content)
 
     def _resolve_or_none(self, node: Any) -> Any:
         try:
             value = self.resolve(node)
-        except NotUnderstood:
+        except UnsupportedTemplate:
             return None
         return None if value is _NO_VALUE else value
 
     def physical_name(self, logical_id: str) -> str:
-        """A name that a person recognises and that the service allows."""
+        """A readable name that the service allows."""
         name = f"{self.stack_name}-{logical_id}"
         resource = self.source["Resources"][logical_id]
         if resource["Type"] == "AWS::S3::Bucket":
@@ -373,7 +372,7 @@ class Template:
         if name in self._references:
             return self._references[name]
         if name not in self.source["Resources"]:
-            raise NotUnderstood(f"Ref to {name}, which the template does not have")
+            raise UnsupportedTemplate(f"Ref to unknown {name}")
         if self.source["Resources"][name]["Type"] == "AWS::SQS::Queue":
             return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.physical_name(name)}"
         if self.source["Resources"][name]["Type"] in ("AWS::SecretsManager::Secret", "AWS::SNS::Topic"):
@@ -384,7 +383,7 @@ class Template:
         if f"{logical_id}.{attribute}" in self._attributes:
             return self._attributes[f"{logical_id}.{attribute}"]
         if logical_id not in self.source["Resources"]:
-            raise NotUnderstood(f"GetAtt of {logical_id}, which the template does not have")
+            raise UnsupportedTemplate(f"GetAtt of unknown {logical_id}")
         name = self.physical_name(logical_id)
         here = f"{self.region}:{self.account}"
         kind = self.source["Resources"][logical_id]["Type"]
@@ -402,14 +401,14 @@ class Template:
             ("AWS::Serverless::Function", "Arn"): f"arn:aws:lambda:{here}:function:{name}",
         }
         if (kind, attribute) not in known:
-            raise NotUnderstood(f"GetAtt {logical_id}.{attribute} of {kind} has no value here")
+            raise UnsupportedTemplate(f"GetAtt {logical_id}.{attribute} of {kind} has no value here")
         return known[kind, attribute]
 
     def _intrinsic(self, name: str, argument: Any) -> Any:
         functions: dict[str, Callable[[Any], Any]] = {
             "Fn::GetAtt": lambda pair: self._get_att(*(pair if isinstance(pair, list) else pair.split(".", 1))),
             "Fn::Sub": self._sub,
-            "Fn::If": lambda three: self.resolve(three[1] if self.condition(three[0]) else three[2]),
+            "Fn::If": lambda triple: self.resolve(triple[1] if self.condition(triple[0]) else triple[2]),
             "Fn::Join": lambda pair: as_text(pair[0]).join(map(as_text, self.resolve(pair[1]))),
             "Fn::Select": lambda pair: self.resolve(pair[1])[int(self.resolve(pair[0]))],
             "Fn::Split": lambda pair: as_text(self.resolve(pair[1])).split(pair[0]),
@@ -418,7 +417,7 @@ class Template:
         if name in ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or"):
             return self._condition({name: argument})
         if name not in functions:
-            raise NotUnderstood(f"{name} is not understood here")
+            raise UnsupportedTemplate(f"{name} is not understood here")
         return functions[name](argument)
 
     def _sub(self, argument: Any) -> str:
@@ -440,76 +439,83 @@ class Template:
         found: Any = self.source.get("Mappings", {})
         for key in map(self.resolve, argument):
             if key not in found:
-                raise NotUnderstood(f"FindInMap finds no {key}")
+                raise UnsupportedTemplate(f"FindInMap: unknown key {key}")
             found = found[key]
         return found
 
     def _condition(self, node: Any) -> bool:
         ((name, argument),) = node.items()
-        if name == "Condition":
-            return self.condition(argument)
-        if name == "Fn::Equals":
-            left, right = map(self.resolve, argument)
-            return as_text(left) == as_text(right)
-        if name == "Fn::Not":
-            return not self._condition(argument[0])
-        if name == "Fn::And":
-            return all(map(self._condition, argument))
-        if name == "Fn::Or":
-            return any(map(self._condition, argument))
-        if name == "Fn::Contains":
-            return as_text(self.resolve(argument[1])) in map(as_text, self.resolve(argument[0]))
-        raise NotUnderstood(f"the condition function {name} is not understood here")
+        match name:
+            case "Condition":
+                return self.condition(argument)
+            case "Fn::Equals":
+                left, right = map(self.resolve, argument)
+                return as_text(left) == as_text(right)
+            case "Fn::Not":
+                return not self._condition(argument[0])
+            case "Fn::And":
+                return all(map(self._condition, argument))
+            case "Fn::Or":
+                return any(map(self._condition, argument))
+            case "Fn::Contains":
+                return as_text(self.resolve(argument[1])) in map(as_text, self.resolve(argument[0]))
+        raise UnsupportedTemplate(f"the condition function {name} is not understood here")
 
     def check_rules(self) -> None:
-        """Raise ParameterRefused unless every assertion of the section Rules holds."""
-        for rule, said in self.source.get("Rules", {}).items():
-            if "RuleCondition" in said and not self._condition(said["RuleCondition"]):
+        """Raise InvalidParameter unless every assertion of the section Rules holds."""
+        for rule, declaration in self.source.get("Rules", {}).items():
+            if "RuleCondition" in declaration and not self._condition(declaration["RuleCondition"]):
                 continue
-            for assertion in said["Assertions"]:
+            for assertion in declaration["Assertions"]:
                 if not self._condition(assertion["Assert"]):
-                    raise ParameterRefused(f"{rule}: {assertion.get('AssertDescription', 'the rule does not hold')}")
+                    raise InvalidParameter(f"{rule}: {assertion.get('AssertDescription', 'the rule does not hold')}")
 
     def find_unsupported(self) -> Iterator[str]:
-        """One sentence for each thing that the template asks for and that does not happen here."""
+        """One sentence about everything that is not emulated here."""
         for section in self.source:
             if section not in _SECTIONS:
                 yield f"The section {section} is not understood here."
         if self.source.get("Transform") not in (None, "AWS::Serverless-2016-10-31"):
             yield f"Of the transforms only AWS::Serverless-2016-10-31 is understood, not {self.source['Transform']}."
+        yield from self._unsupported_types()
+        for kind, used in _CREATED.items():
+            for name in self.resources(kind):
+                yield from self._unsupported_properties(name, used)
+        for function in self.resources("AWS::Serverless::Function"):
+            yield from self._unsupported_of_function(function)
+
+    def _unsupported_types(self) -> Iterator[str]:
         for kind in dict.fromkeys(resource["Type"] for resource in self.source["Resources"].values()):
             names = self.resources(kind)
             if names and kind in _INERT:
                 yield f"{', '.join(names)}: {_INERT[kind]}."
             elif names and kind not in _CREATED and kind not in _SERVERLESS:
                 yield f"{', '.join(names)}: {kind} is not emulated."
-        for kind, passed_on in _CREATED.items():
-            for name in self.resources(kind):
-                for key, value in self.properties_as_written(name).items():
-                    if key not in passed_on and key != "Tags":
-                        yield f"{name}: its {key} has no effect here."
-                    yield from self._complaint(f"{name}: {key}", value)
-        for function in self.resources("AWS::Serverless::Function"):
-            yield from self._unsupported_of_function(function)
+
+    def _unsupported_properties(self, name: str, used: set[str]) -> Iterator[str]:
+        for key, value in self.properties_as_written(name).items():
+            if key not in used and key != "Tags":
+                yield f"{name}: its {key} has no effect here."
+            yield from self._unresolvable(f"{name}: {key}", value)
 
     def _unsupported_of_function(self, function: str) -> Iterator[str]:
-        said = self.properties_as_written(function)
+        declaration = self.properties_as_written(function)
         for key in ("Handler", "CodeUri", "Runtime", "Timeout", "MemorySize"):
-            yield from self._complaint(f"{function}: {key}", said.get(key))
-        for name, value in said.get("Environment", {}).get("Variables", {}).items():
-            yield from self._complaint(f"{function}: environment variable {name} is left out", value)
+            yield from self._unresolvable(f"{function}: {key}", declaration.get(key))
+        for name, value in declaration.get("Environment", {}).get("Variables", {}).items():
+            yield from self._unresolvable(f"{function}: environment variable {name} is left out", value)
         for name, event in self._events(function).items():
-            yield from self._complaint(f"{function}: event {name}", event.get("Properties"))
+            yield from self._unresolvable(f"{function}: event {name}", event.get("Properties"))
             if event["Type"] == "Api":
-                yield f"{function}: event {name} asks for a REST API, which is not emulated; HttpApi is."
-        for layer in said.get("Layers", []):
+                yield f"{function}: event {name} requires a REST API, which is not emulated; HttpApi is."
+        for layer in declaration.get("Layers", []):
             if not self._is_layer(layer):
                 yield f"{function}: the layer {layer} is not one of this template's and is left out."
 
-    def _complaint(self, where: str, node: Any) -> Iterator[str]:
+    def _unresolvable(self, where: str, node: Any) -> Iterator[str]:
         try:
             self.resolve(node)
-        except NotUnderstood as error:
+        except UnsupportedTemplate as error:
             yield f"{where}: {error}."
 
 
@@ -539,11 +545,11 @@ def load_template(
 ) -> Template:
     """Read a template with these parameters, the rest at their defaults.
 
-    filled_in: parameters that are not given, for a template that has them. stack_name: becomes the first part of every
-    physical name. path may be the built template of `sam build`.
-    Raises FileNotFoundError; NotUnderstood for what is no template; ParameterRefused where CloudFormation would refuse:
-    a parameter that the template does not have, that has no value, that its pattern, list or range forbids, or a set
-    that the template's Rules forbid.
+    filled_in: values for parameters that are not given, for a template that has them. stack_name: the first part of
+    every physical name. path may be the built template of `sam build`.
+    Raises FileNotFoundError; UnsupportedTemplate for another file; InvalidParameter where CloudFormation would refuse:
+    an unknown parameter, one without a value, one that its pattern, list or range forbids, or a set that the
+    template's Rules forbid.
     """
     path = Path(path).resolve()
     source = _read(path)
@@ -557,69 +563,70 @@ def load_template(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A template as it is written. Raises FileNotFoundError, and NotUnderstood where it is no template."""
+    """A template as it is written. Raises FileNotFoundError and UnsupportedTemplate."""
     try:
         source = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise NotUnderstood(f"{where}{error.problem}") from error
+        raise UnsupportedTemplate(f"{where}{error.problem}") from error
     except (IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        raise NotUnderstood(f"{path}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:  # bytes that are no text, a date that there is not
-        raise NotUnderstood(str(error)) from error
+        raise UnsupportedTemplate(f"{path}: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:  # bytes that are not UTF-8, an invalid date
+        raise UnsupportedTemplate(str(error)) from error
     if not isinstance(source, dict) or "Resources" not in source:
-        raise NotUnderstood("it has no Resources")
+        raise UnsupportedTemplate("it has no Resources")
     for section in ("Conditions", "Globals", "Mappings", "Parameters", "Resources", "Rules"):
         if not isinstance(source.get(section, {}), dict):
-            raise NotUnderstood(f"its {section} are no map")
+            raise UnsupportedTemplate(f"its {section} are not a map")
     _check_typed(source.get("Parameters", {}))
     _check_typed(source["Resources"])
     return source
 
 
 def _check_typed(entries: Any) -> None:
-    """Raise NotUnderstood unless these are a map of things that each have a Type and, if any, a map of Properties."""
+    """Raise UnsupportedTemplate unless this is a map of objects with a Type and, if any, a map of Properties."""
     if not isinstance(entries, dict):
-        raise NotUnderstood(f"{entries} is no map")
-    for name, said in entries.items():
-        if not isinstance(said, dict) or not isinstance(said.get("Type"), str):
-            raise NotUnderstood(f"{name} has no Type")
-        if not isinstance(said.get("Properties", {}), dict):
-            raise NotUnderstood(f"the Properties of {name} are no map")
+        raise UnsupportedTemplate(f"{entries} is not a map")
+    for name, declaration in entries.items():
+        if not isinstance(declaration, dict) or not isinstance(declaration.get("Type"), str):
+            raise UnsupportedTemplate(f"{name} has no Type")
+        if not isinstance(declaration.get("Properties", {}), dict):
+            raise UnsupportedTemplate(f"the Properties of {name} are not a map")
 
 
 def _decide_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     for name in given:
         if name not in declared:
             near = get_close_matches(name, declared)
-            raise ParameterRefused(f"{name} is no parameter of the template", near=near)
+            raise InvalidParameter(f"{name} is not a parameter of the template", near=near)
     decided = {}
-    for name, said in declared.items():
-        if name not in given and "Default" not in said:
-            raise ParameterRefused(f"{name} must have a value")
-        decided[name] = as_text(given.get(name, said.get("Default")))
-        _check_parameter(name, decided[name], said)
+    for name, declaration in declared.items():
+        if name not in given and "Default" not in declaration:
+            raise InvalidParameter(f"{name} must have a value")
+        decided[name] = as_text(given.get(name, declaration.get("Default")))
+        _check_parameter(name, decided[name], declaration)
     return decided
 
 
-def _check_parameter(name: str, value: str, said: Mapping[str, Any]) -> None:
-    reason = said.get("ConstraintDescription", said.get("Description", ""))
-    shown = "the value given" if said.get("NoEcho") else repr(value)
-    if "AllowedValues" in said and value not in map(as_text, said["AllowedValues"]):
-        raise ParameterRefused(f"{name}: {shown} is not one of {', '.join(map(as_text, said['AllowedValues']))}")
-    if "AllowedPattern" in said and not re.fullmatch(said["AllowedPattern"], value):
-        raise ParameterRefused(f"{name}: {shown} does not match {said['AllowedPattern']}. {reason}")
-    if not int(said.get("MinLength", 0)) <= len(value) <= int(said.get("MaxLength", 4096)):
-        raise ParameterRefused(f"{name}: {len(value)} characters are too few or too many. {reason}")
-    if said["Type"] == "Number":
+def _check_parameter(name: str, value: str, declaration: Mapping[str, Any]) -> None:
+    reason = declaration.get("ConstraintDescription", declaration.get("Description", ""))
+    shown = "the value given" if declaration.get("NoEcho") else repr(value)
+    if "AllowedValues" in declaration and value not in map(as_text, declaration["AllowedValues"]):
+        allowed = ", ".join(map(as_text, declaration["AllowedValues"]))
+        raise InvalidParameter(f"{name}: {shown} is not one of {allowed}")
+    if "AllowedPattern" in declaration and not re.fullmatch(declaration["AllowedPattern"], value):
+        raise InvalidParameter(f"{name}: {shown} does not match {declaration['AllowedPattern']}. {reason}")
+    if not int(declaration.get("MinLength", 0)) <= len(value) <= int(declaration.get("MaxLength", 4096)):
+        raise InvalidParameter(f"{name}: {len(value)} characters are too few or too many. {reason}")
+    if declaration["Type"] == "Number":
         if not re.fullmatch(r"-?\d+(\.\d+)?", value):
-            raise ParameterRefused(f"{name}: {shown} is no number")
-        if not float(said.get("MinValue", "-inf")) <= float(value) <= float(said.get("MaxValue", "inf")):
-            raise ParameterRefused(f"{name}: {shown} is out of range. {reason}")
+            raise InvalidParameter(f"{name}: {shown} is not a number")
+        if not float(declaration.get("MinValue", "-inf")) <= float(value) <= float(declaration.get("MaxValue", "inf")):
+            raise InvalidParameter(f"{name}: {shown} is out of range. {reason}")
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Globals under a resource's own properties, as SAM merges them: maps are joined, lists follow one another."""
+    """Globals under a resource's own properties, as SAM merges them: maps are merged, lists are concatenated."""
     merged = dict(under)
     for key, value in over.items():
         below = under.get(key)
@@ -637,7 +644,7 @@ def _is_intrinsic(node: Mapping[str, Any]) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """A scalar as CloudFormation hands it to a string property."""
+    """A scalar as CloudFormation passes it to a string property."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

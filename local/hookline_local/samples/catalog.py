@@ -1,4 +1,4 @@
-"""The sample events as something to name, change, sign and send. Their files are made by sample_events.py.
+"""The sample events: found by name, changed, signed. Their files are made by generate.py.
 
 A name is a file in events/ without its ending: `call.dtmf.received`, `quarantine/v1-body`.
 """
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from nacl.signing import SigningKey
 
-from hookline_local.errors import TYPED_WRONG, Problem
+from hookline_local.errors import USAGE, CliError
 from hookline_local.samples.generate import EVENTS
 from hookline_local.signing import DEVELOPMENT_SEED, api_gateway_request, body_of, fresh
 
@@ -28,7 +28,7 @@ class Sample(NamedTuple):
 
     @property
     def event_type(self) -> str:
-        """As the body says; the sample's name when it says none."""
+        """Of the body; the sample's name when it has none."""
         try:
             found = json.loads(self.body)["data"]["event_type"]
         except (ValueError, TypeError, KeyError):
@@ -38,19 +38,19 @@ class Sample(NamedTuple):
     def now(self, changes: Mapping[str, object] | None = None, *, renew: bool = True) -> "Sample":
         """As if it happened just now, with these changes. renew: a new id and time; those for the quarantine have none.
 
-        Raises Problem when a change leads nowhere.
+        Raises CliError when the path of a change leads through something else than objects.
         """
         try:
             return self._replace(body=fresh(self.body, now=time.time(), overrides=changes) if renew else self.body)
         except ValueError as error:
             if not changes:
                 return self
-            raise Problem(
-                str(error), "Paths look like this: --set digit=# or --set data.payload.digit=#", code=TYPED_WRONG
+            raise CliError(
+                str(error), "Examples of paths: --set digit=# or --set data.payload.digit=#", code=USAGE
             ) from error
 
     def lacks(self, changes: Mapping[str, object]) -> list[str]:
-        """Of the paths of these changes those that the body does not have, as they are typed."""
+        """The paths of these changes that the body does not have, as they are typed."""
         try:
             event = json.loads(self.body)
         except ValueError:
@@ -58,7 +58,7 @@ class Sample(NamedTuple):
         return [path.removeprefix("data.payload.") for path in changes if not _has(event, path)]
 
     def request(self, *, seed: bytes = DEVELOPMENT_SEED, at: float) -> dict[str, Any]:
-        """As API Gateway would have handed it to a function at that moment, in seconds since 1970 UTC."""
+        """As API Gateway would have handed it to a function. at: seconds since 1970 UTC."""
         return api_gateway_request(
             self.body,
             path=self.path,
@@ -69,7 +69,7 @@ class Sample(NamedTuple):
 
 
 def names() -> list[str]:
-    """All samples there are."""
+    """All samples."""
     return sorted(
         path.relative_to(EVENTS).with_suffix("").as_posix()
         for path in EVENTS.rglob("*.json")
@@ -78,17 +78,17 @@ def names() -> list[str]:
 
 
 def sample(name: str) -> Sample:
-    """The sample of that name. Raises Problem, with names that are like it, when there is none."""
+    """The sample of that name. Raises CliError, with similar names, when it does not exist."""
     path = EVENTS / f"{name}.json"
     if name not in names():
-        like = get_close_matches(name, names(), n=3, cutoff=0.4)
-        advice = f"Did you mean {' or '.join(like)}?" if like else "hookline trigger --list names them all."
-        raise Problem(f"there is no sample event {name}", advice, code=TYPED_WRONG)
+        similar = get_close_matches(name, names(), n=3, cutoff=0.4)
+        advice = f"Did you mean {' or '.join(similar)}?" if similar else "hookline trigger --list lists them."
+        raise CliError(f"{name}: unknown sample event", advice, code=USAGE)
     return _of_request(name, json.loads(path.read_text(encoding="utf-8")))
 
 
 def named(event: str) -> tuple[Sample, dict[str, Any] | None]:
-    """What is meant on a command line: a file (see of_file), or the name of a sample. Raises Problem."""
+    """An argument's sample, and its request if it has one: a file (see of_file) or a sample's name. Raises CliError."""
     path = Path(event)
     if event not in names() and (event == "-" or "/" in event or path.suffix == ".json" or path.exists()):
         return of_file(path)
@@ -96,9 +96,9 @@ def named(event: str) -> tuple[Sample, dict[str, Any] | None]:
 
 
 def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
-    """A file that holds an API Gateway request (given back as it is, too) or the plain body of a webhook.
+    """A file with an API Gateway request (also returned as it is) or the plain body of a webhook.
 
-    Raises Problem when there is no such file, or when it holds half a request.
+    Raises CliError when it cannot be read, or holds a malformed request.
     """
     content = read_bytes(path)
     try:
@@ -108,14 +108,14 @@ def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
     if isinstance(request, dict) and "requestContext" in request:
         if fault := _fault_of(request):
             advice = "hookline sign --request BODY.json makes one."
-            raise Problem(f"{path} is no request of API Gateway's: {fault}", advice, code=TYPED_WRONG)
+            raise CliError(f"{path} is not an API Gateway request: {fault}", advice, code=USAGE)
         return _of_request(path.stem, request), request
     event_type = Sample(path.stem, content, "", "").event_type
     return Sample(path.stem, content, f"/webhooks/{event_type}", "application/json"), None
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file, or standard input for "-". Raises Problem when it cannot be read."""
+    """A file, or standard input for "-". Raises CliError when it cannot be read."""
     if str(path) == "-":
         import sys
 
@@ -123,11 +123,11 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Problem(f"{path} cannot be read: {error.strerror}", code=TYPED_WRONG) from error
+        raise CliError(f"{path} cannot be read: {error.strerror}", code=USAGE) from error
 
 
 def _fault_of(request: Mapping[str, Any]) -> str:
-    """What keeps an object from being read as a request of payload format 2.0; empty when nothing does."""
+    """Why an object is not a request of payload format 2.0; empty when it is one."""
     for name, value, kind in (
         ("headers", request.get("headers", {}), dict),
         ("requestContext", request["requestContext"], dict),
@@ -135,14 +135,14 @@ def _fault_of(request: Mapping[str, Any]) -> str:
         ("body", "" if request.get("body") is None else request["body"], str),
     ):
         if not isinstance(value, kind):
-            return f"its {name} is no {'object' if kind is dict else 'text'}"
+            return f"its {name} is not {'an object' if kind is dict else 'a text'}"
     http = request["requestContext"].get("http", {})
     if not (isinstance(http, dict) and isinstance(http.get("method", ""), str)):
-        return "its requestContext.http is no object with a method"
+        return "its requestContext.http is not an object with a method"
     try:
         body_of(request)
     except ValueError as error:
-        return f"its body is not what it says: {error}"
+        return f"its body is not base64: {error}"
     return ""
 
 
@@ -152,15 +152,15 @@ def _of_request(name: str, request: Mapping[str, Any]) -> Sample:
 
 
 def changes(assignments: Iterable[str]) -> dict[str, object]:
-    """`digit=#` and `data.payload.digit=#` as {path: value}. A value that is JSON is that value; all else is text.
+    """`digit=#` and `data.payload.digit=#` as {path: value}. A value that is JSON is parsed; everything else is text.
 
-    Raises Problem for one without "=".
+    Raises CliError for one without "=".
     """
     found: dict[str, object] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not (path and equals):
-            raise Problem(f"--set {assignment}: there is no =", "Say --set path=value.", code=TYPED_WRONG)
+            raise CliError(f"--set {assignment}: expected PATH=VALUE", code=USAGE)
         if path.partition(".")[0] not in ("data", "meta"):
             path = f"data.payload.{path}"
         found[path] = _value(path, text)
@@ -186,14 +186,14 @@ def _value(path: str, text: str) -> object:
 
 
 def seed_of(text: str | None) -> bytes:
-    """A private key as `hookline keys new` prints it, base64 of 32 bytes; None: the development key. Raises Problem."""
+    """A private key as `hookline keys new` prints it (base64); None: the development key. Raises CliError."""
     if text is None:
         return DEVELOPMENT_SEED
     try:
         seed = b64decode(text, validate=True)
         SigningKey(seed)
     except ValueError as error:
-        raise Problem(
-            "--key is no private key: base64 of 32 bytes, please", "hookline keys new makes one.", code=TYPED_WRONG
+        raise CliError(
+            "--key: invalid private key, expected base64 of 32 bytes", "hookline keys new makes one.", code=USAGE
         ) from error
     return seed

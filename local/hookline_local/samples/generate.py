@@ -3,7 +3,7 @@
     python -m hookline_local.samples.generate            makes them; the same bytes every time
     python -m hookline_local.samples.generate --check    makes nothing; exits 1 and names the files that differ
 
-What a body may hold, and how to add one, is told in events/README.md.
+events/README.md describes what a body may hold, and how to add one.
 """
 
 import argparse
@@ -40,18 +40,18 @@ NAMES: Mapping[str, str] = {
     "colleague": "+12025550188",
     "connection_id": "2684093157742018563",
     "webhooks": "https://hookline.example.com/webhooks",
-    # the call that nearly all samples tell of
+    # the call of nearly all samples
     "call_control_id": "v3:qT5nW0sXcJ8uYb2LrZ7mKdE1vHfA9iPgO4wR6tNyQxSjB3kUzCMhVl",
     "call_leg_id": "5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68",
     "call_session_id": "5b0c8f72-a5c8-11f1-8a51-02420a0d7c68",
     # the second leg of the same conversation, after a transfer
     "transferred.call_control_id": "v3:Jm4xPz8RbQ1eVw6TgLs0NyKf7HdCuA2oXi5BkWnGtE9jMrYqZhSvDc",
     "transferred.call_leg_id": "7d31e8b6-a5c8-11f1-b0f2-02420a0d7c68",
-    # a call that we placed
+    # a call that was placed by us
     "outgoing.call_control_id": "v3:Hc7uTq2MzXf9LwRj5KbYe0VnPs8DgAo3IiN6xZtWvE1mQyCkBrJhSd",
     "outgoing.call_leg_id": "c2f4d1aa-a5ca-11f1-86c7-02420a0d7c68",
     "outgoing.call_session_id": "c2f4c6e2-a5ca-11f1-a6d0-02420a0d7c68",
-    # what came of the call
+    # results of the call
     "speak_id": "0f6ff1a5-6a0b-4c86-9f57-2c8f0f9e3b11",
     "goodbye_speak_id": "e4b7d2c9-13f8-4b52-8e0a-91d6a7c05f24",
     "stream_id": "a93d6e17-52c4-4f0e-b7a8-6d1f38c94e02",
@@ -63,16 +63,16 @@ NAMES: Mapping[str, str] = {
     "&X-Amz-Date=20260901T140454Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=EXAMPLE",
 }
 
-# Samples that are not sent as application/json; API Gateway hands these over as base64.
+# Samples that are not sent as application/json; API Gateway passes these as base64.
 CONTENT_TYPES: Mapping[str, str] = {
     "call.answered.base64": "application/octet-stream",
     "quarantine/texml-callback": "application/x-www-form-urlencoded",
 }
 
-# From the event to API Gateway; and how much later Telnyx tries again when nobody answered.
+# From the event to API Gateway; and Telnyx's delay before a retry.
 DELIVERY = timedelta(milliseconds=180)
 REDELIVERY = timedelta(milliseconds=2400)
-# For a body that says no time.
+# For a body without a time.
 UNTIMED = "2026-09-01T14:06:00.250000Z"
 
 
@@ -82,26 +82,26 @@ def event_id(name: str) -> str:
 
 
 def filled_in(text: str, name: str) -> str:
-    """The text of a body with every ${name} replaced. Raises ValueError for a name that nobody gave a value."""
+    """The text of a body with every ${name} replaced. Raises ValueError for an unknown name."""
 
     def value(match: re.Match[str]) -> str:
-        wanted = match[1]
-        if wanted == "id":
+        key = match[1]
+        if key == "id":
             return event_id(name)
-        if wanted.startswith("id of "):
-            return event_id(wanted.removeprefix("id of "))
-        kind, _, step = wanted.partition(".")
+        if key.startswith("id of "):
+            return event_id(key.removeprefix("id of "))
+        kind, _, step = key.partition(".")
         if kind == "client_state" and step in CLIENT_STATES:
             return encode_for_flow("reception", CLIENT_STATES[step])
-        if wanted in NAMES:
-            return NAMES[wanted]
-        raise ValueError(f"bodies/{name}: there is no value for {match[0]}")
+        if key in NAMES:
+            return NAMES[key]
+        raise ValueError(f"bodies/{name}: unknown name {match[0]}")
 
     return re.sub(r"\$\{([^}]*)\}", value, text)
 
 
 def request_of(text: str, name: str) -> dict[str, Any]:
-    """The signed request for one body: sent to where it says it was delivered, just after it says it happened."""
+    """The signed request for one body: sent to its delivered_to, just after its occurred_at."""
     text = filled_in(text, name).rstrip("\n")
     data: dict[str, Any] = {}
     meta: dict[str, Any] = {}
@@ -129,7 +129,7 @@ def request_of(text: str, name: str) -> dict[str, Any]:
 
 
 def sample_events(events: Path = EVENTS) -> dict[Path, str]:
-    """What every sample file has to hold, by its path, made from the bodies in the same folder."""
+    """The content of every sample file, by its path, made from the bodies in the same folder."""
     samples: dict[Path, str] = {}
     bodies = events / "bodies"
     for body in sorted(path for path in bodies.rglob("*") if path.suffix in {".json", ".txt"}):
@@ -140,11 +140,11 @@ def sample_events(events: Path = EVENTS) -> dict[Path, str]:
 
 
 def differing(events: Path = EVENTS) -> list[Path]:
-    """The sample files that are missing, hold something else, or come from no body."""
+    """The sample files that are missing, differ, or have no body."""
     samples = sample_events(events)
-    there = {path for folder in (events, events / "quarantine") for path in folder.glob("*.json")}
-    changed = {path for path in samples.keys() & there if path.read_bytes() != samples[path].encode()}
-    return sorted(changed | (samples.keys() ^ there))
+    existing = {path for folder in (events, events / "quarantine") for path in folder.glob("*.json")}
+    changed = {path for path in samples.keys() & existing if path.read_bytes() != samples[path].encode()}
+    return sorted(changed | (samples.keys() ^ existing))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path.write_bytes(samples[path].encode())
             print(f"made {path.relative_to(options.events.parent)}")
         else:
-            print(f"left {path.relative_to(options.events.parent)}: no body makes it", file=sys.stderr)
+            print(f"left {path.relative_to(options.events.parent)}: it has no body", file=sys.stderr)
     return 0
 
 

@@ -1,7 +1,7 @@
-"""The HTTP API of the stand-in: what the application, the official SDK and a browser see of Telnyx.
+"""The HTTP API of the simulator: what the application, the official SDK and a browser see of Telnyx.
 
-Every request under /v2 goes through `Api._answer`: faults on purpose, authorisation, JSON, then the work, then the
-rate-limit headers. Recording files hang beside it under the bucket's name.
+Every request under /v2 goes through `Api._answer`: injected faults, authorization, JSON, then the work, then the
+rate-limit headers. Recording files lie beside it under the bucket's name.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -16,12 +17,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hookline_local.simulator.api_errors import Refusal
-from hookline_local.simulator.calls.commands import dial, obey
-from hookline_local.simulator.calls.exchange import Exchange
-from hookline_local.simulator.calls.recording import BUCKET, LinkRefused
-from hookline_local.simulator.command_schema import SHAPES, check, web_address
-from hookline_local.simulator.observations import Told
+from hookline_local.simulator.api_errors import ApiError
+from hookline_local.simulator.calls.commands import dial, execute
+from hookline_local.simulator.calls.recording_store import BUCKET, LinkRefused
+from hookline_local.simulator.calls.switch import Switch
+from hookline_local.simulator.command_schema import COMMAND_SCHEMAS, check, web_address
+from hookline_local.simulator.observations import CommandReceived
 from hookline_local.simulator.sound import SoundFile
 
 Body = Mapping[str, Any]
@@ -31,12 +32,13 @@ WINDOW_SECONDS = 60.0
 
 
 class Api:
-    """The routes of one exchange."""
+    """The routes of one switch."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._account = switch.account
         self.closing = asyncio.Event()
-        """Set when the stand-in stops: nobody is kept waiting any more."""
+        """Set when the simulator stops: no client is left waiting."""
         self._window = time.monotonic()
         self._used = 0
 
@@ -67,7 +69,7 @@ class Api:
 
         def work(body: Body) -> dict[str, Any]:
             self._check("dial", body)
-            result, repeated = dial(self._exchange, body)
+            result, repeated = dial(self._switch, body)
             return {"data": result, "repeated": repeated}
 
         return await self._answer(request, "dial", work, name="dial")
@@ -75,74 +77,79 @@ class Api:
     async def command(self, request: Request) -> Response:
         """POST /v2/calls/{call_control_id}/actions/{action}; PUT for client_state_update."""
         action, call_control_id = request.path_params["action"], request.path_params["call_control_id"]
-        if action not in SHAPES or action == "dial" or (request.method == "PUT") != (action == "client_state_update"):
+        if (
+            action not in COMMAND_SCHEMAS
+            or action == "dial"
+            or (request.method == "PUT") != (action == "client_state_update")
+        ):
             return await self.unknown(request)
 
         def work(body: Body) -> dict[str, Any]:
-            leg = self._exchange.leg(call_control_id)
+            leg = self._switch.leg(call_control_id)
             self._check(action, body)
-            result, repeated = obey(self._exchange, leg, action, body)
+            result, repeated = execute(self._switch, leg, action, body)
             return {"data": result, "repeated": repeated}
 
         return await self._answer(request, action, work, name=action, call_control_id=call_control_id)
 
     def _check(self, action: str, body: Body) -> None:
-        """What the parameters' own rules say, and which of the disputed ones are on."""
-        misbehaviour = self._exchange.dice.misbehaviour
+        """Raise ApiError for parameters that the schema, or a fault, does not allow."""
+        faults = self._account.injector.faults
         for name in ("webhook_urls", "webhook_retries_policies"):
-            if name in body and getattr(misbehaviour, f"refuse_{name}"):
-                raise Refusal("10015", f"{name} is no parameter of {action}.", pointer=f"/{name}")
+            if name in body and getattr(faults, f"refuse_{name}"):
+                raise ApiError("10015", f"{name} is not a parameter of {action}.", pointer=f"/{name}")
         check(action, body)
-        wanted = self._exchange.config.webhook_urls_as
-        for event_type, urls in body.get("webhook_urls", {}).items():
-            if wanted != "any" and isinstance(urls, list) != (wanted == "array"):
-                kind = "an array of URLs" if wanted == "array" else "a URL"
-                raise Refusal("10015", f"Must be {kind}.", pointer=f"/webhook_urls/{event_type}")
+        self._check_webhook_urls(body.get("webhook_urls", {}))
+
+    def _check_webhook_urls(self, webhook_urls: Mapping[str, object]) -> None:
+        expected = self._account.config.webhook_urls_as
+        for event_type, urls in webhook_urls.items():
+            if expected != "any" and isinstance(urls, list) != (expected == "array"):
+                kind = "an array of URLs" if expected == "array" else "a URL"
+                raise ApiError("10015", f"Must be {kind}.", pointer=f"/webhook_urls/{event_type}")
 
     async def call(self, request: Request) -> Response:
         """GET /v2/calls/{call_control_id}."""
         call_control_id = request.path_params["call_control_id"]
 
         def work(body: Body) -> dict[str, Any]:
-            leg = self._exchange.legs.get(call_control_id)
+            leg = self._switch.legs.get(call_control_id)
             if leg is None:
-                raise Refusal("10005", "The requested call could not be found.")
+                raise ApiError("10005", "The requested call could not be found.")
             return {"data": leg.status()}
 
         return await self._answer(request, "calls", work, call_control_id=call_control_id)
 
-    # What is kept
+    # Recordings and logs
 
     async def recordings(self, request: Request) -> Response:
         """GET /v2/recordings, newest first."""
-        asked = _filters(request)
+        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
-            shown = [self._exchange.archive.shown(one) for one in reversed(self._exchange.archive.recordings.values())]
-            plain = "call_control_id call_leg_id call_session_id connection_id conference_id from to".split()
-            chosen = [one for one in shown if all(one[key] == asked[key] for key in plain if key in asked)]
-            for key, field in (
-                ("created_at", "created_at"),
-                ("start_time", "recording_started_at"),
-                ("end_time", "recording_ended_at"),
-            ):
-                chosen = [one for one in chosen if _within(asked, key, str(one[field]))]
-            return _page(request, chosen)
+            store = self._account.recordings
+            rows: Iterable[Any] = [store.to_dict(recording) for recording in reversed(store.recordings.values())]
+            for key in "call_control_id call_leg_id call_session_id connection_id conference_id from to".split():
+                rows = filters.equal(rows, key)
+            rows = filters.within(rows, "created_at")
+            rows = filters.within(rows, "start_time", "recording_started_at")
+            rows = filters.within(rows, "end_time", "recording_ended_at")
+            return _page(request, rows)
 
         return await self._answer(request, "recordings", work)
 
     async def recording(self, request: Request) -> Response:
-        """GET, with links signed anew, and DELETE /v2/recordings/{id}."""
+        """GET, with newly signed links, and DELETE /v2/recordings/{id}."""
         recording_id = request.path_params["id"]
 
         def work(body: Body) -> dict[str, Any]:
-            archive = self._exchange.archive
-            recording = archive.recordings.get(recording_id)
+            store = self._account.recordings
+            recording = store.recordings.get(recording_id)
             if recording is None:
-                raise Refusal("10005", "The requested recording could not be found.")
-            shown = archive.shown(recording)
+                raise ApiError("10005", "The requested recording could not be found.")
+            shown = store.to_dict(recording)
             if request.method == "DELETE":
-                archive.delete(recording_id)
+                store.delete(recording_id)
             return {"data": shown}
 
         return await self._answer(request, "recordings", work)
@@ -152,56 +159,48 @@ class Api:
 
         def work(body: Body) -> dict[str, Any]:
             ids = body.get("ids")
-            if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-                raise Refusal("10004", "ids is required.", pointer="/ids")
-            for one in ids:
-                self._exchange.archive.delete(one)
+            if not isinstance(ids, list) or not all(isinstance(recording_id, str) for recording_id in ids):
+                raise ApiError("10004", "ids is required.", pointer="/ids")
+            for recording_id in ids:
+                self._account.recordings.delete(recording_id)
             return {"data": {"status": "ok"}}
 
         return await self._answer(request, "recordings", work)
 
     async def transcriptions(self, request: Request) -> Response:
         """GET /v2/recording_transcriptions."""
-        asked = _filters(request)
+        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
-            kept = list(self._exchange.archive.transcriptions.values())
-            wanted = asked.get("recording_id")
-            chosen = [one for one in kept if wanted in (None, one["recording_id"])]
-            return _page(request, [one for one in chosen if _within(asked, "created_at", one["created_at"])])
+            rows = filters.equal(self._account.recordings.transcriptions.values(), "recording_id")
+            return _page(request, filters.within(rows, "created_at"))
 
         return await self._answer(request, "recording_transcriptions", work)
 
     async def transcription(self, request: Request) -> Response:
         """GET and DELETE /v2/recording_transcriptions/{id}."""
-        kept = self._exchange.archive.transcriptions
+        transcriptions = self._account.recordings.transcriptions
         transcription_id = request.path_params["id"]
 
         def work(body: Body) -> dict[str, Any]:
-            if transcription_id not in kept:
-                raise Refusal("10005", "The requested transcription could not be found.")
-            return {"data": kept.pop(transcription_id) if request.method == "DELETE" else kept[transcription_id]}
+            if transcription_id not in transcriptions:
+                raise ApiError("10005", "The requested transcription could not be found.")
+            if request.method == "DELETE":
+                return {"data": transcriptions.pop(transcription_id)}
+            return {"data": transcriptions[transcription_id]}
 
         return await self._answer(request, "recording_transcriptions", work)
 
     async def deliveries(self, request: Request) -> Response:
         """GET /v2/webhook_deliveries, newest first."""
-        asked = _filters(request)
+        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
-            chosen = list(reversed(self._exchange.courier.log))
-            if "status[eq]" in asked:
-                chosen = [one for one in chosen if one["status"] == asked["status[eq]"]]
-            if "event_type" in asked:
-                types = asked["event_type"].split(",")
-                chosen = [one for one in chosen if one["webhook"]["event_type"] in types]
-            for part in ("webhook", "attempts"):
-                wanted = asked.get(f"{part}[contains]")
-                if wanted is not None:
-                    chosen = [one for one in chosen if wanted in json.dumps(one[part])]
-            for key in ("started_at", "finished_at"):
-                chosen = [one for one in chosen if _within(asked, key, one[key] or "")]
-            return _page(request, chosen)
+            rows: Iterable[Any] = reversed(self._account.webhook_sender.log)
+            rows = filters.equal(rows, "status[eq]", "status")
+            rows = filters.event_types(rows)
+            rows = filters.containing(filters.containing(rows, "webhook"), "attempts")
+            return _page(request, filters.within(filters.within(rows, "started_at"), "finished_at"))
 
         return await self._answer(request, "webhook_deliveries", work)
 
@@ -209,31 +208,25 @@ class Api:
         """GET /v2/webhook_deliveries/{id}."""
 
         def work(body: Body) -> dict[str, Any]:
-            for one in self._exchange.courier.log:
-                if one["id"] == request.path_params["id"]:
-                    return {"data": one}
-            raise Refusal("10005", "The requested webhook delivery could not be found.")
+            for delivery in self._account.webhook_sender.log:
+                if delivery["id"] == request.path_params["id"]:
+                    return {"data": delivery}
+            raise ApiError("10005", "The requested webhook delivery could not be found.")
 
         return await self._answer(request, "webhook_deliveries", work)
 
     async def call_events(self, request: Request) -> Response:
         """GET /v2/call_events."""
-        asked = _filters(request)
+        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
-            chosen = list(self._exchange.call_events)
-            for key, field in (
-                ("leg_id", "call_leg_id"),
-                ("application_session_id", "call_session_id"),
-                ("name", "name"),
-                ("type", "type"),
-            ):
-                if key in asked:
-                    chosen = [one for one in chosen if one[field] == asked[key]]
-            if asked.get("product", "call_control") != "call_control":
-                chosen = []
-            chosen = [one for one in chosen if _within(asked, "occurred_at", one["event_timestamp"])]
-            return _page(request, chosen)
+            rows: Iterable[Any] = self._account.call_events
+            if filters.get("product", "call_control") != "call_control":
+                rows = []
+            rows = filters.equal(rows, "leg_id", "call_leg_id")
+            rows = filters.equal(rows, "application_session_id", "call_session_id")
+            rows = filters.equal(filters.equal(rows, "name"), "type")
+            return _page(request, filters.within(rows, "occurred_at", "event_timestamp"))
 
         return await self._answer(request, "call_events", work)
 
@@ -242,11 +235,11 @@ class Api:
 
         def work(body: Body) -> dict[str, Any]:
             if request.method == "GET":
-                return _page(request, list(self._exchange.applications.values()))
+                return _page(request, list(self._account.applications.values()))
             for key in ("application_name", "webhook_event_url"):
                 if not isinstance(body.get(key), str):
-                    raise Refusal("10004", f"{key} is required.", pointer=f"/{key}")
-            return {"data": self._exchange.add_application(_application(body))}
+                    raise ApiError("10004", f"{key} is required.", pointer=f"/{key}")
+            return {"data": self._account.add_application(_application(body))}
 
         return await self._answer(request, "call_control_applications", work)
 
@@ -255,27 +248,28 @@ class Api:
         application_id = request.path_params["id"]
 
         def work(body: Body) -> dict[str, Any]:
-            known = self._exchange.applications
+            known = self._account.applications
             if application_id not in known:
-                raise Refusal("10005", "The requested application could not be found.")
+                raise ApiError("10005", "The requested application could not be found.")
             if request.method == "PATCH":
                 known[application_id].update(_application(body))
             if request.method == "DELETE":
-                if any(leg.state != "ended" and leg.connection_id == application_id for leg in self._legs()):
-                    raise Refusal("10027", "The application has calls.")
+                if self._has_calls(application_id):
+                    raise ApiError("10027", "The application has calls.")
                 return {"data": known.pop(application_id)}
             return {"data": known[application_id]}
 
         return await self._answer(request, "call_control_applications", work)
 
-    def _legs(self) -> Iterable[Any]:
-        return self._exchange.legs.values()
+    def _has_calls(self, application_id: str) -> bool:
+        legs = self._switch.legs.values()
+        return any(leg.state != "ended" and leg.connection_id == application_id for leg in legs)
 
     async def unknown(self, request: Request) -> Response:
-        """Nothing is here."""
+        """404 for every other path."""
 
         def work(body: Body) -> dict[str, Any]:
-            raise Refusal("10005", "The requested resource or URL could not be found.")
+            raise ApiError("10005", "The requested resource or URL could not be found.")
 
         return await self._answer(request, "unknown", work)
 
@@ -284,80 +278,80 @@ class Api:
     async def _answer(
         self, request: Request, kind: str, work: Work, *, name: str | None = None, call_control_id: str | None = None
     ) -> Response:
-        """kind: what faults go by. name: how observers know it."""
-        began = time.monotonic()
-        dice = self._exchange.dice
-        body: Body = {}
-        fault: str | None = None
-        code: str | None = None
-        repeated = False
-        headers = self._rate_limit()
-        content: dict[str, Any]
-
-        def tell(status: int | None) -> None:
-            told = Told(
-                action=name or f"{request.method} {request.url.path}",
-                call_control_id=call_control_id or content.get("data", {}).get("call_control_id")
-                if name
-                else call_control_id,
-                command_id=body.get("command_id") if isinstance(body.get("command_id"), str) else None,
-                params={key: value for key, value in body.items() if key != "command_id"},
-                status=status,
-                code=code,
-                milliseconds=(time.monotonic() - began) * 1000,
-                repeated=repeated,
-                fault=fault,
-            )
-            self._exchange.told.append(told)
-            self._exchange.observers(told)
-
+        """kind: key of faults. name: of a command, for observers."""
+        call = _ApiCall(
+            action=name or f"{request.method} {request.url.path}",
+            call_control_id=call_control_id,
+            is_command=name is not None,
+            headers=self._rate_limit(),
+        )
         try:
-            content = {}
-            raw = await request.body()
-            fault = next((one for one in FAULTS if dice.falls(one, kind=kind)), None)
-            if fault == "api_hang":
-                body = _readable(raw)
-                tell(None)
-                return await self._never(request)
-            if fault == "api_slow":
-                await asyncio.sleep(dice.misbehaviour.slow_seconds)
-            if fault == "api_429":
-                headers["x-ratelimit-remaining"] = "0"
-                headers["x-ratelimit-reset"] = str(dice.misbehaviour.rate_limit_reset_seconds)
-            if fault in REFUSED_FOR:
-                body = _readable(raw)
-                raise Refusal(REFUSED_FOR[fault])
-            if int(headers["x-ratelimit-remaining"]) < 0:
-                headers["x-ratelimit-remaining"] = "0"
-                raise Refusal("10011")
-            self._authorise(request)
-            body = _object(raw)
-            content = work(body)
-            repeated = bool(content.pop("repeated", False))
-            status = 200
-            if dice.falls("api_lose_answer", kind=kind):
-                fault = "api_lose_answer"
-                tell(None)
-                return await self._never(request)
-        except Refusal as refusal:
-            content, status, code = refusal.envelope, refusal.status, refusal.code
+            call.raw = await request.body()
+            answered = await self._execute(call, request, kind, work)
         except ClientDisconnect:
             return Response(status_code=400)
-        tell(status)
-        return JSONResponse(content, status_code=status, headers=headers)
+        self._report(call)
+        if not answered:
+            return await self._never(request)
+        return JSONResponse(call.content, status_code=call.status or 500, headers=call.headers)
 
-    def _authorise(self, request: Request) -> None:
+    async def _execute(self, call: "_ApiCall", request: Request, kind: str, work: Work) -> bool:
+        """Execute the request; False when a fault is to leave it without an answer."""
+        injector = self._account.injector
+        try:
+            call.fault = next((fault for fault in FAULTS if injector.should_inject(fault, kind=kind)), None)
+            if call.fault == "api_hang":
+                call.body = _readable(call.raw)
+                return False
+            await self._inject(call)
+            self._limit(call)
+            self._authorize(request)
+            call.body = _object(call.raw)
+            call.content = work(call.body)
+            call.repeated = bool(call.content.pop("repeated", False))
+            call.status = 200
+        except ApiError as error:
+            call.content, call.status, call.code = error.envelope, error.status, error.code
+            return True
+        if injector.should_inject("api_lose_answer", kind=kind):
+            call.fault, call.status = "api_lose_answer", None
+            return False
+        return True
+
+    async def _inject(self, call: "_ApiCall") -> None:
+        """Raises ApiError when the fault is an error answer."""
+        faults = self._account.injector.faults
+        if call.fault == "api_slow":
+            await asyncio.sleep(faults.slow_seconds)
+        if call.fault == "api_429":
+            call.headers["x-ratelimit-remaining"] = "0"
+            call.headers["x-ratelimit-reset"] = str(faults.rate_limit_reset_seconds)
+        if call.fault in ERROR_OF_FAULT:
+            call.body = _readable(call.raw)
+            raise ApiError(ERROR_OF_FAULT[call.fault])
+
+    def _limit(self, call: "_ApiCall") -> None:
+        if int(call.headers["x-ratelimit-remaining"]) < 0:
+            call.headers["x-ratelimit-remaining"] = "0"
+            raise ApiError("10011")
+
+    def _report(self, call: "_ApiCall") -> None:
+        received = call.observation()
+        self._account.commands.append(received)
+        self._account.observers(received)
+
+    def _authorize(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        wanted = self._exchange.config.api_key
-        if scheme.lower() != "bearer" or not key.strip() or wanted not in (None, key.strip()):
-            raise Refusal("10009", "Could not authenticate the request with the provided credentials.")
+        expected = self._account.config.api_key
+        if scheme.lower() != "bearer" or not key.strip() or expected not in (None, key.strip()):
+            raise ApiError("10009", "Could not authenticate the request with the provided credentials.")
 
     def _rate_limit(self) -> dict[str, str]:
         now = time.monotonic()
         if now - self._window >= WINDOW_SECONDS:
             self._window, self._used = now, 0
         self._used += 1
-        limit = self._exchange.config.rate_limit
+        limit = self._account.config.rate_limit
         return {
             "x-ratelimit-limit": str(limit),
             "x-ratelimit-remaining": str(limit - self._used),
@@ -365,7 +359,7 @@ class Api:
         }
 
     async def _never(self, request: Request) -> Response:
-        """Keep the application waiting until it gives up (or the stand-in stops)."""
+        """Leave the application waiting until it gives up (or the simulator stops)."""
 
         async def gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":
@@ -387,13 +381,13 @@ class Api:
             # A link is signed for GET.
             if request.method == "HEAD":
                 raise LinkRefused(403, "SignatureDoesNotMatch", "The link is signed for GET")
-            recording = self._exchange.archive.opened(
+            recording = self._account.recordings.resolve(
                 request.url.path, dict(request.query_params), authorization=request.headers.get("authorization")
             )
             file = recording.file()
             start, stop = _range(request.headers.get("range"), file.size)
-        except LinkRefused as refusal:
-            return Response(refusal.xml, status_code=refusal.status, media_type="application/xml")
+        except LinkRefused as error:
+            return Response(error.xml, status_code=error.status, media_type="application/xml")
         headers = {
             "accept-ranges": "bytes",
             "content-length": str(stop - start),
@@ -403,14 +397,50 @@ class Api:
         partial = request.headers.get("range") is not None
         if partial:
             headers["content-range"] = f"bytes {start}-{stop - 1}/{file.size}"
-        cut = self._exchange.dice.falls("cut_downloads", kind="download")
+        cut = self._account.injector.should_inject("cut_downloads", kind="download")
         end = start + (stop - start) // 2 if cut else stop
         streaming = CutShort if cut else StreamingResponse
         return streaming(_chunks(file, start, end), status_code=206 if partial else 200, headers=headers)
 
 
+@dataclass(kw_only=True)
+class _ApiCall:
+    """One request and its answer, as far as they are known."""
+
+    action: str
+    call_control_id: str | None
+    is_command: bool
+    headers: dict[str, str]
+    began: float = field(default_factory=time.monotonic)
+    raw: bytes = b""
+    body: Body = field(default_factory=dict)
+    content: dict[str, Any] = field(default_factory=dict)
+    status: int | None = None
+    code: str | None = None
+    fault: str | None = None
+    repeated: bool = False
+
+    def observation(self) -> CommandReceived:
+        """For observers, and for the list of commands."""
+        call_control_id = self.call_control_id
+        if call_control_id is None and self.is_command:
+            call_control_id = self.content.get("data", {}).get("call_control_id")
+        command_id = self.body.get("command_id")
+        return CommandReceived(
+            action=self.action,
+            call_control_id=call_control_id,
+            command_id=command_id if isinstance(command_id, str) else None,
+            params={key: value for key, value in self.body.items() if key != "command_id"},
+            status=self.status,
+            code=self.code,
+            milliseconds=(time.monotonic() - self.began) * 1000,
+            repeated=self.repeated,
+            fault=self.fault,
+        )
+
+
 class CutShort(StreamingResponse):
-    """Breaks off: the server closes the connection of a response that was not completed."""
+    """A response without its end: the server then closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything but the end."""
@@ -420,7 +450,7 @@ class CutShort(StreamingResponse):
 
 
 FAULTS = ("api_hang", "api_429", "api_500", "api_503", "api_slow")
-REFUSED_FOR: Mapping[str | None, str] = {"api_429": "10011", "api_500": "10007", "api_503": "10037"}
+ERROR_OF_FAULT: Mapping[str | None, str] = {"api_429": "10011", "api_500": "10007", "api_503": "10037"}
 APPLICATION = frozenset(
     "active anchorsite_override application_name call_cost_in_webhooks dtmf_type first_command_timeout "
     "first_command_timeout_secs inbound outbound redact_dtmf_debug_logging tags webhook_api_version "
@@ -431,18 +461,38 @@ APPLICATION = frozenset(
 def _application(body: Body) -> Body:
     for key, value in body.items():
         if key not in APPLICATION:
-            raise Refusal("10015", f"{key} is no parameter of an application.", pointer=f"/{key}")
-        if key == "webhook_api_version" and value not in ("1", "2"):
-            raise Refusal("10032", 'Must be "1" or "2".', pointer=f"/{key}")
-        if key == "webhook_timeout_secs" and not (value is None or (type(value) is int and 0 <= value <= 30)):
-            raise Refusal("10033", "Must be 0 to 30 or null.", pointer=f"/{key}")
-        if key == "webhook_event_url" or (key == "webhook_event_failover_url" and value not in (None, "")):
-            web_address(f"/{key}", value)
+            raise ApiError("10015", f"{key} is not a parameter of an application.", pointer=f"/{key}")
+        check = APPLICATION_CHECKS.get(key)
+        if check is not None:
+            check(f"/{key}", value)
     return body
 
 
+def _check_api_version(pointer: str, value: object) -> None:
+    if value not in ("1", "2"):
+        raise ApiError("10032", 'Must be "1" or "2".', pointer=pointer)
+
+
+def _check_timeout(pointer: str, value: object) -> None:
+    if value is not None and not (type(value) is int and 0 <= value <= 30):
+        raise ApiError("10033", "Must be 0 to 30 or null.", pointer=pointer)
+
+
+def _check_failover_url(pointer: str, value: object) -> None:
+    if value not in (None, ""):
+        web_address(pointer, value)
+
+
+APPLICATION_CHECKS: Mapping[str, Callable[[str, Any], None]] = {
+    "webhook_api_version": _check_api_version,
+    "webhook_timeout_secs": _check_timeout,
+    "webhook_event_url": web_address,
+    "webhook_event_failover_url": _check_failover_url,
+}
+
+
 def _readable(raw: bytes) -> Body:
-    """For observers: the body of a request that is not looked into."""
+    """For observers: the body of a request that is not executed."""
     try:
         content = json.loads(raw or b"{}")
     except ValueError:
@@ -454,45 +504,69 @@ def _object(raw: bytes) -> Body:
     try:
         content = json.loads(raw or b"{}")
     except (ValueError, RecursionError):
-        raise Refusal("10023", "The request body is not valid JSON.") from None
+        raise ApiError("10023", "The request body is not valid JSON.") from None
     if not isinstance(content, dict):
-        raise Refusal("10015", "The request body must be a JSON object.", pointer="/")
+        raise ApiError("10015", "The request body must be a JSON object.", pointer="/")
     return content
 
 
-def _filters(request: Request) -> dict[str, str]:
-    """filter[a][b]=1 as {"a[b]": "1"}."""
-    found = {}
-    for key, value in request.query_params.items():
-        match = re.fullmatch(r"filter\[([^\]]+)\](.*)", key)
-        if match:
-            found[match[1] + match[2]] = value
-    return found
+class _Filters:
+    """The query `filter[a][b]=1`, applied to rows: a filter that is not given lets every row pass."""
 
-
-def _within(asked: Mapping[str, str], key: str, value: str) -> bool:
-    """ISO 8601 times in UTC compare as text, if they are written alike; the SDK writes what it is given."""
-    value = value.removesuffix("Z")
-    tests: Mapping[str, Callable[[str, str], bool]] = {
+    _TESTS: Mapping[str, Callable[[str, str], bool]] = {
         "eq": str.__eq__,
         "gt": str.__gt__,
         "gte": str.__ge__,
         "lt": str.__lt__,
         "lte": str.__le__,
     }
-    return all(
-        test(value, asked[f"{key}[{name}]"].removesuffix("Z").removesuffix("+00:00"))
-        for name, test in tests.items()
-        if f"{key}[{name}]" in asked
-    )
+
+    def __init__(self, request: Request) -> None:
+        self._values: dict[str, str] = {}
+        for key, value in request.query_params.items():
+            match = re.fullmatch(r"filter\[([^\]]+)\](.*)", key)
+            if match:
+                self._values[match[1] + match[2]] = value
+
+    def get(self, key: str, default: str) -> str:
+        return self._values.get(key, default)
+
+    def equal(self, rows: Iterable[Any], key: str, field: str | None = None) -> list[Any]:
+        """field: of the row, when it is called otherwise than the filter."""
+        expected = self._values.get(key)
+        return [row for row in rows if expected is None or row[field or key] == expected]
+
+    def containing(self, rows: Iterable[Any], key: str) -> list[Any]:
+        """Rows whose field, written as JSON, contains the text."""
+        text = self._values.get(f"{key}[contains]")
+        return [row for row in rows if text is None or text in json.dumps(row[key])]
+
+    def event_types(self, rows: Iterable[Any]) -> list[Any]:
+        """Webhook deliveries of the listed types."""
+        types = self._values.get("event_type")
+        return [row for row in rows if types is None or row["webhook"]["event_type"] in types.split(",")]
+
+    def within(self, rows: Iterable[Any], key: str, field: str | None = None) -> list[Any]:
+        """Rows whose time is in the range."""
+        return [row for row in rows if self._is_within(key, str(row[field or key] or ""))]
+
+    def _is_within(self, key: str, value: str) -> bool:
+        """ISO 8601 times in UTC compare as text, if they are written alike; the SDK writes what it is given."""
+        value = value.removesuffix("Z")
+        return all(
+            test(value, self._values[f"{key}[{name}]"].removesuffix("Z").removesuffix("+00:00"))
+            for name, test in self._TESTS.items()
+            if f"{key}[{name}]" in self._values
+        )
 
 
-def _page(request: Request, rows: list[Any]) -> dict[str, Any]:
+def _page(request: Request, rows: Iterable[Any]) -> dict[str, Any]:
     try:
         number = max(int(request.query_params.get("page[number]", 1)), 1)
         size = min(max(int(request.query_params.get("page[size]", 20)), 1), 250)
     except ValueError:
-        raise Refusal("10015", "page[number] and page[size] must be integers.") from None
+        raise ApiError("10015", "page[number] and page[size] must be integers.") from None
+    rows = list(rows)
     return {
         "data": rows[(number - 1) * size : number * size],
         "meta": {
@@ -505,7 +579,7 @@ def _page(request: Request, rows: list[Any]) -> dict[str, Any]:
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
-    """Which bytes: from, and before which. Raises LinkRefused 416. RFC 9110, section 14: one range only."""
+    """The first byte, and the one after the last. Raises LinkRefused 416. RFC 9110, section 14: one range only."""
     if header is None:
         return 0, size
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())

@@ -1,8 +1,8 @@
-"""The time of one call: as on the wall, faster, or as fast as everything else allows.
+"""The time of one call: wall-clock time, faster, or as fast as everything else allows.
 
-A call's time starts at the wall's time when the call is placed and runs `speed` times as fast. At speed 0 it stands
-still while anybody is busy with the call (a webhook is out, a command is being handled) and jumps to the next thing
-that is due as soon as nobody is. So nothing in a call depends on how fast the machine is.
+A call's time starts at wall-clock time when the call is placed and runs `speed` times as fast. At speed 0 it stands
+still while the call is being worked on (a webhook is out, a command is being handled) and then jumps to whatever
+is due next. So nothing in a call depends on how fast the machine is.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ class _Sleeper:
     woken: "asyncio.Future[None]" = field(compare=False)
 
 
-def spelled(moment: datetime) -> str:
+def format_timestamp(timestamp: datetime) -> str:
     """As Telnyx writes a time: UTC, microseconds, trailing Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return timestamp.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class CallClock:
@@ -34,7 +34,7 @@ class CallClock:
     def __init__(self, speed: float, *, grace_seconds: float) -> None:
         """speed: call seconds per second, 0 for as fast as it can.
 
-        grace_seconds: at speed 0, how long the wall's clock must have seen nobody busy before time jumps.
+        grace_seconds: at speed 0, wall-clock seconds without work before time jumps.
         """
         self.speed = speed
         self._grace_seconds = grace_seconds
@@ -58,10 +58,10 @@ class CallClock:
     def stamp(self) -> str:
         """The call's time as Telnyx writes it, later than every stamp before."""
         self._last_stamp = max(self.now(), self._last_stamp + timedelta(microseconds=1))
-        return spelled(self._last_stamp)
+        return format_timestamp(self._last_stamp)
 
     async def sleep(self, seconds: float, *, background: bool = False) -> None:
-        """Wait so many call seconds.
+        """Wait that many call seconds.
 
         background: at speed 0, waiting for this is no reason for time to pass (the next audio frame, a limit of
         hours); it wakes when something else has made the time pass.
@@ -76,7 +76,7 @@ class CallClock:
         await woken
 
     async def wait(self, event: "asyncio.Future[Any]", seconds: float) -> bool:
-        """Wait for a future at most so many call seconds; False when the time is up first."""
+        """Wait for a future at most `seconds` of call time; False when the time is up first."""
         sleeping = asyncio.ensure_future(self.sleep(seconds))
         try:
             await asyncio.wait((event, sleeping), return_when=asyncio.FIRST_COMPLETED)
@@ -86,7 +86,7 @@ class CallClock:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Somebody is busy with this call: at speed 0 its time stands still meanwhile."""
+        """The call is being worked on: at speed 0 its time stands still meanwhile."""
         self.busy()
         try:
             yield
@@ -94,7 +94,7 @@ class CallClock:
             self.done()
 
     def busy(self) -> None:
-        """Begin what `done` ends; for those who cannot use `hold`."""
+        """Begin what `done` ends, where `hold` cannot be used."""
         self._holds += 1
         if self._turn is not None:
             self._turn.cancel()
@@ -106,7 +106,7 @@ class CallClock:
         self._consider()
 
     def stop(self) -> None:
-        """Let go of the event loop."""
+        """Cancel everything in the event loop."""
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
@@ -117,7 +117,7 @@ class CallClock:
             self._turn = asyncio.get_running_loop().call_later(self._grace_seconds, self._jump)
 
     def _jump(self) -> None:
-        """Wake whoever is due next, provided that somebody waits in the foreground."""
+        """Wake the sleeper that is due next, provided that one waits in the foreground."""
         self._turn = None
         while self._sleepers and self._sleepers[0].woken.done():
             heapq.heappop(self._sleepers)

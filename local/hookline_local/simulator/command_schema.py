@@ -1,7 +1,7 @@
-"""What each command takes: names, types, ranges, and what excludes what. Nothing about the state of a call.
+"""The parameters of each command: names, types, ranges, exclusions. Nothing about the state of a call.
 
-One table per command, after the OpenAPI schema; where sources disagree the stricter one stands here. Unknown parameters
-are refused: a misspelled one would do nothing on a real call, and silently. Codes are those of the "API errors" page
+One table per command, after the OpenAPI schema; where sources disagree, the stricter one is used. Unknown parameters
+are refused: a misspelled one would silently have no effect on a real call. Codes are those of the "API errors" page
 where it has one for the parameter; which of 90025, 90026, 90028 and 90056 belongs to which timeout is our reading.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from hookline_local.simulator.api_errors import Refusal
+from hookline_local.simulator.api_errors import ApiError
 
 Check = Callable[[str, object], None]
 Body = Mapping[str, object]
@@ -43,24 +43,24 @@ SAME_ENGINE = {"A": "Google", "B": "Telnyx"}
 def flag(pointer: str, value: object) -> None:
     """true or false."""
     if not isinstance(value, bool):
-        raise Refusal("10015", "Must be true or false.", pointer=pointer)
+        raise ApiError("10015", "Must be true or false.", pointer=pointer)
 
 
 def anything(pointer: str, value: object) -> None:
-    """Not looked into: what the stand-in does not act on."""
+    """Unchecked: the simulator does not use it."""
 
 
-def number_called(pointer: str, value: object) -> None:
+def callee(pointer: str, value: object) -> None:
     """A phone number in +E.164 or a SIP URI."""
     if not isinstance(value, str) or not (E164.fullmatch(value) or re.fullmatch(r"sips?:[^\s@]+@[^\s@]+", value)):
-        raise Refusal("10016", "Must be a phone number in +E.164 format or a SIP URI.", pointer=pointer)
+        raise ApiError("10016", "Must be a phone number in +E.164 format or a SIP URI.", pointer=pointer)
 
 
-def numbers_called(pointer: str, value: object) -> None:
+def callees(pointer: str, value: object) -> None:
     """One or several of them."""
     values = value if isinstance(value, list) and value else [value]
-    for one in values:
-        number_called(pointer, one)
+    for number in values:
+        callee(pointer, number)
 
 
 def client_state(pointer: str, value: object) -> None:
@@ -68,43 +68,43 @@ def client_state(pointer: str, value: object) -> None:
     try:
         base64.b64decode(value if isinstance(value, str) else "*", validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal("90017", "Must be a valid base64 encoded string.", pointer=pointer) from None
+        raise ApiError("90017", "Must be a valid base64 encoded string.", pointer=pointer) from None
 
 
 def text(*, longest: int | None = None, like: str | None = None, code: str = "10015", empty: bool = False) -> Check:
-    """A string; like: a pattern for the whole of it."""
+    """A string; like: a pattern for all of it."""
 
     def check(pointer: str, value: object) -> None:
         if not isinstance(value, str):
-            raise Refusal(code, "Must be a string.", pointer=pointer)
+            raise ApiError(code, "Must be a string.", pointer=pointer)
         if not value and not empty:
-            raise Refusal(code, "Must not be empty.", pointer=pointer)
+            raise ApiError(code, "Must not be empty.", pointer=pointer)
         if longest is not None and len(value) > longest:
-            raise Refusal(code, f"Must be at most {longest} characters long.", pointer=pointer)
+            raise ApiError(code, f"Must be at most {longest} characters long.", pointer=pointer)
         if like is not None and not re.fullmatch(like, value, re.DOTALL):
-            raise Refusal(code, f"Must match {like}.", pointer=pointer)
+            raise ApiError(code, f"Must match {like}.", pointer=pointer)
 
     return check
 
 
-def whole(low: int, high: int | None = None, *, code: str = "10033") -> Check:
-    """A whole number, both ends included."""
+def integer(low: int, high: int | None = None, *, code: str = "10033") -> Check:
+    """An integer, both ends included."""
 
     def check(pointer: str, value: object) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Refusal(code if code != "10033" else "10015", "Must be an integer.", pointer=pointer)
+            raise ApiError(code if code != "10033" else "10015", "Must be an integer.", pointer=pointer)
         if value < low or (high is not None and value > high):
-            raise Refusal(code, f"Must be {low} to {'any number' if high is None else high}.", pointer=pointer)
+            raise ApiError(code, f"Must be {low} to {'any number' if high is None else high}.", pointer=pointer)
 
     return check
 
 
 def one_of(*values: object, code: str = "10032") -> Check:
-    """One of these, spelled exactly so."""
+    """One of these values, exactly."""
 
     def check(pointer: str, value: object) -> None:
         if not any(value == choice and type(value) is type(choice) for choice in values):
-            raise Refusal(code, f"Must be one of {', '.join(map(str, values))}.", pointer=pointer)
+            raise ApiError(code, f"Must be one of {', '.join(map(str, values))}.", pointer=pointer)
 
     return check
 
@@ -112,7 +112,7 @@ def one_of(*values: object, code: str = "10032") -> Check:
 def looped(pointer: str, value: object) -> None:
     """1 to 100 times, or "infinity"."""
     if value != "infinity":
-        whole(1, 100, code="90009")(pointer, value)
+        integer(1, 100, code="90009")(pointer, value)
 
 
 def content(pointer: str, value: object) -> None:
@@ -120,7 +120,7 @@ def content(pointer: str, value: object) -> None:
     try:
         base64.b64decode(value if isinstance(value, str) else "*", validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal("10015", "Must be base64 encoded audio.", pointer=pointer) from None
+        raise ApiError("10015", "Must be base64 encoded audio.", pointer=pointer) from None
 
 
 def rows(*keys: str) -> Check:
@@ -128,11 +128,11 @@ def rows(*keys: str) -> Check:
 
     def check(pointer: str, value: object) -> None:
         if not isinstance(value, list):
-            raise Refusal("10015", "Must be an array.", pointer=pointer)
-        for place, row in enumerate(value):
+            raise ApiError("10015", "Must be an array.", pointer=pointer)
+        for index, row in enumerate(value):
             for key in keys:
                 if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                    raise Refusal("10015", f"Must have a string {key}.", pointer=f"{pointer}/{place}/{key}")
+                    raise ApiError("10015", f"Must have a string {key}.", pointer=f"{pointer}/{index}/{key}")
 
     return check
 
@@ -140,42 +140,42 @@ def rows(*keys: str) -> Check:
 def event_urls(pointer: str, value: object) -> None:
     """A map from event type to a URL or several."""
     if not isinstance(value, dict):
-        raise Refusal("10015", "Must be an object.", pointer=pointer)
+        raise ApiError("10015", "Must be an object.", pointer=pointer)
     for event_type, urls in value.items():
         if event_type not in EVENT_TYPES:
-            raise Refusal("90057", f"{event_type} is no event type.", pointer=f"{pointer}/{event_type}")
-        for one in urls if isinstance(urls, list) and urls else [urls]:
-            web_address(f"{pointer}/{event_type}", one)
+            raise ApiError("90057", f"{event_type} is not a valid event type.", pointer=f"{pointer}/{event_type}")
+        for address in urls if isinstance(urls, list) and urls else [urls]:
+            web_address(f"{pointer}/{event_type}", address)
 
 
 def retries_policies(pointer: str, value: object) -> None:
     """A map from event type to {"retries_ms": [...]}: at most 5 retries within 60000 ms."""
     if not isinstance(value, dict):
-        raise Refusal("10015", "Must be an object.", pointer=pointer)
+        raise ApiError("10015", "Must be an object.", pointer=pointer)
     for event_type, policy in value.items():
         where = f"{pointer}/{event_type}"
         if event_type not in EVENT_TYPES:
-            raise Refusal("90057", f"{event_type} is no event type.", pointer=where)
-        waits = policy.get("retries_ms") if isinstance(policy, dict) else None
-        if not isinstance(waits, list) or not all(type(wait) is int and wait >= 0 for wait in waits):
-            raise Refusal("10015", "Must have retries_ms, a list of milliseconds.", pointer=f"{where}/retries_ms")
-        if len(waits) > 5 or sum(waits) > 60_000:
-            raise Refusal("10033", "At most 5 retries, 60000 ms in all.", pointer=f"{where}/retries_ms")
+            raise ApiError("90057", f"{event_type} is not a valid event type.", pointer=where)
+        delays = policy.get("retries_ms") if isinstance(policy, dict) else None
+        if not isinstance(delays, list) or not all(type(delay) is int and delay >= 0 for delay in delays):
+            raise ApiError("10015", "Must have retries_ms, a list of milliseconds.", pointer=f"{where}/retries_ms")
+        if len(delays) > 5 or sum(delays) > 60_000:
+            raise ApiError("10033", "At most 5 retries, 60000 ms in all.", pointer=f"{where}/retries_ms")
 
 
 def url(schemes: str) -> Check:
-    """A URL with a host and a port that there can be. schemes: a pattern."""
+    """A URL with a valid host and port. schemes: a pattern."""
 
     def check(pointer: str, value: object) -> None:
         text(like=rf"(?:{schemes})://[^\s]+")(pointer, value)
         if not _addressable(str(value)):
-            raise Refusal("10015", "Must be a URL with a valid host and port.", pointer=pointer)
+            raise ApiError("10015", "Must be a URL with a valid host and port.", pointer=pointer)
 
     return check
 
 
 def _addressable(address: str) -> bool:
-    """Whether those who would connect to it can make sense of it: urllib, httpx, and Python's codec for names."""
+    """Whether urllib, httpx, and Python's codec for host names accept it."""
     try:
         httpx.URL(address)
         parts = urlsplit(address)
@@ -191,22 +191,22 @@ name = text()
 
 
 def engine_config(pointer: str, value: object) -> None:
-    """An object whose own transcription_engine says what else it may hold."""
+    """An object whose own transcription_engine determines its other keys."""
     if not isinstance(value, dict):
-        raise Refusal("10015", "Must be an object.", pointer=pointer)
+        raise ApiError("10015", "Must be an object.", pointer=pointer)
     engine = value.get("transcription_engine", "Google")
     one_of(*ENGINES)(f"{pointer}/transcription_engine", engine)
-    known = ENGINE_CONFIGS.get(SAME_ENGINE.get(str(engine), str(engine)))
-    if known is None:
+    checks = ENGINE_CONFIGS.get(SAME_ENGINE.get(str(engine), str(engine)))
+    if checks is None:
         return
     for key, given in value.items():
         if key == "transcription_engine":
             continue
-        if key not in known:
-            raise Refusal("10015", f"{key} is no parameter of {engine}.", pointer=f"{pointer}/{key}")
-        known[key](f"{pointer}/{key}", given)
+        if key not in checks:
+            raise ApiError("10015", f"{key} is not a parameter of {engine}.", pointer=f"{pointer}/{key}")
+        checks[key](f"{pointer}/{key}", given)
     if engine == "Azure" and "region" not in value:
-        raise Refusal("10004", "region is required for Azure.", pointer=f"{pointer}/region")
+        raise ApiError("10004", "region is required for Azure.", pointer=f"{pointer}/region")
 
 
 ENGINE_CONFIGS: Mapping[str, Mapping[str, Check]] = {
@@ -214,8 +214,8 @@ ENGINE_CONFIGS: Mapping[str, Mapping[str, Check]] = {
         "language": name,
         "interim_results": flag,
         "enable_speaker_diarization": flag,
-        "min_speaker_count": whole(1),
-        "max_speaker_count": whole(1),
+        "min_speaker_count": integer(1),
+        "max_speaker_count": integer(1),
         "profanity_filter": flag,
         "use_enhanced": flag,
         "model": one_of(
@@ -237,7 +237,7 @@ ENGINE_CONFIGS: Mapping[str, Mapping[str, Check]] = {
         "keyterms": anything,
         "keywords_boosting": anything,
         "smart_format": flag,
-        "utterance_end_ms": whole(0, 5000),
+        "utterance_end_ms": integer(0, 5000),
     },
     "Azure": {
         "region": one_of(*"australiaeast centralindia eastus northcentralus westeurope westus2".split()),
@@ -260,8 +260,8 @@ RECORD: Mapping[str, Check] = {
     "record_channels": one_of("single", "dual", code="90001"),
     "record_custom_file_name": text(longest=40),
     "record_format": one_of("wav", "mp3", code="90000"),
-    "record_max_length": whole(0, 43_200),
-    "record_timeout_secs": whole(0),
+    "record_max_length": integer(0, 43_200),
+    "record_timeout_secs": integer(0),
     "record_track": one_of("both", "inbound", "outbound", code="90059"),
     "record_trim": one_of("trim-silence"),
 }
@@ -278,14 +278,14 @@ MORE_STREAM: Mapping[str, Check] = {
     "stream_bidirectional_sampling_rate": one_of(8000, 16_000, 22_050, 24_000, 48_000),
 }
 DIGITS: Mapping[str, Check] = {
-    "minimum_digits": whole(1, 128, code="90028"),
-    "maximum_digits": whole(1, 128, code="90028"),
-    "timeout_millis": whole(1, code="90025"),
-    "inter_digit_timeout_millis": whole(1, 120_000, code="90026"),
+    "minimum_digits": integer(1, 128, code="90028"),
+    "maximum_digits": integer(1, 128, code="90028"),
+    "timeout_millis": integer(1, code="90025"),
+    "inter_digit_timeout_millis": integer(1, 120_000, code="90026"),
     "terminating_digit": text(like=r"[0-9*#]", code="90014"),
     "valid_digits": text(like=r"[0-9*#]+", code="90014"),
 }
-SPOKEN: Mapping[str, Check] = {
+SPEECH: Mapping[str, Check] = {
     "payload": text(longest=3000, code="90010"),
     "payload_type": one_of("text", "ssml", code="90011"),
     "voice": text(like=VOICE.pattern, code="90012"),
@@ -298,7 +298,7 @@ MUTED = one_of("none", "both", "self", "opposite")
 DETECTION = one_of(
     *"disabled detect detect_beep detect_words greeting_end premium premium_ios_call_screening_detection".split()
 )
-PLACED: Mapping[str, Check] = {
+OUTGOING: Mapping[str, Check] = {
     "answering_machine_detection": DETECTION,
     "answering_machine_detection_config": anything,
     "audio_url": web_address,
@@ -316,8 +316,8 @@ PLACED: Mapping[str, Check] = {
     "sip_region": one_of("US", "Europe", "Canada", "Australia", "Middle East"),
     "sip_transport_protocol": one_of("UDP", "TCP", "TLS"),
     "sound_modifications": anything,
-    "time_limit_secs": whole(60, 14_400, code="90029"),
-    "timeout_secs": whole(5, 600),
+    "time_limit_secs": integer(60, 14_400, code="90029"),
+    "timeout_secs": integer(5, 600),
     **SIP,
     **WEBHOOKS,
     **RECORD,
@@ -325,77 +325,77 @@ PLACED: Mapping[str, Check] = {
 
 
 @dataclass(frozen=True)
-class Shape:
+class CommandSchema:
     """The body of one command."""
 
     parameters: Mapping[str, Check]
     required: tuple[str, ...] = ()
     one_source_of: tuple[str, ...] = ()
-    """Exactly one of these has to be there."""
+    """Exactly one of these is required."""
     together: Callable[[Body], None] | None = None
-    """What concerns several parameters at once."""
+    """Checks several parameters together."""
 
 
-def _spoken_basically(body: Body) -> None:
-    """service_level basic knows en-US and plain text only."""
+def _basic_service_level(body: Body) -> None:
+    """service_level basic supports en-US and plain text only."""
     if body.get("service_level") == "basic":
         if body.get("language", "en-US") != "en-US":
-            raise Refusal("90013", "Service level basic speaks en-US only.", pointer="/language")
+            raise ApiError("90013", "Service level basic speaks en-US only.", pointer="/language")
         if body.get("payload_type", "text") != "text":
-            raise Refusal("90011", "Service level basic takes text only.", pointer="/payload_type")
+            raise ApiError("90011", "Service level basic takes text only.", pointer="/payload_type")
 
 
-def _digits_possible(body: Body) -> None:
-    least, most = body.get("minimum_digits", 1), body.get("maximum_digits", 128)
-    if isinstance(least, int) and isinstance(most, int) and least > most:
-        raise Refusal("90028", "Must not be more than maximum_digits.", pointer="/minimum_digits")
+def _digit_counts(body: Body) -> None:
+    minimum, maximum = body.get("minimum_digits", 1), body.get("maximum_digits", 128)
+    if isinstance(minimum, int) and isinstance(maximum, int) and minimum > maximum:
+        raise ApiError("90028", "Must not be more than maximum_digits.", pointer="/minimum_digits")
 
 
-def _spoken_and_keyed(body: Body) -> None:
-    _spoken_basically(body)
-    _digits_possible(body)
+def _speech_and_digits(body: Body) -> None:
+    _basic_service_level(body)
+    _digit_counts(body)
 
 
-def _played_and_keyed(body: Body) -> None:
-    _digits_possible(body)
+def _audio_and_digits(body: Body) -> None:
+    _digit_counts(body)
     if "invalid_audio_url" in body and "invalid_media_name" in body:
-        raise Refusal("10015", "Excludes invalid_audio_url.", pointer="/invalid_media_name")
+        raise ApiError("10015", "Excludes invalid_audio_url.", pointer="/invalid_media_name")
 
 
-def _one_engine(body: Body) -> None:
-    """The engine that the config names is the one asked for."""
+def _same_engine(body: Body) -> None:
+    """The engine of the config must be the engine of the command."""
     config = body.get("transcription_engine_config")
     if not isinstance(config, dict) or "transcription_engine" not in config:
         return
-    asked, named = str(body.get("transcription_engine", "Google")), str(config["transcription_engine"])
-    if SAME_ENGINE.get(asked, asked) != SAME_ENGINE.get(named, named):
+    engine, config_engine = str(body.get("transcription_engine", "Google")), str(config["transcription_engine"])
+    if SAME_ENGINE.get(engine, engine) != SAME_ENGINE.get(config_engine, config_engine):
         pointer = "/transcription_engine_config/transcription_engine"
-        raise Refusal("10027", f"The command says {asked}.", pointer=pointer)
+        raise ApiError("10027", f"The engine of the command is {engine}.", pointer=pointer)
 
 
-def _transcribed_by(body: Body) -> None:
+def _deepgram_language(body: Body) -> None:
     """deepgram/nova-3 transcribes English recordings only."""
     language = str(body.get("transcription_language", "en"))
     if body.get("transcription_engine") == "deepgram/nova-3" and language.partition("-")[0] != "en":
-        raise Refusal("10032", "deepgram/nova-3 knows en and en-XX only.", pointer="/transcription_language")
+        raise ApiError("10032", "deepgram/nova-3 supports en and en-XX only.", pointer="/transcription_language")
 
 
-def _recorded_or_transcribed(body: Body) -> None:
+def _recording_or_transcription(body: Body) -> None:
     """A recording that stops at silence needs the transcription for itself."""
     if body.get("record_timeout_secs") and body.get("transcription"):
-        raise Refusal("90053", pointer="/record_timeout_secs")
+        raise ApiError("90053", pointer="/record_timeout_secs")
 
 
-def _supervised(body: Body) -> None:
-    _recorded_or_transcribed(body)
+def _supervisor(body: Body) -> None:
+    _recording_or_transcription(body)
     if "supervisor_role" in body and "supervise_call_control_id" not in body:
-        raise Refusal("10004", "Needed with supervisor_role.", pointer="/supervise_call_control_id")
-    _one_sound(body)
+        raise ApiError("10004", "Needed with supervisor_role.", pointer="/supervise_call_control_id")
+    _one_audio_source(body)
 
 
-def _one_sound(body: Body) -> None:
+def _one_audio_source(body: Body) -> None:
     if "audio_url" in body and "media_name" in body:
-        raise Refusal("10015", "Excludes audio_url.", pointer="/media_name")
+        raise ApiError("10015", "Excludes audio_url.", pointer="/media_name")
 
 
 RECORDING_ID: Mapping[str, Check] = {"recording_id": name}
@@ -409,15 +409,15 @@ TRANSCRIPTION: Mapping[str, Check] = {
 def transcription_config(pointer: str, value: object) -> None:
     """transcription_config of answer and dial: what transcription_start takes."""
     if not isinstance(value, dict):
-        raise Refusal("10015", "Must be an object.", pointer=pointer)
+        raise ApiError("10015", "Must be an object.", pointer=pointer)
     for key, given in value.items():
         if key not in TRANSCRIPTION and key not in COMMON:
-            raise Refusal("10015", f"{key} is no parameter.", pointer=f"{pointer}/{key}")
+            raise ApiError("10015", f"{key} is not a parameter.", pointer=f"{pointer}/{key}")
         {**TRANSCRIPTION, **COMMON}[key](f"{pointer}/{key}", given)
 
 
-SHAPES: Mapping[str, Shape] = {
-    "answer": Shape(
+COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
+    "answer": CommandSchema(
         {
             "assistant": anything,
             "billing_group_id": name,
@@ -433,17 +433,17 @@ SHAPES: Mapping[str, Shape] = {
             **RECORD,
             **STREAM,
         },
-        together=_recorded_or_transcribed,
+        together=_recording_or_transcription,
     ),
-    "hangup": Shape({"custom_headers": SIP["custom_headers"], "reason": text(like=r"[\x20-\x7e]+")}),
-    "reject": Shape(
+    "hangup": CommandSchema({"custom_headers": SIP["custom_headers"], "reason": text(like=r"[\x20-\x7e]+")}),
+    "reject": CommandSchema(
         {"cause": one_of("CALL_REJECTED", "NOT_FOUND", "TEMPORARILY_UNAVAILABLE", "USER_BUSY")}, required=("cause",)
     ),
-    "fork_start": Shape(
+    "fork_start": CommandSchema(
         {"rx": datagram_address, "tx": datagram_address, "stream_type": one_of("decrypted")}, required=("rx", "tx")
     ),
-    "fork_stop": Shape({"stream_type": one_of("raw", "decrypted")}),
-    "streaming_start": Shape(
+    "fork_stop": CommandSchema({"stream_type": one_of("raw", "decrypted")}),
+    "streaming_start": CommandSchema(
         {
             "custom_parameters": rows("name", "value"),
             "dialogflow_config": anything,
@@ -453,10 +453,10 @@ SHAPES: Mapping[str, Shape] = {
         },
         required=("stream_url",),
     ),
-    "streaming_stop": Shape({"stream_id": name}),
-    "transcription_start": Shape(TRANSCRIPTION, together=_one_engine),
-    "transcription_stop": Shape({}),
-    "playback_start": Shape(
+    "streaming_stop": CommandSchema({"stream_id": name}),
+    "transcription_start": CommandSchema(TRANSCRIPTION, together=_same_engine),
+    "transcription_stop": CommandSchema({}),
+    "playback_start": CommandSchema(
         {
             "audio_type": one_of("mp3", "wav"),
             "audio_url": web_address,
@@ -470,49 +470,49 @@ SHAPES: Mapping[str, Shape] = {
         },
         one_source_of=("audio_url", "media_name", "playback_content"),
     ),
-    "playback_stop": Shape({"overlay": flag, "stop": one_of("all", "current", code="90016")}),
-    "record_start": Shape(
+    "playback_stop": CommandSchema({"overlay": flag, "stop": one_of("all", "current", code="90016")}),
+    "record_start": CommandSchema(
         {
             "channels": one_of("single", "dual", code="90001"),
             "format": one_of("wav", "mp3", code="90000"),
             "custom_file_name": text(longest=40),
-            "max_length": whole(0, 14_400),
+            "max_length": integer(0, 14_400),
             "play_beep": flag,
             "recording_track": one_of("both", "inbound", "outbound", code="90059"),
-            "timeout_secs": whole(0),
+            "timeout_secs": integer(0),
             "transcription": flag,
             "transcription_engine": one_of("A", "B", "deepgram/nova-3"),
             "transcription_language": name,
-            "transcription_max_speaker_count": whole(1),
-            "transcription_min_speaker_count": whole(1),
+            "transcription_max_speaker_count": integer(1),
+            "transcription_min_speaker_count": integer(1),
             "transcription_profanity_filter": flag,
             "transcription_speaker_diarization": flag,
             "trim": one_of("trim-silence"),
         },
         required=("channels", "format"),
-        together=_transcribed_by,
+        together=_deepgram_language,
     ),
-    "record_stop": Shape(RECORDING_ID),
-    "record_pause": Shape(RECORDING_ID),
-    "record_resume": Shape(RECORDING_ID),
-    "speak": Shape(
-        {**SPOKEN, "loop": looped, "stop": one_of("current", "all", code="90016"), "target_legs": LEGS},
+    "record_stop": CommandSchema(RECORDING_ID),
+    "record_pause": CommandSchema(RECORDING_ID),
+    "record_resume": CommandSchema(RECORDING_ID),
+    "speak": CommandSchema(
+        {**SPEECH, "loop": looped, "stop": one_of("current", "all", code="90016"), "target_legs": LEGS},
         required=("payload", "voice"),
-        together=_spoken_basically,
+        together=_basic_service_level,
     ),
-    "transfer": Shape(
+    "transfer": CommandSchema(
         {
-            "to": number_called,
-            "from": number_called,
+            "to": callee,
+            "from": callee,
             "early_media": flag,
             "mute_dtmf": MUTED,
             "target_leg_client_state": client_state,
-            **PLACED,
+            **OUTGOING,
         },
         required=("to",),
-        together=_one_sound,
+        together=_one_audio_source,
     ),
-    "bridge": Shape(
+    "bridge": CommandSchema(
         {
             "call_control_id": name,
             "queue": name,
@@ -528,47 +528,48 @@ SHAPES: Mapping[str, Shape] = {
         },
         one_source_of=("call_control_id", "queue", "video_room_id"),
     ),
-    "gather": Shape(
-        {**DIGITS, "gather_id": name, "initial_timeout_millis": whole(1, 120_000, code="90056")},
-        together=_digits_possible,
+    "gather": CommandSchema(
+        {**DIGITS, "gather_id": name, "initial_timeout_millis": integer(1, 120_000, code="90056")},
+        together=_digit_counts,
     ),
-    "gather_using_speak": Shape(
-        {**SPOKEN, **DIGITS, "invalid_payload": text(longest=3000, code="90010"), "maximum_tries": whole(1)},
+    "gather_using_speak": CommandSchema(
+        {**SPEECH, **DIGITS, "invalid_payload": text(longest=3000, code="90010"), "maximum_tries": integer(1)},
         required=("payload", "voice"),
-        together=_spoken_and_keyed,
+        together=_speech_and_digits,
     ),
-    "gather_using_audio": Shape(
+    "gather_using_audio": CommandSchema(
         {
             **DIGITS,
             "audio_url": web_address,
             "media_name": name,
             "invalid_audio_url": web_address,
             "invalid_media_name": name,
-            "maximum_tries": whole(1),
+            "maximum_tries": integer(1),
         },
         one_source_of=("audio_url", "media_name"),
-        together=_played_and_keyed,
+        together=_audio_and_digits,
     ),
-    "gather_stop": Shape({}),
-    "send_dtmf": Shape(
-        {"digits": text(like=r"[0-9A-D*#wW]+", code="90014"), "duration_millis": whole(100, 500)}, required=("digits",)
+    "gather_stop": CommandSchema({}),
+    "send_dtmf": CommandSchema(
+        {"digits": text(like=r"[0-9A-D*#wW]+", code="90014"), "duration_millis": integer(100, 500)},
+        required=("digits",),
     ),
-    "client_state_update": Shape({"client_state": client_state}, required=("client_state",)),
-    "enqueue": Shape(
+    "client_state_update": CommandSchema({"client_state": client_state}, required=("client_state",)),
+    "enqueue": CommandSchema(
         {
             "queue_name": name,
             "keep_after_hangup": flag,
-            "max_size": whole(1),
-            "max_wait_time_secs": whole(1),
+            "max_size": integer(1),
+            "max_wait_time_secs": integer(1),
         },
         required=("queue_name",),
     ),
-    "leave_queue": Shape({}),
-    "dial": Shape(
+    "leave_queue": CommandSchema({}),
+    "dial": CommandSchema(
         {
             "connection_id": name,
-            "from": number_called,
-            "to": numbers_called,
+            "from": callee,
+            "to": callees,
             "assistant": anything,
             "billing_group_id": name,
             "bridge_intent": flag,
@@ -587,34 +588,38 @@ SHAPES: Mapping[str, Shape] = {
             "supervisor_role": one_of("barge", "whisper", "monitor"),
             "transcription": flag,
             "transcription_config": transcription_config,
-            **PLACED,
+            **OUTGOING,
             **STREAM,
             **MORE_STREAM,
         },
         required=("connection_id", "from", "to"),
-        together=_supervised,
+        together=_supervisor,
     ),
 }
 
 
 def check(action: str, body: Body) -> None:
-    """Raise Refusal, pointing at the parameter, unless Telnyx would take this body for this action."""
-    shape = SHAPES[action]
-    common = {} if action == "client_state_update" else COMMON
+    """Raise ApiError, pointing at the parameter, unless Telnyx would accept this body for this action."""
+    schema = COMMAND_SCHEMAS[action]
+    checks = {**schema.parameters} if action == "client_state_update" else {**schema.parameters, **COMMON}
     for key, value in body.items():
-        parameter = common.get(key) or shape.parameters.get(key)
-        if parameter is None:
-            raise Refusal("10015", f"{key} is no parameter of {action}.", pointer=f"/{key}")
-        parameter(f"/{key}", value)
-    for key in shape.required:
+        if key not in checks:
+            raise ApiError("10015", f"{key} is not a parameter of {action}.", pointer=f"/{key}")
+        checks[key](f"/{key}", value)
+    for key in schema.required:
         if key not in body:
-            raise Refusal("10004", f"{key} is required.", pointer=f"/{key}")
-    if shape.one_source_of:
-        given = [key for key in shape.one_source_of if key in body]
-        choices = ", ".join(shape.one_source_of)
-        if not given:
-            raise Refusal("10004", f"One of {choices} is required.", pointer=f"/{shape.one_source_of[0]}")
-        if len(given) > 1:
-            raise Refusal("10015", f"Only one of {choices} may be given.", pointer=f"/{given[1]}")
-    if shape.together is not None:
-        shape.together(body)
+            raise ApiError("10004", f"{key} is required.", pointer=f"/{key}")
+    _check_sources(schema.one_source_of, body)
+    if schema.together is not None:
+        schema.together(body)
+
+
+def _check_sources(sources: tuple[str, ...], body: Body) -> None:
+    """Raise ApiError unless exactly one of them is given."""
+    if not sources:
+        return
+    given = [key for key in sources if key in body]
+    if not given:
+        raise ApiError("10004", f"One of {', '.join(sources)} is required.", pointer=f"/{sources[0]}")
+    if len(given) > 1:
+        raise ApiError("10015", f"Only one of {', '.join(sources)} may be given.", pointer=f"/{given[1]}")

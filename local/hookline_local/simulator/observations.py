@@ -1,4 +1,4 @@
-"""What can be watched from outside: every webhook as it goes out and is answered, every command as it comes in."""
+"""Observations: every webhook as it is sent and answered, every command as it is received."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,12 +16,12 @@ class Sending:
     attempt: int
     url: str
     fault: str | None = None
-    """The misbehaviour that has a hand in it: "duplicate", "forge", ..."""
+    """The injected fault: "duplicate", "forge", ..."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """That attempt is over. `<-- 200 12 ms`"""
+    """That attempt has ended. `<-- 200 12 ms`"""
 
     event_type: str
     event_id: str
@@ -41,11 +41,11 @@ class Answered:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """A request of the application has been dealt with."""
+class CommandReceived:
+    """A request of the application has been handled."""
 
     action: str
-    """`speak`, `dial`, ...; `GET /v2/recordings/{id}` and the like for what is no command."""
+    """`speak`, `dial`, ...; `GET /v2/recordings/{id}` and the like for what is not a command."""
     call_control_id: str | None
     command_id: str | None
     params: Mapping[str, object]
@@ -55,39 +55,45 @@ class Told:
     """Telnyx's error code."""
     milliseconds: float
     repeated: bool = False
-    """The command_id had been seen within the last 60 s: nothing was done."""
+    """The command_id was used within the last 60 s: nothing was done."""
     fault: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """Something else worth a line: a call placed, a key pressed, a scenario that waited in vain."""
+    """Something else worth a line: a call placed, a key pressed, a scenario step that timed out."""
 
     text: str
     call_session_id: str | None = None
 
 
-Observation = Sending | Answered | Told | Remark
+Observation = Sending | Answered | CommandReceived | Remark
+KINDS: Mapping[type[Observation], str] = {
+    Sending: "sending",
+    Answered: "answered",
+    CommandReceived: "command",
+    Remark: "remark",
+}
 Observer = Callable[[Observation], None]
 
 
 def as_json(observation: Observation) -> dict[str, object]:
-    """An observation as a JSON object, its kind in `kind`."""
-    return {"kind": type(observation).__name__.lower(), **asdict(observation)}
+    """An observation as a JSON object, its kind in `kind`: sending, answered, command or remark."""
+    return {"kind": KINDS[type(observation)], **asdict(observation)}
 
 
 class Observers:
-    """Those who watch."""
+    """The functions that get every observation."""
 
     def __init__(self) -> None:
         self._observers: list[Observer] = []
 
     def add(self, observer: Observer) -> Callable[[], None]:
-        """From now on `observer` is called, in the stand-in's thread; the answer ends that."""
+        """Call `observer` from now on, in the simulator's thread; the returned function ends that."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
     def __call__(self, observation: Observation) -> None:
-        """Tell everybody."""
+        """Pass it to every observer."""
         for observer in list(self._observers):
             observer(observation)

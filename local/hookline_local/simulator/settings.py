@@ -1,17 +1,17 @@
-"""How the stand-in is set up: what a caller of this package may choose, and nothing that happens."""
+"""The settings of the simulator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from hookline_local.signing import DEVELOPMENT_SEED
-from hookline_local.simulator.faults import Misbehaviour
-from hookline_local.simulator.scenario import FarEnd
+from hookline_local.simulator.faults import Faults
+from hookline_local.simulator.scenario import Callee
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A stand-in for Telnyx on one loopback port."""
+    """A simulator of Telnyx on one loopback port."""
 
     port: int = 0
     """0 lets the system pick one."""
@@ -28,11 +28,11 @@ class Config:
     signing_seed: bytes = DEVELOPMENT_SEED
     """Ed25519 seed, 32 bytes, that signs the webhooks."""
     webhook_timeout_seconds: float = 2.0
-    """On the wall's clock, whatever the speed."""
+    """Wall-clock time, whatever the speed."""
     patience: float = 1.0
-    """How many times as long a webhook and the person on the phone wait on the wall's clock: more on a busy machine."""
+    """Factor on the wall-clock time that a webhook and the person on the phone wait: more on a busy machine."""
     retry_delays_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-    """Call seconds before each further attempt. Telnyx says "exponential backoff" and gives no figures."""
+    """Call seconds before each further attempt. Telnyx documents "exponential backoff" and gives no figures."""
     webhook_urls_as: Literal["any", "array", "single"] = "any"
     """Published schemas disagree on whether a value of `webhook_urls` is one URL or an array: take either, or one."""
 
@@ -43,7 +43,7 @@ class Config:
     ring_seconds: float = 60.0
     """How long an inbound caller lets it ring."""
     answer_seconds: float = 0.2
-    """Call seconds between the command `answer` and call.answered; other commands are refused so long (90034)."""
+    """Call seconds between the command `answer` and call.answered; other commands are refused until then (90034)."""
     webhook_seconds: float = 0.03
     """Call seconds between an event and the first attempt to deliver it."""
     characters_per_second: float = 15.0
@@ -56,17 +56,17 @@ class Config:
     """Call seconds between the end of a recording and call.recording.saved."""
 
     links_expire_after_seconds: float = 600.0
-    """On the wall's clock: a download link's life."""
+    """Wall-clock time: the life of a download link."""
     rate_limit: int = 10_000
     """Requests per minute."""
     log_limit: int = 5_000
-    """How many webhook deliveries and call events are kept for the log endpoints."""
+    """How many webhook deliveries and call events the log endpoints hold."""
 
-    far_ends: Mapping[str, FarEnd] = field(default_factory=dict)
-    """What happens when a number is dialled, by number."""
-    far_end: FarEnd = field(default_factory=FarEnd)
-    """What happens when any other number is dialled."""
+    callees: Mapping[str, Callee] = field(default_factory=dict)
+    """Who answers a dialed number, by number."""
+    callee: Callee = field(default_factory=Callee)
+    """Who answers any other dialed number."""
 
     seed: int = 0
-    """Of every dice roll of the misbehaviour."""
-    misbehaviour: Misbehaviour = field(default_factory=Misbehaviour)
+    """For the random numbers of faults."""
+    faults: Faults = field(default_factory=Faults)

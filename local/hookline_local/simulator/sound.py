@@ -3,7 +3,7 @@
 The MP3 frames are written bit by bit: a Layer III frame whose side information names one Huffman-coded spectral line
 per granule and no scale factors. Any decoder turns it into a steady buzz near the line's frequency. Each frame stands
 alone (no bit reservoir), has the same bytes, and lasts 36 ms; so a file of any length is one frame repeated, and both
-formats can be read from any offset without ever being in memory as a whole.
+formats can be read from any offset without ever being in memory at once.
 """
 
 import math
@@ -41,7 +41,7 @@ class SoundFile:
 
 
 def sound_file(file_format: Literal["wav", "mp3"], *, channels: int, seconds: float) -> SoundFile:
-    """A recording of so many seconds (MP3: to the nearest frame) with a tone on each channel."""
+    """A recording of that length (MP3: to the nearest frame) with a tone on each channel."""
     if file_format == "wav":
         frames = round(seconds * SAMPLES_PER_SECOND)
         length = frames * channels * 2
@@ -59,9 +59,9 @@ def sound_file(file_format: Literal["wav", "mp3"], *, channels: int, seconds: fl
 def _second(channels: int) -> bytes:
     """One second of PCM16 at 8 kHz, a tone per channel."""
     samples = []
-    for place in range(SAMPLES_PER_SECOND):
+    for index in range(SAMPLES_PER_SECOND):
         samples += [
-            round(8000 * math.sin(2 * math.pi * tone * place / SAMPLES_PER_SECOND)) for tone in TONES[:channels]
+            round(8000 * math.sin(2 * math.pi * tone * index / SAMPLES_PER_SECOND)) for tone in TONES[:channels]
         ]
     return struct.pack(f"<{len(samples)}h", *samples)
 
@@ -118,14 +118,14 @@ def seconds_of(content: bytes) -> float | None:
 
 
 def _seconds_of_wave(content: bytes) -> float | None:
-    bytes_per_second, place = 0, 12
-    while place + 8 <= len(content):
-        kind, size = content[place : place + 4], struct.unpack_from("<I", content, place + 4)[0]
-        if kind == b"fmt " and place + 20 <= len(content):
-            bytes_per_second = struct.unpack_from("<I", content, place + 16)[0]
+    bytes_per_second, offset = 0, 12
+    while offset + 8 <= len(content):
+        kind, size = content[offset : offset + 4], struct.unpack_from("<I", content, offset + 4)[0]
+        if kind == b"fmt " and offset + 20 <= len(content):
+            bytes_per_second = struct.unpack_from("<I", content, offset + 16)[0]
         if kind == b"data":
-            return min(size, len(content) - place - 8) / bytes_per_second if bytes_per_second else None
-        place += 8 + size + size % 2
+            return min(size, len(content) - offset - 8) / bytes_per_second if bytes_per_second else None
+        offset += 8 + size + size % 2
     return None
 
 
@@ -138,18 +138,18 @@ _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 
 
 def _seconds_of_mp3(content: bytes) -> float | None:
     """Walk the Layer III frames, over an ID3v2 tag if there is one."""
-    place, seconds = 0, 0.0
+    offset, seconds = 0, 0.0
     if content[:3] == b"ID3" and len(content) >= 10:
         a, b, c, d = content[6:10]
-        place = 10 + (a << 21 | b << 14 | c << 7 | d)
-    while place + 4 <= len(content):
-        first, second, third = content[place : place + 3]
+        offset = 10 + (a << 21 | b << 14 | c << 7 | d)
+    while offset + 4 <= len(content):
+        first, second, third = content[offset : offset + 3]
         version, layer = second >> 3 & 3, second >> 1 & 3
         index, rate_index, padding = third >> 4, third >> 2 & 3, third >> 1 & 1
         if first != 0xFF or second < 0xE0 or version == 1 or layer != 1 or rate_index == 3 or index in (0, 15):
             break
         rate, samples = _RATES[version][rate_index], 1152 if version == 3 else 576
-        place += samples // 8 * _BITRATES["1" if version == 3 else "2"][index] * 1000 // rate + padding
+        offset += samples // 8 * _BITRATES["1" if version == 3 else "2"][index] * 1000 // rate + padding
         seconds += samples / rate
     return seconds or None
 
@@ -170,7 +170,7 @@ def _u_law(sample: int) -> int:
 def tone_frames(tone: int = TONES[0]) -> tuple[bytes, ...]:
     """20 ms frames of 160 bytes PCMU that make one second of a tone."""
     coded = bytes(
-        _u_law(round(8000 * math.sin(2 * math.pi * tone * place / SAMPLES_PER_SECOND)))
-        for place in range(SAMPLES_PER_SECOND)
+        _u_law(round(8000 * math.sin(2 * math.pi * tone * index / SAMPLES_PER_SECOND)))
+        for index in range(SAMPLES_PER_SECOND)
     )
-    return tuple(coded[place : place + 160] for place in range(0, len(coded), 160))
+    return tuple(coded[offset : offset + 160] for offset in range(0, len(coded), 160))

@@ -1,4 +1,4 @@
-"""Does what `sam build` has made run on this machine? A layer with machine code for another processor does not."""
+"""Checks that the output of `sam build` runs on this machine, and not on another processor only."""
 
 import platform
 import sys
@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hookline_local.emulator.template import load_template
-from hookline_local.errors import Problem
+from hookline_local.errors import CliError
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 _ELF = b"\x7fELF"
 _MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}
-"""e_machine of an ELF file, as platform.machine() says it. Source: the ELF specification, e_machine."""
+"""e_machine of an ELF file, as platform.machine() names it. Source: the ELF specification, e_machine."""
 
 
 def check_built(template: Path) -> None:
-    """Raise Problem unless what was built from this template can run here. Nothing built is told by whoever runs it."""
+    """Raise CliError when the template was built for another machine. A missing build is reported when it runs."""
     built = template.parent / ".aws-sam" / "build" / "template.yaml"
     if not built.is_file():
         return
@@ -23,8 +23,8 @@ def check_built(template: Path) -> None:
     functions = load_template(built, filled_in=ours).functions().values()
     layers = {layer.python_path for function in functions for layer in function.layers}
     if foreign := foreign_machines(layers):
-        raise Problem(
-            f"what `sam build` made is for {', '.join(sorted(foreign))}, and this machine is {_here()}",
+        raise CliError(
+            f"the output of `sam build` is for {', '.join(sorted(foreign))}, and this machine is {_here()}",
             "Build it for this machine: LAYER_ARCH=native make build",
         )
 
@@ -42,7 +42,7 @@ def _here() -> str:
 
 
 def _machine(path: Path) -> str:
-    """Of an extension module. What is no Linux library is taken for one that runs here."""
+    """Of an extension module. Other files than Linux libraries are assumed to run here."""
     with path.open("rb") as file:
         head = file.read(20)
     if head[:4] != _ELF:

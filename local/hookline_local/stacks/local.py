@@ -1,18 +1,18 @@
 """The whole stack on a laptop: template, moto, functions, gateway, queues. Owns their order of starting and stopping.
 
-    async with Stack("template.yaml", telnyx_base_url="http://127.0.0.1:9999/v2") as stack:
-        print(stack.webhook_url)                   # paste it wherever webhooks come from
+    async with LocalStack("template.yaml", telnyx_base_url="http://127.0.0.1:9999/v2") as stack:
+        print(stack.webhook_url)                         # where to send webhooks
         result = await stack.invoke("CallHangupFunction", event)
         print(result.payload, result.milliseconds)
 
-    with RunningStack("template.yaml") as stack:   # the same from code that is not asynchronous
+    with LocalStackInThread("template.yaml") as stack:   # the same from code that is not asynchronous
         result = stack.invoke("CallHangupFunction", event)
 
-`stack.url` serves the HTTP API and Lambda's Invoke (`aws lambda invoke --endpoint-url`). `stack.unsupported` says, in
-sentences, what the template asks for and what does not happen here: show it at start. In source mode (built=False) a
+`stack.url` serves the HTTP API and Lambda's Invoke (`aws lambda invoke --endpoint-url`). `stack.unsupported` lists, in
+sentences, what is not emulated: show it at start. In source mode (built=False) a
 layer is its source directory, and a layer that is a list of requirements is made of links to the packages installed
-where the stack runs: the same names as in Lambda, not necessarily the same builds. built=True takes what `sam build`
-has made.
+where the stack runs: the same names as in Lambda, not necessarily the same builds. built=True runs the output of
+`sam build`.
 """
 
 import asyncio
@@ -34,22 +34,15 @@ from botocore.config import Config
 
 from hookline_local.emulator import packages
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
-from hookline_local.emulator.gateway import (
-    INTEGRATION_TIMEOUT_SECONDS,
-    Exchange,
-    HttpApi,
-    LoopbackServer,
-    Receive,
-    Scope,
-    Send,
-)
+from hookline_local.emulator.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
 from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
-from hookline_local.emulator.template import EventSource, Layer, Template, load_template
+from hookline_local.emulator.template import EventSource, LayerResource, Template, load_template
+from hookline_local.loopback import LoopbackServer, Receive, Scope, Send
+from hookline_local.processes import is_running
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
-from hookline_local.stacks.running import lives
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -57,16 +50,16 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 API_KEY = "KEY_of_the_local_stack"
-# Our own moto says when a message has been sent; any other endpoint has to be asked.
+# Our own moto reports every message; any other endpoint has to be polled.
 _OWN_INTERVAL_SECONDS = 1.0
 _FOREIGN_INTERVAL_SECONDS = 0.2
 
 _SCRATCH = "hookline-stack-"
-"""What the name of a stack's folder for as long as it runs begins with; its process id comes next."""
+"""Prefix of the name of a running stack's folder; its process id follows."""
 
 _FUNCTION_PROPERTIES_WITHOUT_EFFECT = {
     "AutoPublishAlias": "there are no versions and aliases",
-    "DeadLetterQueue": "what fails asynchronously is dropped after the third time",
+    "DeadLetterQueue": "asynchronous failures are dropped after the third time",
     "EphemeralStorage": "the temporary directory is the machine's own",
     "EventInvokeConfig": "asynchronous invocations are tried three times, without destinations",
     "FileSystemConfigs": "no file system is mounted",
@@ -77,7 +70,7 @@ _FUNCTION_PROPERTIES_WITHOUT_EFFECT = {
 }
 _API_PROPERTIES_WITHOUT_EFFECT = {
     "AccessLogSettings": "there is no access log",
-    "Auth": "nobody is asked for authorization",
+    "Auth": "there is no authorization",
     "CorsConfiguration": "no CORS headers are added",
     "DefaultRouteSettings": "nothing is throttled",
     "DefinitionBody": "only the routes of `Events` exist",
@@ -87,20 +80,20 @@ _API_PROPERTIES_WITHOUT_EFFECT = {
 }
 
 
-class Stack:
+class LocalStack:
     """Everything in the template that runs on a laptop, running between `start` and `stop`.
 
-    template_path: template.yaml. built: run what `sam build` has put beside it under .aws-sam/build instead.
-    parameters: of the template; TelnyxPublicKeys and TelnyxApiKey are filled in when the template has them, and our own
-    address stands for a WebhookBaseUrl that is not given.
-    environment: variables for every function; they win over everything else. port: of the gateway, 0 picks one.
+    template_path: template.yaml. built: run the output of `sam build` beside it, in .aws-sam/build.
+    parameters: of the template; TelnyxPublicKeys and TelnyxApiKey are filled in when the template has them, and a
+    WebhookBaseUrl that is not given is our own address.
+    environment: variables for every function; they override all others. port: of the gateway, 0 picks one.
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
-    flows: a folder of call flows to run in place of the template's (default: the variable HOOKLINE_FLOWS).
-    patience: how many times as long as on AWS everything may take before it is given up; for a busy machine.
+    flows: a folder of call flows that replaces the template's (default: the variable HOOKLINE_FLOWS).
+    patience: a factor on every time limit, for a busy machine.
     telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
     development key.
     The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
-    request; they may be changed at any time. The last 10,000 lines are kept in `logs` besides.
+    request; they may be changed at any time. The last 10,000 lines are in `logs`.
     """
 
     def __init__(
@@ -168,7 +161,7 @@ class Stack:
 
     @property
     def webhook_url(self) -> str:
-        """What would be pasted into the Telnyx portal."""
+        """The URL for the Telnyx portal."""
         return f"{self.url}/webhooks"
 
     async def start(self) -> None:
@@ -180,13 +173,13 @@ class Stack:
             raise
 
     async def stop(self) -> None:
-        """Stop everything; no process is left. May be called again."""
+        """Stop everything; no process is left. Idempotent."""
         await self._closing.aclose()
 
     async def invoke(self, function_id: str, event: Any) -> InvokeResult:
         """Run one function with one event (any JSON value, or bytes that are JSON).
 
-        Raises UnknownFunctionError and ThrottledError; an error of the function itself stands in the result.
+        Raises UnknownFunctionError and ThrottledError; an error of the function itself is in the result.
         """
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         return await self.runtime.invoke(function_id, payload)
@@ -196,7 +189,7 @@ class Stack:
         self.runtime.set(**variables)
 
     async def _start(self) -> None:
-        _sweep()
+        _remove_stale_folders()
         scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
         self._closing.callback(shutil.rmtree, scratch, ignore_errors=True)
         server = LoopbackServer(self._port)
@@ -215,7 +208,7 @@ class Stack:
             try:
                 template = await asyncio.to_thread(self._load)
             finally:
-                # Also when the template is no good: moto must be up before it can be stopped.
+                # Also when the template is invalid: moto must be up before it can be stopped.
                 self.aws_endpoint = await starting
         else:
             template = await asyncio.to_thread(self._load)
@@ -227,7 +220,7 @@ class Stack:
         home.mkdir()
         self._runtime = LambdaRuntime(
             functions,
-            own_packages=packages.link(packages.OF_LAMBDA, scratch / "lambda"),
+            own_packages=packages.link(packages.LAMBDA_PACKAGES, scratch / "lambda"),
             home=home,
             region=template.region,
             settings={
@@ -240,11 +233,11 @@ class Stack:
         )
         self._closing.push_async_callback(self._runtime.stop)
         await server.start(self._application(template, self._runtime))
-        # The server is stopped before the functions are, so that nobody is answered 500 because of it.
+        # The server is stopped before the functions, so that no request is answered 500 because of it.
         self._closing.push_async_callback(server.stop)
 
         sources, schedules = self._sources(template)
-        self.unsupported = [*template.unsupported, *self._shortcomings(template, functions)]
+        self.unsupported = [*template.unsupported, *self._unsupported(template, functions)]
         interval = _OWN_INTERVAL_SECONDS if self._own_aws else _FOREIGN_INTERVAL_SECONDS
         if sources:
             sqs = self._sqs(template.region)
@@ -284,40 +277,40 @@ class Stack:
     def _functions(self, template: Template, scratch: Path) -> list[Function]:
         linked: dict[Path, Path] = {}
         found = []
-        for name, said in template.functions().items():
-            # Lambda unpacks one layer over the other: of two files with the same name the last layer's is there.
-            paths = [self._python_path(layer, scratch, linked) for layer in reversed(said.layers)]
+        for name, function in template.functions().items():
+            # Lambda unpacks one layer over the other: of two files with the same name the last layer's wins.
+            paths = [self._python_path(layer, scratch, linked) for layer in reversed(function.layers)]
             environment = template.environment_of(name)
             if self._telnyx_base_url and "TELNYX_API_BASE_URL" in environment:
                 environment["TELNYX_API_BASE_URL"] = self._telnyx_base_url
-            if environment.get("WEBHOOK_BASE_URL") == "":  # else they would say https:// to our own domain
+            if environment.get("WEBHOOK_BASE_URL") == "":  # else they would use https:// with our own domain
                 environment["WEBHOOK_BASE_URL"] = self.url
             physical = f"{template.stack_name}-{name}"
-            code = said.code.resolve()
-            packages_ = [self._source_of(layer) for layer in said.layers if layer.is_package]
-            watched = [code, *(path for path in paths if path not in linked.values()), *packages_]
+            code = function.code.resolve()
+            sources = [self._source_of(layer) for layer in function.layers if layer.is_package]
+            watched = [code, *(path for path in paths if path not in linked.values()), *sources]
             whole = [root for root in watched if self._built and root.is_relative_to(self.template_path.parent)]
             found.append(
                 Function(
                     id=name,
                     name=physical,
                     arn=f"arn:aws:lambda:{template.region}:{template.account}:function:{physical}",
-                    handler=said.handler,
+                    handler=function.handler,
                     artefact=code,
                     python_paths=tuple(paths),
                     watched=tuple(root for root in watched if root not in whole),
                     watched_whole=tuple(whole),
                     environment=environment,
-                    runtime=said.runtime,
-                    timeout_seconds=said.timeout * self._patience,
-                    memory_megabytes=said.memory,
-                    reserved_concurrency=said.reserved_concurrency,
+                    runtime=function.runtime,
+                    timeout_seconds=function.timeout * self._patience,
+                    memory_megabytes=function.memory,
+                    reserved_concurrency=function.reserved_concurrency,
                     sealed=self._built,
                 )
             )
         return found
 
-    def _python_path(self, layer: Layer, scratch: Path, linked: dict[Path, Path]) -> Path:
+    def _python_path(self, layer: LayerResource, scratch: Path, linked: dict[Path, Path]) -> Path:
         if layer.is_package:
             folder = scratch / "layers" / layer.id
             if not folder.is_dir():
@@ -328,19 +321,19 @@ class Stack:
         if requirements is None:
             return layer.python_path.resolve()
         if requirements not in linked:
-            wanted = packages.named_in(requirements)
-            absent = packages.missing(wanted)
-            present = [name for name in wanted if name not in absent]
+            named = packages.named_in(requirements)
+            absent = packages.missing(named)
+            present = [name for name in named if name not in absent]
             linked[requirements] = packages.link(present, scratch / "layers" / layer.id)
         return linked[requirements]
 
-    def _source_of(self, layer: Layer) -> Path:
-        """The folder of a layer that is a package; for the flows the one that was given in its place."""
+    def _source_of(self, layer: LayerResource) -> Path:
+        """The folder of a layer that is a package; for the flows the given one."""
         return (self._flows if self._flows and layer.path.name == "flows" else layer.path).resolve()
 
     def _sqs(self, region: str) -> "SQSClient":
-        patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-        return local_session(region).client("sqs", endpoint_url=self.aws_endpoint, config=patience)
+        config = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+        return local_session(region).client("sqs", endpoint_url=self.aws_endpoint, config=config)
 
     def _sources(self, template: Template) -> tuple[list[QueueSource], list[ScheduleSource]]:
         queues: list[QueueSource] = []
@@ -374,28 +367,28 @@ class Stack:
                     )
         return queues, schedules
 
-    def _shortcomings(self, template: Template, functions: list[Function]) -> Iterator[str]:
-        """What the template asks for and what this stack does not do, beyond what the template's reader has named."""
+    def _unsupported(self, template: Template, functions: list[Function]) -> Iterator[str]:
+        """Sentences about what this stack does not do, beside those of the template itself."""
         yield "Permissions are not enforced: a function may do here what its policies forbid on AWS."
-        wanted = {function.runtime for function in functions} - {
+        runtimes = {function.runtime for function in functions} - {
             f"python{platform.python_version().rpartition('.')[0]}"
         }
-        if wanted:
-            names = ", ".join(sorted(wanted))
-            yield f"The functions ask for {names} and run on Python {platform.python_version()}, which runs the stack."
-        for function_id, said in template.functions().items():
+        if runtimes:
+            names = ", ".join(sorted(runtimes))
+            yield f"The functions require {names} and run on Python {platform.python_version()}, which runs the stack."
+        for function_id, function in template.functions().items():
             properties = template.properties_as_written(function_id)
-            if not said.code.is_dir():
-                yield f"{function_id}: its code is not there: {said.code}."
+            if not function.code.is_dir():
+                yield f"{function_id}: its code does not exist: {function.code}."
             for key, instead in _FUNCTION_PROPERTIES_WITHOUT_EFFECT.items():
                 if key in properties:
                     yield f"{function_id}: its {key} has no effect here: {instead}."
-            for layer in said.layers:
+            for layer in function.layers:
                 requirements = _requirements_of(layer)
                 for name in packages.missing(packages.named_in(requirements)) if requirements else []:
                     yield f"{layer.id}: {name} is not installed where the stack runs."
             for source in template.event_sources(function_id):
-                yield from _shortcomings_of(function_id, source)
+                yield from _unsupported_source(function_id, source)
         for api in template.resources("AWS::Serverless::HttpApi"):
             properties = template.properties_as_written(api)
             for key, instead in _API_PROPERTIES_WITHOUT_EFFECT.items():
@@ -403,17 +396,17 @@ class Stack:
                     yield f"{api}: its {key} has no effect here: {instead}."
 
 
-def _sweep() -> None:
-    """Remove what stacks of this user have left behind that were killed."""
+def _remove_stale_folders() -> None:
+    """Remove the folders of killed stacks of this user."""
     for path in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
         pid = path.name.removeprefix(_SCRATCH).partition("-")[0]
-        with contextlib.suppress(FileNotFoundError):  # another stack, which starts too, was quicker
-            if pid.isdecimal() and path.lstat().st_uid == os.getuid() and not lives(int(pid)):
+        with contextlib.suppress(FileNotFoundError):  # another stack that is starting was faster
+            if pid.isdecimal() and path.lstat().st_uid == os.getuid() and not is_running(int(pid)):
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _requirements_of(layer: Layer) -> Path | None:
-    """The list of packages that an unbuilt layer is made of, if it is that kind of layer."""
+def _requirements_of(layer: LayerResource) -> Path | None:
+    """The requirements of an unbuilt layer of packages, if it is one."""
     if (layer.path / "python").is_dir():
         return None
     for name in ("requirements.in", "requirements.txt"):
@@ -429,19 +422,19 @@ def _schedule_seconds(source: EventSource) -> int | None:
     return rate_seconds(str(expression))
 
 
-def _shortcomings_of(function_id: str, source: EventSource) -> Iterator[str]:
+def _unsupported_source(function_id: str, source: EventSource) -> Iterator[str]:
     where = f"{function_id}: event {source.name}"
     if source.type == "SQS":
         if source.queue is None:
-            yield f"{where} reads a queue that is not of this template; nobody reads it here."
+            yield f"{where} reads a queue that is not in this template; it is not read here."
         for key in ("FilterCriteria", "ProvisionedPollerConfig", "KmsKeyArn"):
             if key in source.properties:
                 yield f"{where}: its {key} has no effect here."
     elif source.type in ("Schedule", "ScheduleV2"):
         if _schedule_seconds(source) is None and source.properties.get("State") != "DISABLED":
-            yield f"{where}: only rate() schedules run here; it never does."
+            yield f"{where}: only rate() schedules run here."
     else:
-        yield f"{where}: sources of the type {source.type} are not emulated; it never happens."
+        yield f"{where}: sources of the type {source.type} are not emulated."
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
@@ -449,14 +442,14 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
 
 
-class RunningStack:
-    """A Stack in a thread of its own, for code that is not asynchronous. Takes the arguments of Stack.
+class LocalStackInThread:
+    """A Stack in a thread of its own, for code that is not asynchronous. Takes the arguments of LocalStack.
 
     Its on_log and on_exchange are called in that thread.
     """
 
     def __init__(self, template_path: str | Path, **options: Any) -> None:
-        self._stack = Stack(template_path, **options)
+        self._stack = LocalStack(template_path, **options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hookline-stack", daemon=True)
 
@@ -486,11 +479,11 @@ class RunningStack:
             self._loop.close()
 
     def invoke(self, function_id: str, event: Any) -> InvokeResult:
-        """As Stack.invoke."""
+        """As LocalStack.invoke."""
         return self._do(self._stack.invoke(function_id, event))
 
     def set_environment(self, **variables: str) -> None:
-        """As Stack.set_environment."""
+        """As LocalStack.set_environment."""
 
         async def change() -> None:
             self._stack.set_environment(**variables)
@@ -498,8 +491,8 @@ class RunningStack:
         self._do(change())
 
     @property
-    def stack(self) -> Stack:
-        """The stack itself; what it does belongs to the other thread, what it is may be read from anywhere."""
+    def stack(self) -> LocalStack:
+        """The stack itself: call its methods in its own thread only; its attributes may be read from any thread."""
         return self._stack
 
     @property

@@ -1,6 +1,6 @@
-"""Where a stack keeps things: the table, the bucket and the queues, of a local stack or of one that is deployed.
+"""The table, the bucket and the queues of a stack, local or deployed.
 
-Owns the clients of those who look from outside: `calls`, `tail`, `replay`, the demo. Nothing here changes anything.
+Owns the clients for reading a stack from outside: `calls`, `tail`, `replay`, the demo. Nothing here writes.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-WORKED_OFF = ("CommandQueue", "RecordingQueue")
-"""The queues that functions read, by their names in the template."""
+CONSUMED_QUEUES = ("CommandQueue", "RecordingQueue")
+"""The queues that functions consume, by their names in the template."""
 
 _CHUNK_BYTES = 1 << 20
-_PATIENCE = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
+_CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
-class Place:
+class StackResources:
     """One stack, seen from outside.
 
-    name: as a person says it. queues: URLs by output name or logical id. parameters: of the stack, the secret ones
+    name: for people. queues: URLs by output name or logical id. parameters: of the stack, the secret ones
     masked unless `of_template` made it. endpoint_url: of a local AWS, None for the real one; then profile and region
     are boto3's.
     """
@@ -49,7 +49,7 @@ class Place:
     profile: str | None = None
 
     @classmethod
-    def of_template(cls, template: Template, endpoint_url: str) -> "Place":
+    def of_template(cls, template: Template, endpoint_url: str) -> "StackResources":
         """The local stack of a template whose resources have been created at this endpoint."""
         return cls(
             name=f"the local stack at {endpoint_url}",
@@ -62,22 +62,22 @@ class Place:
         )
 
     def session(self) -> boto3.Session:
-        """Made-up credentials for a local AWS, the person's own for the real one."""
+        """Made-up credentials for a local AWS, the user's own for the real one."""
         if self.endpoint_url is None:
             return boto3.Session(profile_name=self.profile, region_name=self.region)
         return local_session(self.region or REGION)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
-        return self.session().client("dynamodb", endpoint_url=self.endpoint_url, config=_PATIENCE)
+        return self.session().client("dynamodb", endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)
 
     @cached_property
     def s3(self) -> "S3Client":
-        return self.session().client("s3", endpoint_url=self.endpoint_url, config=_PATIENCE)
+        return self.session().client("s3", endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)
 
     @cached_property
     def sqs(self) -> "SQSClient":
-        return self.session().client("sqs", endpoint_url=self.endpoint_url, config=_PATIENCE)
+        return self.session().client("sqs", endpoint_url=self.endpoint_url, config=_CLIENT_CONFIG)
 
     @cached_property
     def journal(self) -> Journal:
@@ -105,17 +105,17 @@ class Place:
         return digest.hexdigest()
 
     def waiting(self) -> dict[str, int]:
-        """How many messages each queue holds, those under way included."""
+        """The messages of each queue, those in flight included."""
         return {name: self._messages(url) for name, url in self.queues.items()}
 
     def under_way(self) -> int:
-        """How many messages wait for a function of the stack's. Those in quarantine or a dead-letter queue stay."""
-        return sum(self._messages(url) for name, url in self.queues.items() if name in WORKED_OFF)
+        """The messages that wait for a function. Those in quarantine or a dead-letter queue do not count."""
+        return sum(self._messages(url) for name, url in self.queues.items() if name in CONSUMED_QUEUES)
 
     async def settle(self, *, within_seconds: float) -> None:
-        """Until nothing is under way, or the time is up."""
-        ends = time.monotonic() + within_seconds
-        while await asyncio.to_thread(self.under_way) and time.monotonic() < ends:
+        """Wait until no message waits for a function, or the time is up."""
+        deadline = time.monotonic() + within_seconds
+        while await asyncio.to_thread(self.under_way) and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
 
     def _messages(self, url: str) -> int:

@@ -1,7 +1,8 @@
-"""A call as the exchange knows it: legs with their state, gathered in sessions, and the events they give rise to.
+"""Legs with their state, gathered in sessions, and the events they give rise to.
 
-What a leg can do stands in rooms of its own (playing, gathering, recording, media); here is what they share: who the
-leg is, in which state, where its webhooks go, and what happens to all of it when the call ends.
+What runs on a leg is an activity with a module of its own (playing, gathering, recording, media, transcribing,
+queueing), which a leg knows by `activity.Activity` alone. Here is what they share: who the leg is, in which state,
+where its webhooks go, and what happens when the call ends.
 """
 
 import asyncio
@@ -9,19 +10,16 @@ import secrets
 import uuid
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeVar
 
-from hookline_local.simulator.calls.gathering import Gathering
-from hookline_local.simulator.calls.media import Forking, Streaming
-from hookline_local.simulator.calls.playing import Player
-from hookline_local.simulator.calls.recording import Recording
+from hookline_local.simulator.calls.account import Account
+from hookline_local.simulator.calls.activity import Activity, Track, Utterance
 from hookline_local.simulator.clock import CallClock
 from hookline_local.simulator.webhooks import Address, Webhook
 
-if TYPE_CHECKING:
-    from hookline_local.simulator.calls.exchange import Exchange
+A = TypeVar("A", bound=Activity)
 
-HANGUP_EVENTS_SIP = {
+SIP_CAUSES = {
     "normal_clearing": "200",
     "originator_cancel": "487",
     "timeout": "487",
@@ -36,22 +34,10 @@ HANGUP_EVENTS_SIP = {
 
 @dataclass(frozen=True)
 class Occurrence:
-    """Something that has happened in a session: an event, or a command that was obeyed."""
+    """Something that has happened in a session: an event, or a command that was executed."""
 
     name: str
     content: Mapping[str, object]
-
-
-@dataclass(kw_only=True)
-class Transcribing:
-    """Live transcription of a leg."""
-
-    tracks: Literal["inbound", "outbound", "both"]
-    interim: bool
-
-    def hears(self, track: str) -> bool:
-        """Does it listen to this track?"""
-        return self.tracks in (track, "both")
 
 
 NODE = 0x00005E005301
@@ -61,12 +47,12 @@ NODE = 0x00005E005301
 class Session:
     """Legs that belong together, their common clock, their history, their tasks."""
 
-    def __init__(self, exchange: "Exchange", number: int) -> None:
-        """number: which session of this exchange it is, from 1."""
-        self.exchange = exchange
+    def __init__(self, account: Account, number: int) -> None:
+        """number: which session of the account it is, from 1."""
+        self.account = account
         self.number = number
         self.id = str(uuid.uuid1(NODE))
-        self.clock = CallClock(exchange.config.speed, grace_seconds=exchange.config.grace_seconds)
+        self.clock = CallClock(account.config.speed, grace_seconds=account.config.grace_seconds)
         self.legs: list[Leg] = []
         self.history: list[Occurrence] = []
         self.tasks: set[asyncio.Task[None]] = set()
@@ -74,19 +60,19 @@ class Session:
         self._changed: asyncio.Future[None] | None = None
 
     def happened(self, name: str, content: Mapping[str, object]) -> None:
-        """Write it into the history and wake those who wait for it."""
+        """Append it to the history and wake the tasks that wait for it."""
         self.history.append(Occurrence(name, content))
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
 
-    async def next(self, place: int, name: str, where: Mapping[str, object]) -> int:
-        """Wait for the first occurrence of that name at or after `place`; the place after it."""
+    async def next(self, index: int, name: str, where: Mapping[str, object]) -> int:
+        """Wait for the first occurrence of that name at or after `index`; the index after it."""
         while True:
-            for found in range(place, len(self.history)):
+            for found in range(index, len(self.history)):
                 occurrence = self.history[found]
                 if occurrence.name == name and all(occurrence.content.get(key) == where[key] for key in where):
                     return found + 1
-            place = len(self.history)
+            index = len(self.history)
             if self._changed is None or self._changed.done():
                 self._changed = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._changed)
@@ -100,12 +86,13 @@ class Session:
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.exchange.crashed(task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.account.report_bug(error)
 
     @property
     def alive(self) -> bool:
-        """Is there a leg that has not ended?"""
+        """Whether a leg has not ended yet."""
         return any(leg.state != "ended" for leg in self.legs)
 
     async def settled(self) -> None:
@@ -131,7 +118,7 @@ class Leg:
         caller_id_name: str | None = None,
     ) -> None:
         self.session = session
-        self.exchange = session.exchange
+        self.account = session.account
         self.clock = session.clock
         self.direction = direction
         self.from_number = from_number
@@ -143,7 +130,7 @@ class Leg:
         self.call_leg_id = str(uuid.uuid1(NODE))
         self.state: Literal["ringing", "answered", "ended"] = "ringing"
         self.answering = False
-        """Has it been told to answer, and not yet done so?"""
+        """Whether it has been commanded to answer and is not answered yet."""
         self.start_time = self.clock.stamp()
         self.started = self.clock.elapsed()
         self.end_time: str | None = None
@@ -156,29 +143,41 @@ class Leg:
         self.webhook_urls_method = "POST"
         self.retries: dict[str, tuple[float, ...]] = {}
 
-        self.player = Player(self)
-        self.gathering: Gathering | None = None
-        self.recordings: list[Recording] = []
-        self.transcribing: Transcribing | None = None
-        self.streaming: Streaming | None = None
-        self.forking: Forking | None = None
-        self.queue: str | None = None
-        self.queued_at = 0.0
-        self.keep_queued = False
+        self.activities: list[Activity] = []
         self.other: Leg | None = None
         """The leg it is bridged with."""
         self.calling: list[Leg] = []
         """Legs that ring because this one is being transferred."""
         self.park_after_unbridge = False
         self.speaking = False
-        """Does the person on this leg speak just now?"""
+        """Whether the person on this leg is speaking just now."""
         self._voice = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
         self.command_ids: dict[str, tuple[float, dict[str, object]]] = {}
         session.legs.append(self)
-        self.exchange.legs[self.call_control_id] = self
 
-    # What it says of itself
+    # Activities
+
+    def start(self, activity: Activity) -> None:
+        """Report to it what happens on the line, until `finish` or the end of the leg."""
+        self.activities.append(activity)
+
+    def finish(self, activity: Activity) -> bool:
+        """Report nothing to it any more. False: it had finished already."""
+        running = activity in self.activities
+        if running:
+            self.activities.remove(activity)
+        return running
+
+    def running(self, kind: type[A]) -> list[A]:
+        """The activities of one kind, the first started first."""
+        return [activity for activity in self.activities if isinstance(activity, kind)]
+
+    def find(self, kind: type[A]) -> A | None:
+        """The activity of a kind of which a leg has one at most."""
+        return next(iter(self.running(kind)), None)
+
+    # Its properties
 
     def identity(self) -> dict[str, object]:
         """The keys that almost every event has."""
@@ -190,8 +189,8 @@ class Leg:
             "connection_id": self.connection_id,
         }
 
-    def ends(self) -> dict[str, object]:
-        """from and to, which some events have."""
+    def numbers(self) -> dict[str, object]:
+        """The keys from and to, which some events have."""
         return {"from": self.from_number, "to": self.to_number}
 
     def status(self) -> dict[str, object]:
@@ -215,7 +214,7 @@ class Leg:
     # Events
 
     def emit(self, event_type: str, payload: Mapping[str, object], *, without: Iterable[str] = ()) -> str:
-        """An event has occurred: write it down and send its webhook. Returns the event's id."""
+        """Log an event that has occurred and send its webhook. Returns the event's id."""
         identity = {key: value for key, value in self.identity().items() if key not in set(without)}
         content = {**identity, **payload}
         address = self._address(event_type)
@@ -231,17 +230,31 @@ class Leg:
             call_control_id=self.call_control_id,
             call_leg_id=self.call_leg_id,
         )
-        self.exchange.note(self, "webhook", event_type, webhook.data(), at=webhook.occurred_at)
+        self.log("webhook", event_type, webhook.data(), at=webhook.occurred_at)
         if address.urls:
             self.clock.busy()
-            self.session.spawn(self.exchange.courier.deliver(webhook))
+            self.session.spawn(self.account.webhook_sender.deliver(webhook))
         self.session.happened(event_type, content)
         return webhook.id
 
+    def log(self, kind: str, name: str, content: Mapping[str, object], *, at: str | None = None) -> None:
+        """Append to the log behind GET /v2/call_events. kind: "webhook" or "command"."""
+        self.account.call_events.append(
+            {
+                "record_type": "call_event",
+                "type": kind,
+                "name": name,
+                "call_leg_id": self.call_leg_id,
+                "call_session_id": self.session.id,
+                "event_timestamp": at or self.clock.stamp(),
+                "metadata": {"connection_id": self.connection_id, "event": dict(content)},
+            }
+        )
+
     def _address(self, event_type: str) -> Address:
         """The leg's own URLs for the type, else its webhook_url, else those of its application."""
-        application = self.exchange.applications[self.connection_id]
-        config = self.exchange.config
+        application = self.account.applications[self.connection_id]
+        config = self.account.config
         seconds = application["webhook_timeout_secs"]
         method = "POST"
         if event_type in self.webhook_urls:
@@ -259,7 +272,7 @@ class Leg:
             api_version=application["webhook_api_version"],
         )
 
-    def take_webhooks(self, body: Mapping[str, Any]) -> None:
+    def set_webhooks(self, body: Mapping[str, Any]) -> None:
         """webhook_url, webhook_urls and webhook_retries_policies of answer, dial and transfer."""
         if "webhook_url" in body:
             self.webhook_url = (body["webhook_url"], body.get("webhook_url_method", "POST"))
@@ -267,10 +280,10 @@ class Leg:
         for event_type, urls in body.get("webhook_urls", {}).items():
             self.webhook_urls[event_type] = tuple(urls) if isinstance(urls, list) else (urls,)
         for event_type, policy in body.get("webhook_retries_policies", {}).items():
-            self.retries[event_type] = tuple(wait / 1000 for wait in policy["retries_ms"])
+            self.retries[event_type] = tuple(delay / 1000 for delay in policy["retries_ms"])
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run it until it is over or the leg ends."""
+        """Run it until it has finished or the leg ends."""
         task = self.session.spawn(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -279,48 +292,50 @@ class Leg:
     # Its life
 
     def answered(self) -> None:
-        """It has been picked up."""
+        """call.answered: it has been picked up."""
         self.state, self.answering = "answered", False
         self.emit(
             "call.answered",
-            {**self.ends(), "start_time": self.start_time, "codec": "PCMU", "sampling_rate": 8000},
+            {**self.numbers(), "start_time": self.start_time, "codec": "PCMU", "sampling_rate": 8000},
         )
 
     def bridge(self, other: "Leg") -> None:
-        """The two hear each other from now on; one event per leg."""
+        """Connect the two; one call.bridged per leg."""
         self.other, other.other = other, self
         for leg in (self, other):
-            leg.emit("call.bridged", {**leg.ends(), "start_time": leg.start_time})
+            leg.emit("call.bridged", {**leg.numbers(), "start_time": leg.start_time})
 
     def unbridge(self) -> None:
-        """Each is alone again."""
+        """Separate the two again."""
         if self.other is not None:
             self.other.other = None
             self.other = None
 
     def end(self, cause: str, source: Literal["caller", "callee", "unknown"], *, sip: str | None = None) -> None:
-        """The call is over for this leg: everything on it stops, then call.hangup. Twice is once."""
+        """End this leg: everything on it stops, then call.hangup. Idempotent."""
         if self.state == "ended":
             return
         self.state = "ended"
-        if self.streaming is not None:
-            self.streaming.stop()
-        if self.forking is not None:
-            self.forking.stop()
-        if self.gathering is not None:
-            self.gathering.end("call_hangup")
-        self.player.finish("call_hangup")
-        self.transcribing = None
-        if self.queue is not None and not self.keep_queued:
-            self.exchange.dequeue(self, "hangup")
-        for recording in list(self.recordings):
-            recording.stop()
+        for activity in list(self.activities):
+            activity.on_hangup()
+        self.activities.clear()
         for leg in self.calling:
             leg.end("originator_cancel", "caller")
         other, self.other = self.other, None
         self.end_time = self.clock.stamp()
         self.duration_seconds = self.clock.elapsed() - self.started
         self.hangup_cause = cause
+        self._emit_hangup(cause, source, sip or SIP_CAUSES[cause])
+        self.ended.set_result(None)
+        current = asyncio.current_task()
+        for task in [task for task in self.tasks if task is not current]:
+            task.cancel()
+        if other is not None:
+            other.other = None
+            if not other.park_after_unbridge:
+                other.end("normal_clearing", "unknown")
+
+    def _emit_hangup(self, cause: str, source: str, sip: str) -> None:
         packets = str(int(self.duration_seconds * 50))
         stats: dict[str, object] = {
             "inbound": {
@@ -335,87 +350,65 @@ class Leg:
         self.emit(
             "call.hangup",
             {
-                **self.ends(),
+                **self.numbers(),
                 "call_quality_stats": stats if cause in ("normal_clearing", "time_limit") else None,
                 "custom_headers": [],
                 "end_time": self.end_time,
                 "hangup_cause": cause,
                 "hangup_source": source,
-                "sip_hangup_cause": sip or HANGUP_EVENTS_SIP[cause],
+                "sip_hangup_cause": sip,
                 "start_time": self.start_time,
                 "telnyx_error": None,
             },
         )
-        if not self.ended.done():
-            self.ended.set_result(None)
-        current = asyncio.current_task()
-        for task in [task for task in self.tasks if task is not current]:
-            task.cancel()
-        if other is not None:
-            other.other = None
-            if not other.park_after_unbridge:
-                other.end("normal_clearing", "unknown")
 
-    # What the person on the phone does
+    # The person on the phone
 
-    def hangs_up(self) -> None:
-        """The person puts the receiver down."""
+    def hang_up(self) -> None:
+        """The person hangs up."""
         person: Literal["caller", "callee"] = "caller" if self.direction == "incoming" else "callee"
         self.end("normal_clearing" if self.state == "answered" else "originator_cancel", person)
 
     def press(self, digit: str) -> None:
-        """A key: call.dtmf.received, and whoever collects digits gets it."""
+        """The person presses a key: call.dtmf.received."""
         if self.state != "answered":
             return
-        self.emit("call.dtmf.received", {**self.ends(), "digit": digit})
-        if self.streaming is not None:
-            self.streaming.pressed(digit)
-        if self.gathering is not None:
-            self.gathering.pressed(digit)
+        self.emit("call.dtmf.received", {**self.numbers(), "digit": digit})
+        for activity in list(self.activities):
+            activity.on_key(digit)
 
-    async def says(self, text: str, *, track: Literal["inbound", "outbound"] = "inbound") -> None:
-        """Speak for as long as the text takes, one sentence after another; heard by transcription and recordings."""
+    async def speak(self, text: str) -> None:
+        """The person speaks for as long as the text takes, one text after another."""
         async with self._voice:
-            await self._speak(text, track)
+            await self._speak(text, "inbound")
 
-    async def _speak(self, text: str, track: Literal["inbound", "outbound"]) -> None:
-        seconds = len(text) / self.exchange.config.characters_per_second
+    async def _speak(self, text: str, track: Track) -> None:
+        third = len(text) / self.account.config.characters_per_second / 3
         words = text.split()
-        self.heard()
+        self.report_audio()
         self.speaking = True
         try:
-            interims = [words[: len(words) * part // 3] for part in (1, 2)]
-            for said in interims:
-                await self.clock.sleep(seconds / 3)
-                if said and self.transcribing is not None and self.transcribing.interim:
-                    self._transcript(" ".join(said), track, final=False)
-            await self.clock.sleep(seconds / 3)
+            for part in (1, 2):
+                await self.clock.sleep(third)
+                if interim := " ".join(words[: len(words) * part // 3]):
+                    self._report(Utterance(text=interim, track=track, final=False))
+            await self.clock.sleep(third)
         finally:
             self.speaking = False
-        self.said(text, track)
+        self.report_utterance(Utterance(text=text, track=track, final=True))
 
-    def said(self, text: str, track: Literal["inbound", "outbound"]) -> None:
+    # What is audible on the line
+
+    def report_audio(self) -> None:
+        """Something is audible: recordings restart their wait for silence."""
+        for activity in list(self.activities):
+            activity.on_audio()
+
+    def report_utterance(self, utterance: Utterance) -> None:
         """A whole utterance was on the line."""
-        self.heard(text)
-        if self.state == "answered":
-            self._transcript(text, track, final=True)
+        self.report_audio()
+        self._report(utterance)
 
-    def heard(self, text: str = "") -> None:
-        """There is sound on the line: recordings that wait for silence wait anew."""
-        for recording in self.recordings:
-            recording.heard(text)
-
-    def _transcript(self, text: str, track: str, *, final: bool) -> None:
-        if self.transcribing is None or not self.transcribing.hears(track):
-            return
-        self.emit(
-            "call.transcription",
-            {
-                "transcription_data": {
-                    "confidence": 0.97 if final else 0.0,
-                    "is_final": final,
-                    "transcript": text,
-                    "transcription_track": track,
-                }
-            },
-        )
+    def _report(self, utterance: Utterance) -> None:
+        for activity in list(self.activities):
+            activity.on_utterance(utterance)

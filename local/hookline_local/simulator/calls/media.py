@@ -1,4 +1,4 @@
-"""Sound that leaves the exchange: a WebSocket per streaming, RTP packets per fork, one 20 ms frame at a time.
+"""Sound that leaves Telnyx: a WebSocket per streaming, RTP packets per fork, one 20 ms frame at a time.
 
 Sources: Telnyx's "Media streaming over WebSockets" and "Stream call media over WebSocket". What the sources leave open
 is decided so: a socket that the application closes properly ends the streaming (streaming.stopped), one that breaks
@@ -14,44 +14,49 @@ import struct
 import uuid
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidURI
 
+from hookline_local.simulator.calls.activity import Activity, Track
+from hookline_local.simulator.calls.legs import Leg
+from hookline_local.simulator.calls.playing import Player
 from hookline_local.simulator.sound import SILENCE, seconds_of, tone_frames
 from hookline_local.simulator.webhooks import USER_ID
 
-if TYPE_CHECKING:
-    from hookline_local.simulator.calls.legs import Leg
-
 FRAME_SECONDS = 0.02
 CONNECT_SECONDS = 2.0
-"""On the wall's clock. Telnyx's own is not documented."""
+"""Wall-clock time. Telnyx's own is not documented."""
 TOKEN_HEADER = "x-telnyx-streaming-auth-token"  # noqa: S105  # a header's name
 
 
-class _Sound:
+class _TrackSound:
     """20 ms frames of what one track sounds like: a tone while something is on it, else silence."""
 
-    def __init__(self, leg: "Leg", track: str) -> None:
+    def __init__(self, leg: Leg, track: Track) -> None:
         self._leg = leg
         self._track = track
-        self._place = 0
+        self._index = 0
 
     def frame(self) -> bytes:
-        sounding = self._leg.speaking if self._track == "inbound" else self._leg.player.playing
-        if not sounding:
+        if not self._audible():
             return SILENCE
         frames = tone_frames()
-        self._place = (self._place + 1) % len(frames)
-        return frames[self._place]
+        self._index = (self._index + 1) % len(frames)
+        return frames[self._index]
+
+    def _audible(self) -> bool:
+        if self._track == "inbound":
+            return self._leg.speaking
+        player = self._leg.find(Player)
+        return player is not None and player.playing
 
 
 class _Pace:
     """Every 20 ms of the call's time, without drifting."""
 
-    def __init__(self, leg: "Leg") -> None:
+    def __init__(self, leg: Leg) -> None:
         self._clock = leg.clock
         self._due = leg.clock.elapsed()
 
@@ -60,10 +65,10 @@ class _Pace:
         await self._clock.sleep(self._due - self._clock.elapsed(), background=True)
 
 
-class Streaming:
+class Streaming(Activity):
     """One WebSocket to the application's stream_url."""
 
-    def __init__(self, leg: "Leg", body: Mapping[str, Any]) -> None:
+    def __init__(self, leg: Leg, body: Mapping[str, Any]) -> None:
         self.id = str(uuid.uuid4())
         self._leg = leg
         self._url: str = body["stream_url"]
@@ -78,17 +83,25 @@ class Streaming:
         self._more = asyncio.Event()
         self._last_mp3 = float("-inf")
         self._connected = False
-        # Of the session, not of the leg: it still says `stop` when the leg has ended.
+        leg.start(self)
+        # Of the session, not of the leg: it still sends `stop` when the leg has ended.
         self._task = leg.session.spawn(self._run())
-        self._beside: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def on_key(self, digit: str) -> None:
+        """Send it on the socket too."""
+        if self._connected:
+            self._send("dtmf", occurred_at=self._leg.clock.stamp(), dtmf={"digit": digit})
+
+    def on_hangup(self) -> None:
+        """The end of the call ends the streaming."""
+        self.stop()
 
     def stop(self) -> None:
-        """`stop` goes out on the socket, then streaming.stopped. Twice is once."""
-        if self._leg.streaming is not self:
+        """Send `stop` on the socket, then streaming.stopped. Idempotent."""
+        if not self._leg.finish(self):
             return
-        self._leg.streaming = None
-        for task in self._beside:
-            task.cancel()
+        self._cancel_tasks()
         if not self._connected:
             self._task.cancel()
             return
@@ -96,17 +109,10 @@ class Streaming:
         self._outgoing.put_nowait(None)
         self._leg.emit("streaming.stopped", {"stream_url": self._url})
 
-    def pressed(self, digit: str) -> None:
-        """A key, told on the socket too."""
-        if self._connected:
-            self._send("dtmf", occurred_at=self._leg.clock.stamp(), dtmf={"digit": digit})
-
     def _fail(self, reason: str) -> None:
-        if self._leg.streaming is not self:
+        if not self._leg.finish(self):
             return
-        self._leg.streaming = None
-        for task in self._beside:
-            task.cancel()
+        self._cancel_tasks()
         self._leg.emit(
             "streaming.failed",
             {
@@ -116,6 +122,10 @@ class Streaming:
                 "stream_type": "websocket",
             },
         )
+
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     def _send(self, event: str, **content: object) -> None:
         self._sequence += 1
@@ -141,15 +151,14 @@ class Streaming:
         try:
             await self._talk(socket)
         finally:
-            for task in self._beside:
-                task.cancel()
+            self._cancel_tasks()
             await socket.close()
 
     async def _talk(self, socket: ClientConnection) -> None:
-        if self._leg.streaming is not self:
+        leg = self._leg
+        if self not in leg.activities:
             return
         self._connected = True
-        leg = self._leg
         greeting: dict[str, object] = {"event": "connected", "version": "1.0.0"}
         if self._token:
             greeting[TOKEN_HEADER] = self._token
@@ -167,10 +176,10 @@ class Streaming:
         }
         self._send("start", start=start)
         leg.emit("streaming.started", {"stream_url": self._url})
-        self._beside = [
-            leg.session.spawn(self._frames()),
-            leg.session.spawn(self._listen(socket)),
-            leg.session.spawn(self._hear()),
+        self._tasks = [
+            leg.session.spawn(self._send_frames()),
+            leg.session.spawn(self._receive(socket)),
+            leg.session.spawn(self._play_queued()),
         ]
         try:
             while (message := await self._outgoing.get()) is not None:
@@ -182,13 +191,14 @@ class Streaming:
 
     def _closed(self) -> None:
         """The application has closed the socket properly."""
-        if self._leg.streaming is self:
-            self._leg.streaming = None
+        if self._leg.finish(self):
             self._leg.emit("streaming.stopped", {"stream_url": self._url})
 
-    async def _frames(self) -> None:
-        tracks = ["inbound", "outbound"] if self._track == "both_tracks" else [self._track.removesuffix("_track")]
-        sounds = {track: _Sound(self._leg, track) for track in tracks}
+    async def _send_frames(self) -> None:
+        tracks: list[Track] = ["inbound", "outbound"]
+        if self._track != "both_tracks":
+            tracks = [track for track in tracks if self._track == f"{track}_track"]
+        sounds = {track: _TrackSound(self._leg, track) for track in tracks}
         pace = _Pace(self._leg)
         while True:
             await pace.next()
@@ -202,104 +212,115 @@ class Streaming:
                 }
                 self._send("media", media=media)
 
-    async def _listen(self, socket: ClientConnection) -> None:
-        """What the application says on the socket."""
+    async def _receive(self, socket: ClientConnection) -> None:
+        """Handle the messages of the application."""
         try:
             async for message in socket:
-                self._told(message)
+                self._handle(message)
         except ConnectionClosed:
             self._fail("connection_lost")
         else:
             self._closed()
         self._outgoing.put_nowait(None)
 
-    def _told(self, message: str | bytes) -> None:
+    def _handle(self, message: str | bytes) -> None:
         try:
             content = json.loads(message)
             event = content["event"]
         except (ValueError, KeyError, TypeError):
-            self._complain(100003, "malformed_frame", "A JSON object with an event, please.")
+            self._send_error(100003, "malformed_frame", "Must be a JSON object with an event.")
             return
         if event == "media":
-            self._take(content.get("media"))
+            self._enqueue_sound(content.get("media"))
         elif event == "mark" and isinstance(content.get("mark"), dict):
             self._queued.append(("mark", content["mark"].get("name")))
         elif event == "clear":
-            marks = [thing for thing in self._queued if thing[0] == "mark"]
+            marks = [entry for entry in self._queued if entry[0] == "mark"]
             self._queued = deque([("clear", None), *marks])
         else:
-            self._complain(100003, "malformed_frame", f"{event} is no event.")
+            self._send_error(100003, "malformed_frame", f"{event} is not a valid event.")
         self._more.set()
 
-    def _take(self, media: object) -> None:
+    def _enqueue_sound(self, media: object) -> None:
         """Sound for the person on the phone."""
         try:
             sound = base64.b64decode(media["payload"] if isinstance(media, dict) else "*", validate=True)
         except (binascii.Error, KeyError, TypeError, ValueError):
-            self._complain(100004, "invalid_media", "The payload is not base64.")
+            self._send_error(100004, "invalid_media", "The payload is not base64.")
             return
-        if self._mode == "rtp":
-            seconds = len(sound) / 8000
-            if not 0.02 <= seconds <= 30:
-                self._complain(100004, "invalid_media", "20 ms to 30 s of sound, please.")
-                return
-        else:
-            now = self._leg.clock.elapsed()
-            if now - self._last_mp3 < 1:
-                self._complain(100005, "rate_limit_reached", "One message per second.")
-                return
-            self._last_mp3 = now
-            seconds = seconds_of(sound) or 0.0
-            if not seconds:
-                self._complain(100004, "invalid_media", "The payload is not mp3.")
-                return
-        self._queued.append(("sound", seconds))
+        seconds = self._rtp_seconds(sound) if self._mode == "rtp" else self._mp3_seconds(sound)
+        if seconds is not None:
+            self._queued.append(("sound", seconds))
 
-    def _complain(self, code: int, title: str, detail: str) -> None:
+    def _rtp_seconds(self, sound: bytes) -> float | None:
+        """None: an error has been sent."""
+        seconds = len(sound) / 8000
+        if 0.02 <= seconds <= 30:
+            return seconds
+        self._send_error(100004, "invalid_media", "Must be 20 ms to 30 s of sound.")
+        return None
+
+    def _mp3_seconds(self, sound: bytes) -> float | None:
+        """None: an error has been sent."""
+        now = self._leg.clock.elapsed()
+        if now - self._last_mp3 < 1:
+            self._send_error(100005, "rate_limit_reached", "One message per second.")
+            return None
+        self._last_mp3 = now
+        seconds = seconds_of(sound)
+        if not seconds:
+            self._send_error(100004, "invalid_media", "The payload is not mp3.")
+        return seconds
+
+    def _send_error(self, code: int, title: str, detail: str) -> None:
         self._send("error", payload={"code": code, "title": title, "detail": detail})
 
-    async def _hear(self) -> None:
-        """Play what the application has sent; a mark is echoed when what stood before it has been played."""
+    async def _play_queued(self) -> None:
+        """Play what the application has sent; echo a mark when everything before it has been played."""
         while True:
             while not self._queued:
                 self._more.clear()
                 await self._more.wait()
-            kind, what = self._queued.popleft()
+            kind, content = self._queued.popleft()
             if kind == "mark":
-                self._send("mark", mark={"name": what})
+                self._send("mark", mark={"name": content})
             elif kind == "sound":
-                await self._play(what)
+                await self._play(content)
 
     async def _play(self, seconds: float) -> None:
-        """Until it has been heard, or `clear` stands at the head of the queue."""
+        """Until that many call seconds have passed, or `clear` is at the head of the queue."""
         until = self._leg.clock.elapsed() + seconds
         while (left := until - self._leg.clock.elapsed()) > 0:
             self._more.clear()
-            told = asyncio.ensure_future(self._more.wait())
+            changed = asyncio.ensure_future(self._more.wait())
             try:
-                if not await self._leg.clock.wait(told, left):
+                if not await self._leg.clock.wait(changed, left):
                     return
             finally:
-                told.cancel()
+                changed.cancel()
             if self._queued and self._queued[0][0] == "clear":
                 return
 
 
-class Forking:
-    """RTP to two UDP targets: what the exchange receives on the call, and what it sends."""
+class Forking(Activity):
+    """RTP to two UDP targets: what Telnyx receives on the call, and what it sends."""
 
-    def __init__(self, leg: "Leg", *, rx: str, tx: str) -> None:
+    def __init__(self, leg: Leg, *, rx: str, tx: str) -> None:
         """rx, tx: `udp:ip:port`, for incoming and outgoing sound."""
         self._leg = leg
-        self._targets = {"inbound": _target(rx), "outbound": _target(tx)}
+        self._targets: dict[Track, tuple[str, int]] = {"inbound": _target(rx), "outbound": _target(tx)}
+        leg.start(self)
         self._task = leg.spawn(self._run())
         leg.emit("call.fork.started", {"stream_type": "decrypted"})
 
+    def on_hangup(self) -> None:
+        """The end of the call ends the fork."""
+        self.stop()
+
     def stop(self) -> None:
-        """Twice is once."""
-        if self._leg.forking is not self:
+        """call.fork.stopped. Idempotent."""
+        if not self._leg.finish(self):
             return
-        self._leg.forking = None
         self._task.cancel()
         self._leg.emit("call.fork.stopped", {"stream_type": "decrypted"})
 
@@ -307,7 +328,7 @@ class Forking:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("0.0.0.0", 0))  # noqa: S104  # to any target
         try:
-            sounds = {track: _Sound(self._leg, track) for track in self._targets}
+            sounds = {track: _TrackSound(self._leg, track) for track in self._targets}
             sources = {track: random.getrandbits(32) for track in self._targets}
             pace, number = _Pace(self._leg), 0
             while True:

@@ -1,4 +1,4 @@
-"""What a leg hears: speak and playback in one queue, overlays beside it, each for as long as it would last."""
+"""Sound towards the person on a leg: speak and playback in one queue, overlays beside it, each as long as it is."""
 
 import asyncio
 import base64
@@ -6,25 +6,24 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 
+from hookline_local.simulator.calls.activity import Activity, Utterance
+from hookline_local.simulator.calls.legs import Leg
 from hookline_local.simulator.sound import seconds_of
-
-if TYPE_CHECKING:
-    from hookline_local.simulator.calls.legs import Leg
 
 LATENCY_SECONDS = 0.1
 """Between two sounds, and before the first."""
 DOWNLOAD_SECONDS = 5.0
-"""On the wall's clock: how long a file may take to arrive."""
+"""Wall-clock time: how long a file may take to arrive."""
 DOWNLOAD_LIMIT = 100 * 1024 * 1024
 
 
 class Length(NamedTuple):
-    """What came of looking at a sound. status and detail: why it cannot be played, if it cannot."""
+    """How long a sound lasts. status and detail: why it cannot be played, if it cannot."""
 
     seconds: float
     status: str | None = None
@@ -36,7 +35,7 @@ class Sound:
 
     kind: Literal["speak", "playback"]
 
-    def __init__(self, leg: "Leg", *, loop: int | str = 1, quiet: bool = False) -> None:
+    def __init__(self, leg: Leg, *, loop: int | str = 1, quiet: bool = False) -> None:
         """loop: times, or "infinity". quiet: no events, as for the prompt of gather_using_speak."""
         self.leg = leg
         self.id = str(uuid.uuid4())
@@ -44,24 +43,24 @@ class Sound:
         self.quiet = quiet
         self.started = False
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Its status, when it has ended."""
+        """Set to its status when it has ended."""
 
     async def length(self) -> Length:
         """Of one round, in call seconds."""
         raise NotImplementedError
 
-    def facts(self) -> dict[str, object]:
-        """What its events say beside the identity of the leg."""
+    def attributes(self) -> dict[str, object]:
+        """The keys of its events beside the identity of the leg."""
         raise NotImplementedError
 
     def begin(self) -> None:
-        """It can be heard."""
+        """It is audible from now on."""
         self.started = True
         if not self.quiet:
-            self.leg.emit(f"call.{self.kind}.started", self.facts())
+            self.leg.emit(f"call.{self.kind}.started", self.attributes())
 
     def end(self, status: str, detail: str | None = None) -> None:
-        """It cannot be heard any more. Twice is once; one that never began ends without an event."""
+        """It is not audible any more. Idempotent; one that never began ends without an event."""
         if self.over.done():
             return
         self.over.set_result(status)
@@ -69,7 +68,7 @@ class Sound:
             more: dict[str, object] = {"status": status}
             if self.kind == "playback":
                 more["status_detail"] = detail
-            self.leg.emit(f"call.{self.kind}.ended", {**self.facts(), **more})
+            self.leg.emit(f"call.{self.kind}.ended", {**self.attributes(), **more})
 
     async def play(self) -> None:
         """From beginning to end, or until `end` is called."""
@@ -83,11 +82,11 @@ class Sound:
             self.end(length.status, length.detail)
             return
         self.begin()
-        self.leg.heard()
+        self.leg.report_audio()
         if self.loop == "infinity":
             await self.over
         elif not await clock.wait(self.over, length.seconds * int(self.loop)):
-            self.leg.heard()
+            self.leg.report_audio()
             self.end("completed")
 
 
@@ -96,21 +95,21 @@ class Speech(Sound):
 
     kind = "speak"
 
-    def __init__(self, leg: "Leg", body: Mapping[str, Any], *, quiet: bool = False) -> None:
+    def __init__(self, leg: Leg, body: Mapping[str, Any], *, quiet: bool = False) -> None:
         super().__init__(leg, loop=body.get("loop", 1), quiet=quiet)
         self.text = re.sub(r"<[^>]*>", "", body["payload"]).strip()
 
     async def length(self) -> Length:
-        return Length(max(len(self.text) / self.leg.exchange.config.characters_per_second, 0.2))
+        return Length(max(len(self.text) / self.leg.account.config.characters_per_second, 0.2))
 
-    def facts(self) -> dict[str, object]:
+    def attributes(self) -> dict[str, object]:
         return {"calling_party_type": "pstn", "speak_id": self.id}
 
     def end(self, status: str, detail: str | None = None) -> None:
-        first = not self.over.done()
+        running = not self.over.done()
         super().end(status, detail)
-        if first and self.started and status == "completed":
-            self.leg.said(self.text, "outbound")
+        if running and self.started and status == "completed":
+            self.leg.report_utterance(Utterance(text=self.text, track="outbound", final=True))
 
 
 class File(Sound):
@@ -118,14 +117,14 @@ class File(Sound):
 
     kind = "playback"
 
-    def __init__(self, leg: "Leg", body: Mapping[str, Any]) -> None:
+    def __init__(self, leg: Leg, body: Mapping[str, Any]) -> None:
         super().__init__(leg, loop=body.get("loop", 1))
         self.url: str | None = body.get("audio_url")
         self.name: str | None = body.get("media_name")
         self.content: str | None = body.get("playback_content")
         self.overlay: bool = body.get("overlay", False)
 
-    def facts(self) -> dict[str, object]:
+    def attributes(self) -> dict[str, object]:
         return {
             "calling_party_type": "pstn",
             "media_name": self.name or "",
@@ -135,14 +134,14 @@ class File(Sound):
         }
 
     async def length(self) -> Length:
-        """A file on loopback is fetched and measured; others are not: the stand-in never leaves the machine."""
-        config = self.leg.exchange.config
+        """A file on loopback is fetched and measured; others are not: the simulator never leaves the machine."""
+        config = self.leg.account.config
         if (self.url or self.name) in config.missing_media:
             return Length(0, "file_not_found", "The file does not exist.")
         if self.content is not None:
             return _measured(base64.b64decode(self.content))
         if self.url is not None and urlsplit(self.url).hostname in ("127.0.0.1", "::1", "localhost"):
-            return await _fetched(self.leg.exchange.http, self.url)
+            return await _fetched(self.leg.account.http, self.url)
         return Length(config.remote_audio_seconds)
 
 
@@ -170,19 +169,20 @@ async def _fetched(http: httpx.AsyncClient, url: str) -> Length:
     return _measured(content)
 
 
-class Player:
+class Player(Activity):
     """The queue of a leg, and what is mixed over it."""
 
-    def __init__(self, leg: "Leg") -> None:
+    def __init__(self, leg: Leg) -> None:
         self.leg = leg
         self.current: Sound | None = None
         self._queue: deque[Sound] = deque()
         self._overlays: list[Sound] = []
         self._task: asyncio.Task[None] | None = None
+        leg.start(self)
 
     @property
     def playing(self) -> bool:
-        """Can anything be heard?"""
+        """Whether a sound is audible just now."""
         return (self.current is not None and self.current.started) or bool(self._overlays)
 
     def add(self, sound: Sound) -> None:
@@ -191,7 +191,7 @@ class Player:
         if self._task is None or self._task.done():
             self._task = self.leg.spawn(self._play())
 
-    def lay_over(self, sound: Sound) -> None:
+    def overlay(self, sound: Sound) -> None:
         """At once, on top of what is playing."""
         self._overlays.append(sound)
         self.leg.spawn(self._play_over(sound))
@@ -208,10 +208,10 @@ class Player:
         if self.current is not None:
             self.current.end(status)
 
-    def finish(self, status: str) -> None:
-        """The call is over."""
-        self.stop("all", status)
-        self.stop("overlay", status)
+    def on_hangup(self) -> None:
+        """End every sound."""
+        self.stop("all", "call_hangup")
+        self.stop("overlay", "call_hangup")
 
     async def _play(self) -> None:
         while self._queue:
@@ -224,3 +224,8 @@ class Player:
             await sound.play()
         finally:
             self._overlays.remove(sound)
+
+
+def player_of(leg: Leg) -> Player:
+    """The one player of a leg; made for its first sound."""
+    return leg.find(Player) or Player(leg)

@@ -1,0 +1,80 @@
+"""Views of a stack's journal: the calls of a day, one call, one transcript."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hookline.call_report import call_attributes, call_document, transcript_events
+from hookline.journal import CallRecord
+from hookline.recordings.storage import Bucket
+from hookline.transcripts import document as transcript_text
+from hookline.transcripts import segments
+from hookline_local.cli.screen import Screen, print_error
+from hookline_local.errors import CliError
+from hookline_local.stacks.deployed import explain_aws_errors
+from hookline_local.stacks.resources import StackResources
+
+WIDTH_FOR_BOTH_NUMBERS = 95
+"""Columns. An id matters more than a number: the next command needs it."""
+
+
+def read(resources: StackResources, any_id: str) -> CallRecord:
+    """One call by any of its ids. Raises CliError when it is not journalled."""
+    with explain_aws_errors(resources):
+        record = resources.journal.read(any_id)
+    if record is None:
+        raise CliError(
+            f"{resources.name} has no call {any_id}", "List the calls of a day with: hookline calls --day YYYY-MM-DD"
+        )
+    return record
+
+
+def list_calls(resources: StackResources, day: str, limit: int, screen: Screen) -> None:
+    """The newest calls of a day, oldest first."""
+    with explain_aws_errors(resources):
+        identities = resources.journal.calls(day)
+        newest = identities[-limit:]
+        records = [resources.journal.read(identity.any_id) for identity in newest]
+    calls = [call_attributes(record.call, record) for record in records if record]
+    screen.document({"day": day, "calls": calls, "left_out": len(identities) - len(newest)})
+    if not calls:
+        screen.paragraph(f"No calls on {day} (UTC).")
+        return
+    wide = screen.console.width >= WIDTH_FOR_BOTH_NUMBERS
+    header = ["began", "lasted", "status", "from", *(["to"] if wide else []), "call leg id"]
+    screen.rows(header, (_row(call, wide=wide) for call in calls))
+    if len(identities) > len(newest):
+        screen.paragraph(f"{len(identities) - len(newest)} earlier ones are left out: --limit.", "dim")
+
+
+def _row(call: Mapping[str, Any], *, wide: bool) -> list[str]:
+    seconds = call["duration_seconds"]
+    return [
+        (call["started_at"] or call["answered_at"] or call["ended_at"] or "")[11:19],
+        f"{seconds:.0f} s" if seconds is not None else "",
+        call["status"],
+        call["from"] or "",
+        *([call["to"] or ""] if wide else []),
+        call["call_leg_id"] or call["call_control_id"] or call["call_session_id"] or "",
+    ]
+
+
+def show_call(resources: StackResources, any_id: str, screen: Screen) -> None:
+    """Everything about one call."""
+    record = read(resources, any_id)
+    with explain_aws_errors(resources):
+        document = call_document(record, Bucket(resources.s3, resources.bucket))
+    screen.document(document)
+    screen.call_report(document)
+
+
+def show_transcript(resources: StackResources, any_id: str, screen: Screen) -> bool:
+    """The transcript of one call, as one readable document; whether it is complete."""
+    record = read(resources, any_id)
+    with explain_aws_errors(resources):
+        events, missing = transcript_events(record, Bucket(resources.s3, resources.bucket))
+    spoken = [segment.to_dict() for segment in segments(events)]
+    screen.document({"call_leg_id": record.identity.call_leg_id, "transcript": spoken, "gone": missing})
+    screen.unwrapped(transcript_text(events).rstrip("\n"))
+    for at in missing:
+        print_error(f"a part of the transcript is missing: {at}")
+    return not missing

@@ -1,0 +1,257 @@
+"""The stack and the Telnyx simulator, running until stopped.
+
+Owns where settings come from, the signals, and the output at the start.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from hookline_local.cli.live_view import LiveView
+from hookline_local.cli.screen import Screen
+from hookline_local.cli.stack_start import explain_start_errors, port_unavailable, running
+from hookline_local.emulator.gateway import Exchange
+from hookline_local.emulator.runtime import LogLine
+from hookline_local.errors import USAGE, CliError
+from hookline_local.simulator import Config, TelnyxSimulator
+from hookline_local.simulator.webhooks import USER_AGENT
+from hookline_local.stacks.local import API_KEY, LocalStack
+from hookline_local.stacks.resources import StackResources
+from hookline_local.stacks.running import MASKED, RunningStack, announced
+from hookline_local.urls import checked_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """The options of `serve`. Ports: 0 picks a free one. aws_endpoint: None for that of the environment, or moto."""
+
+    template: Path
+    port: int = 0
+    telnyx_port: int = 0
+    aws_port: int = 0
+    built: bool = False
+    aws_endpoint: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    speed: float = 1.0
+    seed: int = 0
+    logs: bool = False
+
+    def telnyx(self) -> str | None:
+        """TELNYX_API_BASE_URL: another Telnyx than the simulator. Raises CliError for an invalid URL."""
+        url = os.environ.get("TELNYX_API_BASE_URL", "").rstrip("/")
+        return checked_url(url, "TELNYX_API_BASE_URL=https://api.telnyx.com/v2") if url else None
+
+    def aws(self) -> str | None:
+        """--aws-endpoint, else AWS_ENDPOINT_URL: another AWS than moto. Raises CliError for an invalid URL."""
+        url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL")
+        return checked_url(url, "--aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL") if url else None
+
+    def patience(self) -> float:
+        """HOOKLINE_PATIENCE: a factor on every time limit of AWS and Telnyx. Raises CliError for an invalid one."""
+        text = os.environ.get("HOOKLINE_PATIENCE") or "1"
+        try:
+            patience = float(text)
+        except ValueError:
+            patience = 0.0
+        if not 1 <= patience <= 1000:
+            raise CliError(f"HOOKLINE_PATIENCE={text} is not between 1 and 1000", code=USAGE)
+        return patience
+
+    def check(self) -> None:
+        """Raise CliError for options without effect: of something that is not started."""
+        if self.telnyx() is not None:
+            simulator = {"--telnyx-port": self.telnyx_port, "--speed": self.speed != 1.0, "--seed": self.seed}
+            _refuse(simulator, "TELNYX_API_BASE_URL names another Telnyx")
+        if self.aws() is not None:
+            _refuse({"--aws-port": self.aws_port}, "another AWS than moto is used")
+        if "TelnyxApiBaseUrl" in self.parameters:
+            advice = (
+                "TELNYX_API_BASE_URL=https://api.telnyx.com/v2 hookline serve uses another Telnyx than the simulator."
+            )
+            raise CliError("serve sets TelnyxApiBaseUrl itself", advice, code=USAGE)
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    for option, value in given.items():
+        if value:
+            raise CliError(f"{option} has no effect: {why}", "Leave one of the two out.", code=USAGE)
+
+
+async def run(options: ServeOptions, screen: Screen) -> None:
+    """Start, report it, and serve until SIGINT or SIGTERM. Leaves no process.
+
+    Raises CliError when it cannot start, and BrokenPipeError when standard output has been closed.
+    """
+    options.check()
+    stopping = asyncio.Event()
+    screen.on_closed = stopping.set
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.set)
+    serving = asyncio.create_task(_serve(options, screen, stopping))
+    stopped = asyncio.create_task(stopping.wait())
+    # Stopped while starting: what has been started by then is stopped again.
+    await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not serving.done():
+        serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+    if screen.closed:
+        raise BrokenPipeError
+
+
+async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event) -> None:
+    api_key = os.environ.get("TELNYX_API_KEY") or API_KEY
+    async with contextlib.AsyncExitStack() as closing:
+        telnyx_url = options.telnyx()
+        simulator: TelnyxSimulator | None = None
+        if telnyx_url is None:
+            simulator = await _start_simulator(options, api_key)
+            closing.push_async_callback(simulator.close)
+            telnyx_url = simulator.api_base_url
+        stack = LocalStack(
+            options.template,
+            parameters=options.parameters,
+            port=options.port,
+            aws_endpoint=options.aws(),
+            aws_port=options.aws_port,
+            telnyx_base_url=telnyx_url,
+            api_key=api_key,
+            public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
+            built=options.built,
+            patience=options.patience(),
+        )
+        stack.on_log = _Logs(screen, shown=options.logs).show
+        starting = running(stack, options.template, built=options.built, port=options.port)
+        await closing.enter_async_context(starting)
+        with explain_start_errors(options.template):
+            started = _running_stack(stack, simulator, telnyx_url)
+        if simulator is not None:
+            simulator.send_webhooks_to(stack.webhook_url)
+            simulator.observe(LiveView(screen).on_observation)
+        stack.on_exchange = _OtherRequests(screen, simulated=simulator is not None).show
+        with announced(started):
+            _ready(screen, stack, started, options)
+            await stopping.wait()
+            screen.paragraph("Stopping ...", "dim")
+
+
+async def _start_simulator(options: ServeOptions, api_key: str) -> TelnyxSimulator:
+    config = Config(
+        api_key=api_key,
+        port=options.telnyx_port,
+        speed=options.speed,
+        seed=options.seed,
+        patience=options.patience(),
+    )
+    simulator = TelnyxSimulator(config)
+    try:
+        await simulator.start()
+    except OSError as error:
+        raise port_unavailable("--telnyx-port", options.telnyx_port, error) from error
+    return simulator
+
+
+def _running_stack(stack: LocalStack, simulator: TelnyxSimulator | None, telnyx_url: str) -> RunningStack:
+    template = stack.template
+    resources = StackResources.of_template(template, stack.aws_endpoint)
+    declared = template.source.get("Parameters", {})
+    parameters = {
+        name: MASKED if value and declared.get(name, {}).get("NoEcho") else value
+        for name, value in template.parameters.items()
+    }
+    return RunningStack(
+        pid=os.getpid(),
+        url=stack.url,
+        webhook_url=stack.webhook_url,
+        telnyx_url=simulator.url if simulator else None,
+        telnyx_api_base_url=telnyx_url,
+        aws_endpoint_url=stack.aws_endpoint,
+        region=template.region,
+        table=resources.table,
+        bucket=resources.bucket,
+        queues=dict(resources.queues),
+        template=str(stack.template_path),
+        parameters=parameters,
+    )
+
+
+def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: ServeOptions) -> None:
+    fields = asdict(started)
+    fields.pop("parameters")
+    screen.row(
+        {
+            "ready": True,
+            **fields,
+            "seed": options.seed,
+            "functions": list(stack.template.functions()),
+            "unsupported": stack.unsupported,
+        }
+    )
+    screen.heading("Running")
+    telnyx = started.telnyx_url or f"{started.telnyx_api_base_url} (TELNYX_API_BASE_URL)"
+    aws = stack.aws_endpoint if options.aws() is None else f"{stack.aws_endpoint} (not ours)"
+    screen.fields(
+        (("webhooks", started.webhook_url), ("Telnyx", telnyx), ("AWS", aws), ("Lambda API", started.url)),
+        width=19,
+    )
+    if stack.unsupported:
+        number = f"{len(stack.unsupported)} thing{'s are' if len(stack.unsupported) > 1 else ' is'}"
+        screen.paragraph(f"\n{number} not emulated here; hookline serve --json lists them.", "dim")
+    call = "hookline call" if started.telnyx_url else "hookline trigger call.initiated"
+    screen.paragraph(f"\nIn another terminal: {call}, then hookline calls. Ctrl-C stops everything.\n", "dim")
+
+
+class _Logs:
+    """Shows the functions' logs: errors always, everything when requested."""
+
+    def __init__(self, screen: Screen, *, shown: bool) -> None:
+        self._screen = screen
+        self._shown = shown
+
+    def show(self, line: LogLine) -> None:
+        if self._shown or line.fault:
+            for text in line.text.rstrip().splitlines():
+                self._screen.log(f"{line.function_id}: {text}")
+
+
+class _OtherRequests:
+    """Shows the requests that the simulator does not show: those of `trigger`, curl, a tunnel."""
+
+    def __init__(self, screen: Screen, *, simulated: bool) -> None:
+        self._screen = screen
+        self._simulated = simulated
+
+    def show(self, exchange: Exchange) -> None:
+        if self._simulated and exchange.headers.get("user-agent") == USER_AGENT:
+            return
+        key = str(id(exchange))
+        self._screen.request_received(f"{exchange.method} {exchange.path}", key=key)
+        self._screen.response_sent(
+            _type_of(exchange.body) or exchange.path,
+            key=key,
+            status=exchange.status,
+            milliseconds=exchange.milliseconds,
+            answer=_json(exchange.response),
+            problem=None,
+        )
+
+
+def _json(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _type_of(body: bytes) -> str | None:
+    content = _json(body)
+    data = content.get("data") if isinstance(content, dict) else None
+    event_type = data.get("event_type") if isinstance(data, dict) else None
+    return event_type if isinstance(event_type, str) else None
