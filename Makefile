@@ -82,7 +82,7 @@ export PARAMETERS
 stage := $(if $(STAGE),--config-env "$(STAGE)") $(if $(STACK),--stack-name "$(STACK)") $(if $(REGION),--region "$(REGION)")
 
 # Not --guided: that cannot leave a parameter with NoEcho empty. A parameter that is not given keeps its value in an existing
-# stack. Without a terminal nobody can confirm, so nothing is asked.
+# stack. Without a terminal no one can confirm, so nothing is asked.
 deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY, PARAMETERS, STAGE, STACK, REGION (docs/deploy.md)
 	@set -- "$${TELNYX_PUBLIC_KEY:+TelnyxPublicKeys=$$TELNYX_PUBLIC_KEY }$${TELNYX_API_KEY:+TelnyxApiKey=$$TELNYX_API_KEY }$$PARAMETERS"; \
 	$(SAM) deploy $(stage) $$(test -t 0 || echo --no-confirm-changeset) $${1:+--parameter-overrides "$$1"}

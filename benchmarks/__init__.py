@@ -1,1 +1,1 @@
-"""What is measured, not tested: processor time, memory and pace, each beside its bar."""
+"""Measured, not tested: processor time, memory and pace, each beside its bar."""

@@ -26,6 +26,6 @@ BARS = {
     "pace": Bar("pace of the archiver against upload_fileobj", 0.8, "of boto3's", most=False),
     "hanging": Bar("answered while Telnyx's API hangs", 2.0, "s"),
     "help": Bar("hookline --help against its libraries", 0.15, "s more"),
-    "rest": Bar("the stand-in at rest", 0.02, "s a second"),
+    "rest": Bar("the simulator at rest", 0.02, "s a second"),
     "gateway": Bar("the local gateway and a function, warm", 0.01, "s"),
 }

@@ -1,4 +1,4 @@
-"""What the local stack takes, on the wall's clock and in processor time: for whoever sits in front of it."""
+"""The local stack's times, as wall-clock time and processor time: for the person in front of it."""
 
 import contextlib
 import io
@@ -68,7 +68,7 @@ def _help() -> float:
 
 
 def _hanging() -> float:
-    """The webhook of an answered call, while nobody answers at Telnyx's."""
+    """The webhook of an answered call, while no one answers at Telnyx's."""
     import pytest
     from moto import mock_aws
 

@@ -1,4 +1,4 @@
-"""What Hookline itself costs per webhook, beside DynamoDB and Telnyx, in bare verifications of its signature.
+"""The cost of Hookline itself per webhook, beside DynamoDB and Telnyx, in bare verifications of its signature.
 
 Measured through the handler, in processor time: verify, parse, decide, build the answer, log. DynamoDB, SQS and Telnyx
 answer at once, and the log line is formatted but goes nowhere.

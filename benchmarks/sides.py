@@ -1,7 +1,7 @@
 """Our handler beside the same written on Telnyx's official SDK, and beside the libraries used bare.
 
 Each verifies the signature, reads the call's history from DynamoDB, sends its commands, writes the event and answers.
-Each runs in a process of its own; AWS (moto) and Telnyx (a server that says yes) are elsewhere. All figures are
+Each runs in a process of its own; AWS (moto) and Telnyx (a server that accepts all) are elsewhere. All figures are
 processor time.
 
     cold  of the whole process: it starts, imports, and answers its first webhook, which sends one command
@@ -31,7 +31,7 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def measure() -> dict[str, float]:
-    """Both, each side in turn, so that a busy moment hits all of them."""
+    """Both, each side in turn, so that a busy time hits all of them."""
     from benchmarks.archiver import deploy
     from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
     from tests.support.recording_stack import moto_server

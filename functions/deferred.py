@@ -102,7 +102,7 @@ def journal(env: Environment, message: str, deadline: Deadline) -> None:
 
 
 def _results(plans: list[Plan]) -> list[CommandResult]:
-    """What is known of each command, or that it is for the queue; a fallback follows the command that it replaces."""
+    """The known result of each command, or QUEUED; a fallback follows the command that it replaces."""
     results = []
     pending = list(plans)
     while pending:

@@ -74,7 +74,7 @@ def aws() -> Iterator[str]:
 
 @pytest.fixture
 def links() -> Iterator[LinkServer]:
-    """What is behind the links that events carry, and Telnyx's API."""
+    """The servers behind the links that events carry, and Telnyx's API."""
     with link_server() as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""The command without a stack: what it says of itself, what it refuses, and what it does alone."""
+"""The command without a stack: what it prints of itself, what it refuses, and what it does alone."""
 
 import base64
 import json
@@ -43,7 +43,7 @@ COMMANDS = [
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Nothing of whoever runs the tests; no stack runs in this temporary directory."""
+    """Nothing of the person who runs the tests; no stack runs in this temporary directory."""
     path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
     return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": path}
 
@@ -118,7 +118,7 @@ def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
         (["serve", "--parameter", "LineRecord=perhaps"], 2, "not one of on, off", "--parameter"),
         (["demo", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
         (["serve", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
-        (["invoke", "call.answered", "--function", "nobody"], 2, "no function nobody", "CallAnsweredFunction"),
+        (["invoke", "call.answered", "--function", "unknown"], 2, "no function no one", "CallAnsweredFunction"),
         (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere: invalid URL", "--aws-endpoint http"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9", "--aws-port", "1"], 2, "--aws-port has no effect", "Leave"),
@@ -196,7 +196,7 @@ def test_invoke_shows_the_commands_of_the_function(hookline: Hookline) -> None:
 
 
 def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(hookline: Hookline) -> None:
-    hookline.environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "nobody"}
+    hookline.environment |= {"HTTP_PROXY": "http://127.0.0.1:9", "AWS_PROFILE": "unknown"}
     done = hookline("invoke", "call.dtmf.received", "--set", "digit=2", "--json")
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["commands"]) == 2
@@ -354,7 +354,7 @@ def test_a_field_that_the_sample_does_not_have_is_reported(hookline: Hookline) -
 
 
 def test_lines_in_a_file_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    """`hookline tail > file`, `serve --logs | grep`: nobody reads them at the width of a terminal."""
+    """`hookline tail > file`, `serve --logs | grep`: no one reads them at the width of a terminal."""
     text = "x" * 200
     for terminal, cut in ((False, False), (True, True)):
         screen = Screen(console=Console(width=80, highlight=False, force_terminal=terminal, color_system=None))

@@ -1,4 +1,4 @@
-"""The demo shows a whole call, and says so when anything about it is not as it should be."""
+"""The demo shows a whole call, and reports when anything about it is not as it should be."""
 
 import asyncio
 import io
@@ -48,7 +48,7 @@ def demo(*arguments: str, **environment: str) -> Done:
 
 
 def children_of(pid: int) -> list[str]:
-    """The command lines of what the process has started: each of our children is told its parent's number."""
+    """The command lines of what the process has started: each of our children is given its parent's number."""
     listed = subprocess.run(["/bin/ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if re.search(rf"child\.py {pid} ", line)]
 
@@ -223,12 +223,13 @@ def test_the_demo_is_readable_at_80_columns_and_leaves_no_process(shown: Shown) 
 
 
 def test_a_broken_function_makes_the_demo_fail_and_name_the_check(tmp_path: Path) -> None:
-    broken = tmp_path / "functions"
-    shutil.copytree(PROJECT / "functions", broken, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "template.yaml", tmp_path)
-    (tmp_path / "layers").symlink_to(PROJECT / "layers")
-    app = broken / "streaming_stopped" / "app.py"
-    app.write_text(app.read_text().replace("    return []", "    import os\n\n    os._exit(3)"))
+    for folder in ("layers", "flows"):
+        (tmp_path / folder).symlink_to(PROJECT / folder)
+    handler = tmp_path / "functions" / "webhook.py"
+    crash = '    if "streaming.stopped" in request["rawPath"]:\n        __import__("os")._exit(3)\n    return receive'
+    handler.write_text(handler.read_text().replace("    return receive", crash))
     done = demo("--json", "--template", str(tmp_path / "template.yaml"))
     assert done.status == 1, done.stdout + done.stderr
     document = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""What is typed wrong, or given in a file that is not what it should be: one sentence, what to do next, and no trace.
+"""Mistakes at the command line, or in a file that is given: one sentence, what to do next, and no traceback.
 
 The command runs in this process, from `main` on: hundreds of mistakes cost no more than one Python.
 """
@@ -236,10 +236,10 @@ def test_every_exit_code_is_named_in_help_and_in_the_manual(hookline: Hookline) 
 
 
 def test_a_bug_is_no_verdict(hookline: Hookline, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A future Python, a library changed: whatever nobody has foreseen keeps its trace, and is not 1."""
+    """A future Python, a library changed: whatever no one has foreseen keeps its trace, and is not 1."""
 
     def broken(url: object) -> None:
-        raise LookupError("nobody has foreseen this")
+        raise LookupError("no one has foreseen this")
 
     monkeypatch.setattr(running, "find", broken)
     with pytest.raises(LookupError) as raised:

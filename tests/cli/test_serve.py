@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 class Desk:
-    """A machine on which somebody works: its environment, and the stacks that run there."""
+    """A machine on which a developer works: its environment, and the stacks that run there."""
 
     def __init__(self, home: Path) -> None:
         path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
@@ -154,9 +154,9 @@ def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> No
 
 
 def test_an_unknown_id_is_reported(desk: Desk, serving: Serving) -> None:
-    done = desk.run("calls", "show", "nobody")
+    done = desk.run("calls", "show", "unknown")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "has no call nobody" in done.stderr
+    assert "has no call no one" in done.stderr
     assert "hookline calls --day" in done.stderr
 
 
@@ -167,7 +167,7 @@ def test_the_calls_of_today_are_listed(desk: Desk, call: Any) -> None:
 
 
 def test_the_journal_of_the_stack_that_runs_is_read_past_proxy_and_profile(desk: Desk, call: Any) -> None:
-    listed = desk.json("calls", HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="nobody")["calls"]
+    listed = desk.json("calls", HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="unknown")["calls"]
     assert call["call"]["call_leg_id"] in [one["call_leg_id"] for one in listed]
 
 
@@ -253,9 +253,9 @@ def test_a_silent_call_has_an_empty_transcript(desk: Desk, serving: Serving) -> 
     desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}")
     done = desk.run("calls", "transcript", leg)
     assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing was transcribed.\n", "")
-    unknown = desk.run("calls", "transcript", "nobody")
+    unknown = desk.run("calls", "transcript", "unknown")
     assert (unknown.returncode, unknown.stdout) == (3, "")
-    assert "has no call nobody" in unknown.stderr
+    assert "has no call no one" in unknown.stderr
 
 
 def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) -> None:
@@ -318,7 +318,7 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
     ) as ringing:
         ends = time.monotonic() + 60
         while time.monotonic() < ends:
-            # Of a recording that is empty nothing can be kept: something has to be said first.
+            # Of a recording that is empty nothing can be archived: words have to be spoken first.
             sessions = [one["call_session_id"] for one in httpx.get(calls).json()[before:]]
             sent = [one["webhook"] for one in httpx.get(deliveries).json()]
             spoken = [one["payload"]["call_session_id"] for one in sent if one["event_type"] == "call.speak.ended"]
@@ -448,7 +448,7 @@ def test_a_triggered_event_is_journalled_once_however_often_it_comes(desk: Desk,
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("--> call.hangup") == 3
     assert done.stdout.count("<-- 200") == 3
-    assert done.stdout.count("journalled before") == 2
+    assert done.stdout.count("duplicate webhook") == 2
     events = desk.json("calls", "show", leg)["events"]
     assert [event["event_type"] for event in events] == ["call.hangup"]
 
@@ -523,7 +523,7 @@ def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -
     answered = next(event for event in call["events"] if event["event_type"] == "call.answered")
     key = {
         "pk": {"S": f"LEG#{call['call']['call_leg_id']}"},
-        "sk": {"S": f"EVENT#{answered['occurred_at']}#{answered['id']}"},
+        "sk": {"S": f"CALL#{answered['occurred_at']}#{answered['id']}"},
     }
     sent = [one for one in answered["commands"] if one["action"] != "speak"]
     dynamodb.update_item(
@@ -574,9 +574,9 @@ def test_a_deployed_stack_is_found_by_its_outputs(desk: Desk, serving: Serving, 
     leg = call["call"]["call_leg_id"]
     found = desk.json("calls", "show", leg, "--stack", "deployed", "--region", "us-east-1", **aws)
     assert found["call"] == call["call"]
-    done = desk.run("calls", "--stack", "nobody", "--region", "us-east-1", **aws)
+    done = desk.run("calls", "--stack", "unknown", "--region", "us-east-1", **aws)
     assert done.returncode == 3
-    assert "nobody" in done.stderr
+    assert "unknown" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -588,7 +588,7 @@ def test_what_a_deployed_stack_has_deleted_after_its_days_is_not_missed(desk: De
     journal = Journal(client("dynamodb", serving), serving.ready["table"])
     journal.append_event(event, body=json.dumps({"data": {"id": event.id, "event_type": event.type}}), received_at=ago)
     journal.put_note(event.identity, "RECORDING", "r1.wav", {"key": key, "size": 1, "sha256": "0" * 64}, at=ago)
-    for name, days, status, state in (("kept-30-days", 30, 0, "expired"), ("kept-for-ever", 0, 1, "missing")):
+    for name, days, status, state in (("stored-30-days", 30, 0, "expired"), ("stored-for-ever", 0, 1, "missing")):
         aws = deploy(serving, name, RecordingRetentionDays=days)
         asked = ("recordings", "verify", "--day", "2026-01-05", "--stack", name, "--region", "us-east-1", "--json")
         done = desk.run(*asked, **aws)
@@ -600,13 +600,13 @@ def test_what_a_deployed_stack_has_deleted_after_its_days_is_not_missed(desk: De
 def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, serving: Serving) -> None:
     """Another key, another Telnyx, another AWS: those of the environment; its proxy and profile are not for these."""
     pair = desk.json("keys", "new")
-    url = "http://127.0.0.1:9/v2"  # nobody is there, and nobody is told anything
+    url = "http://127.0.0.1:9/v2"  # no server is there, and nothing is sent
     with desk.serve(
         TELNYX_PUBLIC_KEY=f"{pair['public_key']}",
         TELNYX_API_BASE_URL=url,
         AWS_ENDPOINT_URL=serving.ready["aws_endpoint_url"],
         HTTP_PROXY="http://127.0.0.1:9",
-        AWS_PROFILE="nobody",
+        AWS_PROFILE="unknown",
     ) as other:
         assert other.ready["telnyx_api_base_url"] == url
         assert other.ready["telnyx_url"] is None
@@ -630,7 +630,8 @@ def test_a_crash_of_a_function_is_shown_by_serve(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "template.yaml", tmp_path)
     (tmp_path / "layers").symlink_to(PROJECT / "layers")
-    (functions / "call_hangup" / "app.py").write_text("import os\n\nos._exit(3)\n")
+    (tmp_path / "flows").symlink_to(PROJECT / "flows")
+    (functions / "webhook.py").write_text("import os\n\nos._exit(3)\n")
     alone = Desk(tmp_path)
     command = [sys.executable, "-m", "hookline_local", "serve", "--template", str(tmp_path / "template.yaml")]
     with subprocess.Popen(command, env=alone.environment, stdout=subprocess.PIPE, text=True) as process:

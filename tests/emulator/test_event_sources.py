@@ -31,7 +31,7 @@ def stack() -> Iterator[LocalStackInThread]:
 
 
 class Queues:
-    """The queues of the fixture, from outside, and what its consumer has said."""
+    """The queues of the fixture, from outside, and what its consumer has written."""
 
     def __init__(self, stack: LocalStackInThread) -> None:
         self.stack = stack
@@ -64,7 +64,7 @@ class Queues:
         return sum(map(int, found.values()))
 
     def written(self, word: str) -> list[dict[str, Any]]:
-        """What the consumers wrote, oldest first, of the batches in which `word` stands."""
+        """The lines that the consumers wrote, oldest first, of the batches in which `word` stands."""
         lines = [json.loads(line.text) for line in list(self.stack.logs) if line.text.startswith('{"')]
         return [line for line in lines if any(word in body for body in line.get("batch", line.get("end")))]
 

@@ -231,7 +231,7 @@ def test_a_change_of_code_is_seen_by_the_next_invocation(tmp_path: Path) -> None
     layer = tmp_path / "project" / "layer" / "python" / "greeting.py"
     with LocalStackInThread(tmp_path / "project" / "template.yaml") as stack:
         assert stack.invoke("EchoFunction", {}).payload["greeting"] == "from the layer"
-        # As long as before, and within the second: byte code is told apart by neither.
+        # As long as before, and within the second: neither distinguishes the byte code.
         for text in ("FROM the layer", "from THE layer", "from the LAYER"):
             layer.write_text(f'TEXT = "{text}"\n')
             result = stack.invoke("EchoFunction", {})

@@ -1,4 +1,4 @@
-"""The template as the local stack reads it: what it makes of template.yaml, and that it says what it does not make."""
+"""The template as the local stack reads it: what it makes of template.yaml, and that it lists what it does not make."""
 
 import json
 import re
@@ -62,6 +62,9 @@ def test_the_table_has_the_keys_the_indexes_and_the_forgetfulness_of_the_templat
         for index in table["GlobalSecondaryIndexes"]
     } == {
         "by_day": ["day", "occurred_at"],
+        "by_from": ["from_number", "occurred_at"],
+        "by_to": ["to_number", "occurred_at"],
+        "by_trouble": ["trouble_day", "occurred_at"],
         "by_session": ["call_session_id", "occurred_at"],
         "by_control": ["call_control_id", "occurred_at"],
     }
@@ -102,7 +105,7 @@ def test_the_secret_holds_the_given_key_and_functions_know_its_arn(created: Temp
 def test_every_queue_in_a_function_s_environment_exists(created: Template) -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     urls = {value for name, value in created.environment().items() if name.endswith("_QUEUE_URL")}
-    assert len(urls) == 3
+    assert len(urls) == 4
     assert urls <= set(sqs.list_queues()["QueueUrls"])
 
 
@@ -129,7 +132,7 @@ def test_creating_twice_is_creating_once(created: Template) -> None:
     again = load_template(TEMPLATE, GIVEN | {"TelnyxApiKey": "KEY1"})
     create_resources(again)
     assert again.environment() == created.environment()
-    assert len(boto3.client("sqs", region_name=REGION).list_queues()["QueueUrls"]) == 5
+    assert len(boto3.client("sqs", region_name=REGION).list_queues()["QueueUrls"]) == 7
     arn = again.physical_id("TelnyxApiKeySecret")
     assert boto3.client("secretsmanager", region_name=REGION).get_secret_value(SecretId=arn)["SecretString"] == "KEY1"
     boto3.client("s3", region_name=REGION).head_object(Bucket=again.physical_id("RecordingsBucket"), Key="a")
@@ -146,6 +149,7 @@ def test_another_stack_and_region_have_things_of_their_own(aws: None) -> None:
         "TABLE_NAME",
         "RECORDINGS_BUCKET",
         "COMMAND_QUEUE_URL",
+        "DEFERRED_QUEUE_URL",
         "RECORDING_QUEUE_URL",
         "QUARANTINE_QUEUE_URL",
         "TELNYX_API_KEY_SECRET_ARN",
@@ -161,7 +165,8 @@ def test_a_function_gets_the_settings_of_all_and_its_own_and_no_one_elses() -> N
     assert hangup["LINE_GREETING"] == "Hi"
     assert hangup["RETENTION_DAYS"] == "0"
     assert archiver["RECORDING_MAX_BYTES"] == "4096"
-    assert not {"RECORDING_MAX_BYTES", "TELNYX_API_KEY_SECRET_ARN", "LINE_STREAM_AUTH_TOKEN"} & hangup.keys()
+    assert "RECORDING_MAX_BYTES" not in hangup
+    assert (hangup["EVENT_TYPE"], "EVENT_TYPE" in archiver) == ("call.hangup", False)
 
 
 def test_the_functions_are_those_of_the_template() -> None:
@@ -171,8 +176,9 @@ def test_the_functions_are_those_of_the_template() -> None:
     assert (router.timeout, router.memory, router.reserved_concurrency) == (10, 1024, 20)
     assert (archiver.timeout, archiver.reserved_concurrency) == (900, None)
     assert router.code == TEMPLATE.parent / "functions"
-    assert [layer.id for layer in router.layers] == ["HooklineLayer", "DependenciesLayer"]
-    assert router.layers[0].python_path == TEMPLATE.parent / "layers/hookline"
+    assert [layer.id for layer in router.layers] == ["FlowsLayer", "HooklineLayer", "DependenciesLayer"]
+    assert router.layers[0].is_package
+    assert router.layers[1].python_path == TEMPLATE.parent / "layers/hookline"
 
 
 def test_a_layer_that_has_been_built_is_used_from_its_python_folder(tmp_path: Path) -> None:
@@ -254,7 +260,7 @@ Resources:
           JOINED: !Join ["-", [a, !Ref Stage, 1]]
           SUBSTITUTED: !Sub "${AWS::Region}/${Stage}/${Queue.QueueName}/${!Literal}"
           GIVEN: !Sub ["${Own}-${Stage}", {Own: !Ref AWS::StackName}]
-          CHOSEN: !If [Live, live, !If [Kept, kept, neither]]
+          CHOSEN: !If [Live, live, !If [Kept, stored, neither]]
           EITHER: !If [Either, "yes", "no"]
           BOTH: !If [Both, "yes", "no"]
           SELECTED: !Select [1, !Split [",", "a,b,c"]]
@@ -289,7 +295,7 @@ def test_intrinsic_functions_are_evaluated_as_by_cloudformation(tmp_path: Path) 
     given = live.environment_of("Function")
     assert (given["CHOSEN"], given["EITHER"], given["BOTH"], given["LEFT_OUT"]) == ("live", "yes", "yes", "live")
     stored = load_template(path, {"Days": "3"}).environment_of("Function")
-    assert (stored["CHOSEN"], stored["EITHER"], stored["BOTH"]) == ("kept", "yes", "no")
+    assert (stored["CHOSEN"], stored["EITHER"], stored["BOTH"]) == ("stored", "yes", "no")
 
 
 def test_what_is_not_emulated_of_the_shipped_template_is_listed() -> None:
@@ -371,7 +377,7 @@ def test_a_function_without_a_handler_is_not_understood(tmp_path: Path) -> None:
     [
         ({}, "Needed must have a value"),
         ({"Needed": "a", "Unheard": "b"}, "Unheard is not a parameter"),
-        ({"Needed": "B"}, "Lower case, please"),
+        ({"Needed": "B"}, "Must be lower case"),
         ({"Needed": "abcdef"}, "6 characters"),
         ({"Needed": "a", "Number": "ten"}, "is not a number"),
         ({"Needed": "a", "Number": "11"}, "out of range"),
@@ -387,7 +393,7 @@ def test_parameters_are_refused_as_cloudformation_would(
         tmp_path,
         """
 Parameters:
-  Needed: {Type: String, AllowedPattern: "[a-z]+", MaxLength: 5, ConstraintDescription: "Lower case, please"}
+  Needed: {Type: String, AllowedPattern: "[a-z]+", MaxLength: 5, ConstraintDescription: "Must be lower case"}
   Number: {Type: Number, Default: 1, MinValue: 0, MaxValue: 10}
   Choice: {Type: Number, Default: 1, AllowedValues: [1, 3]}
   Secret: {Type: String, Default: "", NoEcho: true, AllowedPattern: "[a-z]*"}

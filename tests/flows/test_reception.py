@@ -50,7 +50,7 @@ DECIDED = [event_type for event_type in ROUTED_EVENTS if hasattr(reception, even
 
 
 def decide(event: Event, *others: Event, flow: CallFlow = DEFAULT) -> list[Command]:
-    """What the flow decides on an event, with these settings and these other events of its call."""
+    """The decision of the flow on an event, with these settings and these other events of its call."""
     function: Callable[[Event, Call], list[Command]] = getattr(reception, event.type.replace(".", "_"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reception, "SETTINGS", flow)

@@ -57,11 +57,11 @@ def test_every_order_of_its_webhooks_ends_a_call_as_the_ordered_one_or_stricter(
         chance.shuffle(order)
         call.again()
         leg = call.run(order)
-        told = [data["id"] for data in order]
-        assert leg.hung_up == ordered.hung_up, told
-        assert leg.is_at_least_as_strict_as(ordered), (told, leg)
+        delivered = [data["id"] for data in order]
+        assert leg.hung_up == ordered.hung_up, delivered
+        assert leg.is_at_least_as_strict_as(ordered), (delivered, leg)
         if not ordered.hung_up:
-            assert (leg.step, leg.plays) == (ordered.step, ordered.plays), told
+            assert (leg.step, leg.plays) == (ordered.step, ordered.plays), delivered
 
 
 def test_a_refused_goodbye_still_hangs_up(call: Call) -> None:

@@ -74,7 +74,7 @@ def queued(world: World) -> dict[str, Any]:
     world.replies = too_early
     deliver("call.answered")
     deliver("call.initiated", call_control_id="v3:another", call_leg_id="another")
-    world.said.clear()
+    world.sent.clear()
     request = world.records("COMMAND")
     assert [len(json.loads(record["body"])["commands"]) for record in request["Records"]] == [3, 1]
     world.replies = lambda request: ok()
@@ -88,7 +88,7 @@ def test_commands_are_sent_in_order_with_the_ids_they_had(world: World, queued: 
     assert send(world, queued) == []
     assert world.actions == [*OPENING, "answer"]
     ids = [command["command_id"] for record in queued["Records"] for command in json.loads(record["body"])["commands"]]
-    assert [said["body"]["command_id"] for said in world.said] == ids
+    assert [sent["body"]["command_id"] for sent in world.sent] == ids
     assert results(world) == [(action, "accepted") for action in OPENING]
     assert results(world, "another") == [("answer", "accepted")]
 
@@ -133,7 +133,7 @@ def test_the_messages_of_a_call_that_waits_wait_behind_it(world: World) -> None:
     world.replies = too_early
     deliver("call.answered")
     deliver_key("1")
-    world.said.clear()
+    world.sent.clear()
     request = world.records("COMMAND")
     assert send(world, request) == [record["messageId"] for record in request["Records"]]
     assert world.actions == ["speak"]
@@ -141,7 +141,7 @@ def test_the_messages_of_a_call_that_waits_wait_behind_it(world: World) -> None:
 
 def test_without_time_left_the_rest_of_a_batch_stays_in_the_queue(world: World, queued: dict[str, Any]) -> None:
     assert send(world, queued, milliseconds=7_000) == [record["messageId"] for record in queued["Records"]]
-    assert world.said == []
+    assert world.sent == []
 
 
 # Too old, superseded, refused
@@ -156,7 +156,7 @@ def test_a_command_that_is_too_old_is_dropped_recorded_and_counted(
             command["expires_at"] = time.time() - 1
         record["body"] = json.dumps(message)
     assert send(world, queued) == []
-    assert world.said == []
+    assert world.sent == []
     assert {result for _, result in (*results(world), *results(world, "another"))} == {"expired"}
     assert capsys.readouterr().out.count('"CommandExpired":[1.0]') == 4
 
@@ -220,7 +220,7 @@ def test_after_a_newer_hang_up_nothing_older_is_sent_to_the_leg(world: World, qu
     with deciding(call_dtmf_received=hangup()):
         deliver_key("#")
     assert send(world, {"Records": queued["Records"][:1]}) == []
-    assert world.said == []
+    assert world.sent == []
     assert results(world) == [(action, "superseded") for action in OPENING]
 
 
@@ -242,7 +242,7 @@ def test_a_delayed_command_is_sent_when_it_is_due_and_not_before(world: World, m
     request = world.records("COMMAND")
     with requests_to_aws("ChangeMessageVisibilityBatch") as made:
         assert len(send(world, request)) == 1
-    assert world.said == []
+    assert world.sent == []
     assert 9_000 < made[0]["Entries"][0]["VisibilityTimeout"] <= 10_000
     message = json.loads(request["Records"][0]["body"])
     message["commands"][0]["not_before"] = time.time() - 1
@@ -319,7 +319,7 @@ def test_results_and_what_is_still_to_be_sent_go_back_to_the_queue_together(
 def test_without_the_history_of_a_call_its_commands_stay(world: World, queued: dict[str, Any]) -> None:
     with unavailable("Query"):
         assert len(send(world, queued)) == 2
-    assert world.said == []
+    assert world.sent == []
     assert send(world, queued) == []
     assert world.actions == [*OPENING, "answer"]
 
@@ -357,7 +357,7 @@ def test_a_message_of_another_release_is_read_as_far_as_it_is_known(world: World
     del message["has_delay"], message["commands"][0]["not_before"], message["commands"][0]["result"]
     queued["Records"][0]["body"] = json.dumps(message)
     assert send(world, queued) == []
-    assert len(world.said) == 4
+    assert len(world.sent) == 4
 
 
 # What is logged, how long a message waits
@@ -418,7 +418,7 @@ def test_a_visibility_that_cannot_be_changed_does_not_send_anything_twice(world:
 def test_a_secret_of_a_command_reaches_telnyx_and_not_the_journal(world: World) -> None:
     queue_directly(streaming_start(stream_url="wss://media.example.com", stream_auth_token="hush"))
     assert send(world, world.records("COMMAND")) == []
-    assert world.said[0]["body"]["stream_auth_token"] == "hush"
+    assert world.sent[0]["body"]["stream_auth_token"] == "hush"
     assert "hush" not in str(world.items)
 
 
@@ -428,5 +428,5 @@ def test_a_queued_command_leaves_the_flow_s_name_and_state_on_the_leg(world: Wor
         deliver("call.answered")
     world.replies = lambda request: ok()
     assert send(world, world.records("COMMAND")) == []
-    state = json.loads(base64.b64decode(world.said[-1]["body"]["client_state"]))
+    state = json.loads(base64.b64decode(world.sent[-1]["body"]["client_state"]))
     assert state == {"flow": "reception", "state": {"step": "waiting"}}

@@ -78,7 +78,7 @@ def outcomes(found: Entry) -> list[tuple[str, str]]:
 
 
 def age_messages(request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The same batch, its webhooks received so many seconds earlier."""
+    """The same batch, its webhooks received that much earlier."""
     for record in request["Records"]:
         message = json.loads(record["body"])
         message["received_at"] -= seconds
@@ -94,7 +94,7 @@ def test_without_the_journal_an_event_that_no_one_waits_for_is_deferred_at_once(
     with unavailable("dynamodb"):
         answer = post(sample_data(event_type))
     assert (answer["status"], answer["deferred"]) == (200, "JournalUnavailable")
-    assert world.said == []
+    assert world.sent == []
     (message,) = world.messages("DEFERRED")
     assert json.loads(message["body"])["data"]["id"] == answer["event"]
 
@@ -108,7 +108,7 @@ def test_without_the_journal_an_event_that_a_caller_waits_for_is_deferred_at_the
     with unavailable("dynamodb"):
         assert [post(data, attempt=attempt)["status"] for attempt in range(1, last)] == [503] * (last - 1)
         assert post(data, attempt=last)["status"] == 200
-    assert world.said == []
+    assert world.sent == []
     assert len(world.messages("DEFERRED")) == 1
 
 
@@ -227,7 +227,7 @@ def test_a_deferred_event_is_journalled_as_it_was_received(world: World) -> None
 def test_a_deferred_event_has_its_commands_queued_and_not_sent(world: World) -> None:
     defer(recent("call.answered"))
     assert consume(world) == []
-    assert world.said == []
+    assert world.sent == []
     assert [queued["command"]["action"] for queued in world.queued_commands] == OPENING
     assert outcomes(entry(world)) == [(action, "queued") for action in OPENING]
     request = world.records("COMMAND")
@@ -243,7 +243,7 @@ def test_commands_that_were_sent_before_are_appended_and_not_queued(world: World
     assert consume(world) == []
     assert world.queued_commands == []
     assert outcomes(entry(world)) == [(action, "accepted") for action in OPENING]
-    sent = [said["body"]["command_id"] for said in world.said]
+    sent = [sent["body"]["command_id"] for sent in world.sent]
     assert [command["command_id"] for command in entry(world).commands] == sent
 
 
@@ -359,10 +359,10 @@ def test_an_event_that_was_journalled_in_the_meantime_is_a_duplicate(world: Worl
         request = world.records("DEFERRED")
         post(data)
         items = world.items
-        world.said.clear()
+        world.sent.clear()
         assert consume(world, request) == []
         assert world.items == items
-        assert world.said == []
+        assert world.sent == []
         assert world.queued_commands == []
         world.empty()
 
@@ -401,7 +401,7 @@ def test_a_stale_event_that_was_deferred_is_journalled_as_stale_and_commands_not
         assert post_stale(recent("call.answered"), attempt=None)["status"] == 401
     assert consume(world) == []
     assert entry(world).stale
-    assert world.said == []
+    assert world.sent == []
     assert world.queued_commands == []
     (item,) = world.items
     assert item["sk"].startswith("STALE#")

@@ -705,7 +705,7 @@ def test_parameters_that_go_together_are_sent(function: Callable[..., Command], 
 
 
 def test_fork_stop_matches_what_fork_start_starts() -> None:
-    """Telnyx starts decrypted and stops raw when nothing is said: such a fork would not stop."""
+    """Telnyx starts decrypted and stops raw when nothing is sent: such a fork would not stop."""
     assert fork_stop().params == {"stream_type": "decrypted"}
     assert fork_start(rx="udp:192.0.2.1:9000", tx="udp:192.0.2.1:9001").params == FORK
 

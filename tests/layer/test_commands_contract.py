@@ -2,7 +2,7 @@
 
 The rows below are written as a caller writes them. Each row becomes a Command of ours, and is held against the SDK
 twice: the body is validated by pydantic against the TypedDict the SDK declares for the action, and the SDK's own
-client says the same thing through a transport that records the request.
+client sends the same through a transport that records the request.
 """
 
 import inspect
@@ -465,13 +465,13 @@ NOT_OURS = {"command_id"}
 """The SDK's parameters that no function of ours has: the id of a command is derived from the event that caused it."""
 
 OURS_ALONE = {"on"}
-"""Our parameter that is no key of the body: the leg to command. The SDK has it in the path."""
+"""Our parameter that is not in the body: the leg to command. The SDK has it in the path."""
 
 RENAMED = {"call_control_id_to_bridge_with": "call_control_id"}
 """The SDK's Python names that are not ours. On the wire both say call_control_id."""
 
 REQUIRED_ONLY_BY_THE_SDK = {("bridge", "call_control_id")}
-"""Its description says that queue or video_room_id stand in its place, its type says that it must be there."""
+"""By its description queue or video_room_id stand in its place, by its type it must be there."""
 
 CLASHES = {
     "language": {"service_level"},
@@ -480,7 +480,7 @@ CLASHES = {
     "stream_bidirectional_mode": {"stream_bidirectional_codec"},
     "transcription_engine": {"transcription_engine_config"},
 }
-"""What a row must do without so that each value of the key can be tried."""
+"""The keys that a row must leave out so that each value of the key can be tried."""
 
 
 # The functions, and what the SDK makes of the same arguments
@@ -537,7 +537,7 @@ def the_sdk_says(action: str, arguments: Arguments, *, call_control_id: str, com
 
 # The SDK's types, made strict. Nothing is written down again: each TypedDict is rebuilt from its own annotations with
 # unknown keys forbidden, with the names of the wire, and with list in place of Iterable (which pydantic would only
-# look into when somebody iterates).
+# look into when one iterates).
 
 _STRICT: dict[type, Any] = {}
 
@@ -561,7 +561,7 @@ def strict(kind: Any) -> Any:
 
 
 def strict_mapping(kind: Any) -> Any:
-    """A TypedDict of the SDK with every annotation resolved, and closed unless the SDK says it is open."""
+    """A TypedDict of the SDK with every annotation resolved, and closed unless the SDK declares it open."""
     if kind in _STRICT:
         return _STRICT[kind]
     hints = get_type_hints(kind, include_extras=True)
@@ -585,7 +585,7 @@ def validator(action: str) -> TypeAdapter[Any]:
 
 
 def complaints(action: str, body: object) -> list[str]:
-    """What the SDK's types have against a body, apart from the exceptions named above."""
+    """The objections of the SDK's types to a body, apart from the exceptions named above."""
     try:
         validator(action).validate_python(body)
     except ValidationError as error:

@@ -93,7 +93,7 @@ def test_a_crash_at_any_step_loses_nothing_and_has_nothing_obeyed_twice(
 
 
 def effects(call: Call, name: str, *, gap: int, at: int, after: bool) -> Counter[str] | None:
-    """What Telnyx obeys after a crash at this step and a redelivery; None when there was no crash."""
+    """The commands that Telnyx obeys after a crash at this step and a redelivery; None when there was no crash."""
     call.again()
     call.leg.recording = "on"
     steps = Steps(call)

@@ -55,7 +55,7 @@ def test_a_webhook_is_answered_while_dynamodb_drips(
         answer = deliver(event_type, age=0.0)  # without the deadline it would never be answered
         expected = 503 if event_type == "call.answered" else 200
         assert answer["status"] == expected
-        assert world.said == []
+        assert world.sent == []
     if expected == 200:
         assert len(world.messages("DEFERRED")) == 1
 

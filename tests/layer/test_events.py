@@ -18,7 +18,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize(
-    ("given_", "kept"),
+    ("given_", "stored"),
     [
         ("2026-09-09T21:10:18.025270Z", "2026-09-09T21:10:18.025270Z"),
         ("2026-09-09T21:10:18Z", "2026-09-09T21:10:18.000000Z"),
@@ -32,13 +32,13 @@ JSON = st.recursive(
         (1788271387, UNKNOWN_TIME),
     ],
 )
-def test_moments_compare_as_text(given_: object, kept: str) -> None:
-    assert normalise_timestamp(given_) == kept
+def test_moments_compare_as_text(given_: object, stored: str) -> None:
+    assert normalise_timestamp(given_) == stored
 
 
-@given(st.datetimes().map(lambda moment: moment.isoformat()))
-def test_a_moment_always_has_the_same_width(moment: str) -> None:
-    assert len(normalise_timestamp(moment)) == len(UNKNOWN_TIME)
+@given(st.datetimes().map(lambda time: time.isoformat()))
+def test_a_moment_always_has_the_same_width(time: str) -> None:
+    assert len(normalise_timestamp(time)) == len(UNKNOWN_TIME)
 
 
 @given(JSON, JSON, JSON)

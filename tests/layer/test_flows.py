@@ -67,7 +67,7 @@ def entry(world: World, any_id: str = LEG) -> Entry:
 
 
 def spoken(world: World) -> list[str]:
-    return [str(said["body"].get("payload", said["action"])) for said in world.said]
+    return [str(sent["body"].get("payload", sent["action"])) for sent in world.sent]
 
 
 # Which flow
@@ -98,7 +98,7 @@ def test_the_number_that_was_called_says_which_flow_an_incoming_call_runs(
 
 def test_the_name_of_the_flow_travels_with_the_leg_from_its_answer_on(world: World) -> None:
     deliver("call.initiated")
-    state = world.said[0]["body"]["client_state"]
+    state = world.sent[0]["body"]["client_state"]
     assert json.loads(base64.b64decode(state)) == {"flow": "reception", "state": {"step": "answer"}}
     deliver("call.answered", client_state=state)
     assert world.actions[1:] == ["speak", "record_start", "transcription_start"]
@@ -107,7 +107,7 @@ def test_the_name_of_the_flow_travels_with_the_leg_from_its_answer_on(world: Wor
 def test_an_answer_without_a_state_of_its_own_still_names_the_flow(world: World, package: Package) -> None:
     package('default = "first"', first=flow_that("[answer()]"))
     deliver("call.initiated")
-    assert json.loads(base64.b64decode(world.said[0]["body"]["client_state"])) == {"flow": "first", "state": None}
+    assert json.loads(base64.b64decode(world.sent[0]["body"]["client_state"])) == {"flow": "first", "state": None}
 
 
 def test_a_fallback_leaves_the_name_of_the_flow_on_the_leg_as_well(world: World) -> None:
@@ -116,7 +116,7 @@ def test_a_fallback_leaves_the_name_of_the_flow_on_the_leg_as_well(world: World)
     custom = speak(payload="Hello.", voice="AWS.Polly.X", client_state={"step": "greeting"}).otherwise(plain)
     with deciding(call_answered=custom):
         assert deliver("call.answered")["commands"] == ["speak: refused", "speak: accepted"]
-    states = [json.loads(base64.b64decode(said["body"]["client_state"])) for said in world.said]
+    states = [json.loads(base64.b64decode(sent["body"]["client_state"])) for sent in world.sent]
     assert states == [{"flow": "reception", "state": {"step": "greeting"}}] * 2
 
 
@@ -124,7 +124,7 @@ def test_a_fallback_leaves_the_name_of_the_flow_on_the_leg_as_well(world: World)
 def test_a_leg_that_no_flow_has_named_is_journalled_and_nothing_is_decided(world: World, state: object) -> None:
     assert deliver("call.answered", client_state=state)["commands"] == []
     assert entry(world).flow is None
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_a_flow_without_a_function_for_an_event_decides_nothing(world: World, package: Package) -> None:
@@ -243,7 +243,7 @@ def test_the_caller_hears_of_a_failure_once_however_often_the_flow_fails(world: 
 def test_after_the_hang_up_a_failure_is_journalled_and_nothing_is_commanded(world: World) -> None:
     deliver("call.hangup")
     assert deliver("call.answered", client_state=state_of("gone"))["commands"] == []
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_a_redelivery_of_a_failed_event_is_a_duplicate(world: World) -> None:
@@ -257,7 +257,7 @@ def test_a_flow_that_fails_with_the_history_alone_is_a_bug_as_well(world: World)
         return [hangup()] if len(call.events) == 1 else list(reception.SECRET)  # type: ignore[attr-defined]
 
     deliver("call.initiated")
-    world.said.clear()
+    world.sent.clear()
     with deciding(call_answered=decide):
         assert deliver("call.answered")["commands"] == ["speak: accepted", "hangup: queued"]
 

@@ -116,7 +116,7 @@ def test_the_commands_of_an_event_are_read_back_with_it(world: World) -> None:
 
 def test_a_token_reaches_telnyx_and_not_the_journal(world: World) -> None:
     deliver("streaming.failed")
-    assert world.said[0]["body"]["stream_auth_token"] == "hush"
+    assert world.sent[0]["body"]["stream_auth_token"] == "hush"
     assert "hush" not in str(world.items)
 
 

@@ -42,11 +42,11 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Call:
 
 
 def assert_as_ordered(leg: Leg, ordered: Leg, order: Sequence[dict[str, Any]]) -> None:
-    told = [data["id"] for data in order]
-    assert leg.hung_up == ordered.hung_up, told
-    assert leg.is_at_least_as_strict_as(ordered), (told, leg, ordered)
+    delivered = [data["id"] for data in order]
+    assert leg.hung_up == ordered.hung_up, delivered
+    assert leg.is_at_least_as_strict_as(ordered), (delivered, leg, ordered)
     if not ordered.hung_up:
-        assert (leg.step, leg.plays) == (ordered.step, ordered.plays), told
+        assert (leg.step, leg.plays) == (ordered.step, ordered.plays), delivered
 
 
 @pytest.mark.parametrize("name", STORIES)

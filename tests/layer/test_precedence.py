@@ -1,4 +1,4 @@
-"""What arrives late yields to what is newer, and every command has a lifetime."""
+"""A late event yields to what is newer, and every command has a lifetime."""
 
 import inspect
 import json
@@ -223,7 +223,7 @@ def test_a_late_event_leaves_the_newer_client_state_of_its_leg(world: World) -> 
         "record_start: accepted",
         "transcription_start: accepted",
     ]
-    states = [decode(said["body"].get("client_state")) for said in world.said]
+    states = [decode(sent["body"].get("client_state")) for sent in world.sent]
     assert states == [{"flow": "reception", "state": second}, None, None]
 
 

@@ -192,7 +192,7 @@ def test_a_stale_event_is_answered_401_journalled_as_stale_and_commands_nothing(
     assert item["sk"].startswith("STALE#")
     assert item["event_type"] == event_type
     assert "commands" not in item
-    assert world.said == []
+    assert world.sent == []
     assert not any(world.messages(queue) for queue in QUEUES)
     logged = capsys.readouterr().out
     assert "stale webhook rejected" in logged

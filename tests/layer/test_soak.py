@@ -164,7 +164,7 @@ def test_no_webhook_is_lost_and_no_command_is_in_force_twice(world: World, monke
 
 
 def assert_nothing_is_on_after_its_end(executed: list[str]) -> None:
-    """What arrives late yields to what is newer: what the caller has finished is not turned on again."""
+    """A late event yields to what is newer: what the caller has finished is not turned on again."""
     for subject, end in ((RECORDING, "record_stop"), (TRANSCRIPTION, "transcription_stop")):
         actions = [action for action in executed if SUBJECTS[action] == subject]
         if end in actions:

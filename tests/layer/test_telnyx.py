@@ -25,7 +25,7 @@ LIMIT_SECONDS = 60.0
 
 
 class Exchanges:
-    """Requests as they arrive, each answered when the test says so. The first copy is number 0."""
+    """Requests as they arrive, each answered when the test releases it. The first copy is number 0."""
 
     def __init__(self) -> None:
         self.arrived = [threading.Event() for _ in range(4)]
@@ -60,7 +60,7 @@ def in_background(telnyx: Telnyx, command: Command) -> "Result":
 
 
 class Result:
-    """What becomes of a command that another thread sends."""
+    """The outcome of a command that another thread sends."""
 
     def __init__(self, telnyx: Telnyx, command: Command) -> None:
         self._outcome: list[Outcome] = []

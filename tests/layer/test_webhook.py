@@ -92,23 +92,23 @@ def deciding(monkeypatch: pytest.MonkeyPatch) -> Deciding:
 @pytest.mark.parametrize("event_type", ROUTED_EVENTS)
 def test_every_event_is_journalled_once_however_often_it_is_delivered(world: World, event_type: str) -> None:
     first = deliver(event_type)
-    said = len(world.said)
+    sent = len(world.sent)
     for _ in range(3):
         again = deliver(event_type)
         assert (again["status"], again["commands"], again["duplicate"]) == (200, [], True)
     assert first["status"] == 200
-    assert len(world.said) == said
+    assert len(world.sent) == sent
     assert [item["event_type"] for item in world.items] == [event_type]
 
 
 @pytest.mark.parametrize("event_type", ROUTED_EVENTS)
 def test_the_router_decides_as_the_event_s_own_function(world: World, event_type: str) -> None:
     own = deliver(event_type)
-    told = list(world.said)
+    results = list(world.sent)
     world.dynamodb.delete_item(TableName=world.settings["TABLE_NAME"], Key=world.keys()[0])
-    world.said.clear()
+    world.sent.clear()
     assert deliver(event_type, function=ROUTER) == own
-    assert [said["body"] for said in world.said] == [said["body"] for said in told]
+    assert [sent["body"] for sent in world.sent] == [sent["body"] for sent in results]
 
 
 def test_an_event_without_a_command_costs_one_request_to_dynamodb(world: World, dynamodb_calls: list[str]) -> None:
@@ -139,22 +139,22 @@ def test_an_event_on_the_wrong_route_is_handed_on_and_consumed_nowhere(world: Wo
     other = "call.hangup" if function != "call.hangup" else "call.bridged"
     answer = deliver(other, function=function)
     assert (answer["status"], answer["deferred"]) == (200, "WrongRoute")
-    assert (world.items, world.said) == ([], [])
+    assert (world.items, world.sent) == ([], [])
     (message,) = world.messages("DEFERRED")
     assert json.loads(message["body"])["data"]["id"] == answer["event"]
 
 
-def test_an_audible_event_on_the_wrong_route_silences_nobody(world: World) -> None:
+def test_an_audible_event_on_the_wrong_route_silences_no_one(world: World) -> None:
     assert deliver("call.answered", function="call.hangup")["status"] == 503
     assert (world.items, world.messages("DEFERRED")) == ([], [])
     assert deliver("call.answered")["commands"] == [f"{name}: accepted" for name in OPENING]
 
 
-def test_an_event_type_that_nobody_has_heard_of_is_journalled(world: World) -> None:
+def test_an_event_type_that_no_one_has_heard_of_is_journalled(world: World) -> None:
     assert deliver("call.unheard.of", function=ROUTER)["status"] == 200
     assert deliver("call.unheard.of.alone", function=ROUTER)["status"] == 200
     assert sorted(item["pk"].partition("#")[0] for item in world.items) == ["EVENT", "SESSION"]
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_the_journal_keeps_the_event_as_it_was_received(world: World) -> None:
@@ -170,15 +170,15 @@ def test_the_journal_keeps_the_event_as_it_was_received(world: World) -> None:
 def test_what_was_told_is_journalled_with_the_event(world: World) -> None:
     deliver("call.answered")
     (item,) = world.items
-    told = json.loads(item["commands"])
-    assert [(one["action"], one["result"], one["status"]) for one in told] == [
+    results = json.loads(item["commands"])
+    assert [(one["action"], one["result"], one["status"]) for one in results] == [
         (name, "accepted", 200) for name in OPENING
     ]
-    assert [one["command_id"] for one in told] == [said["body"]["command_id"] for said in world.said]
+    assert [one["command_id"] for one in results] == [sent["body"]["command_id"] for sent in world.sent]
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "given_", "kept"),
+    ("name", "key", "given_", "stored"),
     [
         ("call.dtmf.received", "digit", "7", "x"),
         ("call.dtmf.received", "digit", "1", "1"),
@@ -189,11 +189,11 @@ def test_what_was_told_is_journalled_with_the_event(world: World) -> None:
     ],
 )
 def test_keyed_digits_are_blanked_unless_the_line_acts_on_them(
-    world: World, name: str, key: str, given_: object, kept: object
+    world: World, name: str, key: str, given_: object, stored: object
 ) -> None:
     payload: dict[str, Any] = {key: given_}
     deliver(name, **payload)
-    assert json.loads(world.items[0]["body"])["data"]["payload"][key] == kept
+    assert json.loads(world.items[0]["body"])["data"]["payload"][key] == stored
 
 
 def test_gathered_digits_are_blanked_whatever_is_decided_on_them(deciding: Deciding, world: World) -> None:
@@ -244,8 +244,8 @@ def test_items_expire_when_a_retention_is_set(world: World, monkeypatch: pytest.
 def test_what_was_said_may_be_answered_and_is_answered_once(deciding: Deciding, world: World) -> None:
     request = request_of(sample_data("call.transcription"), age=10.0)
     deciding("call.transcription", speak(payload="I heard you", voice="female"))
-    told = [json.loads(handler("call.transcription")(request, Clock())["body"])["commands"] for _ in range(2)]
-    assert told == [["speak: accepted"], []]
+    results = [json.loads(handler("call.transcription")(request, Clock())["body"])["commands"] for _ in range(2)]
+    assert results == [["speak: accepted"], []]
     assert world.actions == ["speak"]
     (item,) = world.items
     record = world.journal.read(item["call_leg_id"])
@@ -260,8 +260,8 @@ def test_a_body_too_large_for_an_item_lies_in_s3_and_the_item_points_there(world
     assert answer["status"] == 200
     (item,) = world.items
     bucket, _, key = item["body_uri"].removeprefix("s3://").partition("/")
-    kept = json.loads(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    assert kept["data"]["payload"]["transcription_data"]["transcript"] == text
+    stored = json.loads(world.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert stored["data"]["payload"]["transcription_data"]["transcript"] == text
 
 
 # Quarantine
@@ -289,12 +289,12 @@ def test_a_signed_body_that_cannot_be_read_is_kept_named_and_answered(
         answer = handler(function)(request, Clock())
         assert answer["statusCode"] == 200
         assert cause in json.loads(capsys.readouterr().out.splitlines()[0])["reason"]
-    kept = world.messages("QUARANTINE")
-    assert len(kept) == 3
-    raw = base64.b64decode(kept[0]["body"])
+    stored = world.messages("QUARANTINE")
+    assert len(stored) == 3
+    raw = base64.b64decode(stored[0]["body"])
     assert raw.decode() == request["body"] or base64.b64encode(raw).decode() == request["body"]
-    assert "signature" not in json.dumps(kept[0])
-    assert cause in kept[0]["reason"]
+    assert "signature" not in json.dumps(stored[0])
+    assert cause in stored[0]["reason"]
     assert world.items == []
 
 
@@ -315,9 +315,9 @@ def test_any_type_in_any_field_that_is_read_is_answered_200(world: World, value:
     ).split()
     for event_type in ROUTED_EVENTS:
         data = sample_data(event_type)
-        kept = {key: data["payload"].get(key) for key in ("call_leg_id", "call_control_id", "client_state")}
+        stored = {key: data["payload"].get(key) for key in ("call_leg_id", "call_control_id", "client_state")}
         wrong = dict.fromkeys(fields, value)
-        for number, payload in enumerate((wrong, {**wrong, **kept}, value)):
+        for number, payload in enumerate((wrong, {**wrong, **stored}, value)):
             request = request_of({**data, "id": f"{event_type}-{number}", "payload": payload})
             assert handler(event_type)(request, Clock())["statusCode"] == 200, (event_type, payload)
 
@@ -327,9 +327,9 @@ def test_any_type_in_any_field_that_is_read_is_answered_200(world: World, value:
 
 def test_commands_go_to_the_call_with_its_id_percent_encoded(world: World) -> None:
     deliver("call.initiated", call_control_id="v3:a_b-c/d?e=")
-    assert world.said[0]["path"] == "/v2/calls/v3%3Aa_b-c%2Fd%3Fe%3D/actions/answer"
-    assert world.said[0]["method"] == "POST"
-    assert world.said[0]["authorization"] == "Bearer KEY-of-a-test"
+    assert world.sent[0]["path"] == "/v2/calls/v3%3Aa_b-c%2Fd%3Fe%3D/actions/answer"
+    assert world.sent[0]["method"] == "POST"
+    assert world.sent[0]["authorization"] == "Bearer KEY-of-a-test"
 
 
 def test_a_redelivery_after_a_crash_repeats_the_same_ids(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,10 +337,10 @@ def test_a_redelivery_after_a_crash_repeats_the_same_ids(world: World, monkeypat
         breaking_put = environment().journal
         crash.setattr(breaking_put._client, "put_item", _raise(client_error("InternalServerError", 500)))  # noqa: SLF001
         assert deliver("call.answered")["status"] == 503
-    first = [said["body"]["command_id"] for said in world.said]
+    first = [sent["body"]["command_id"] for sent in world.sent]
     assert len(first) == 3
     assert deliver("call.answered")["status"] == 200
-    assert [said["body"]["command_id"] for said in world.said[3:]] == first
+    assert [sent["body"]["command_id"] for sent in world.sent[3:]] == first
     assert len(set(first)) == 3
 
 
@@ -372,8 +372,8 @@ def test_a_command_that_comes_too_early_waits_in_the_queue_and_so_do_all_behind_
     assert world.actions == ["speak"]
     queued = world.queued_commands
     assert [message["command"]["action"] for message in queued] == OPENING
-    told = json.loads(world.items[0]["commands"])
-    assert [message["command_id"] for message in queued] == [one["command_id"] for one in told]
+    results = json.loads(world.items[0]["commands"])
+    assert [message["command_id"] for message in queued] == [one["command_id"] for one in results]
     assert {message["command"]["call_control_id"] for message in queued} == {
         sample_data("call.answered")["payload"]["call_control_id"]
     }
@@ -395,8 +395,8 @@ def test_a_passing_fault_is_tried_again_with_the_identical_command(world: World,
     answers = iter([refused(status), refused(status), ok()])
     world.replies = lambda request: next(answers)
     assert deliver("call.initiated")["commands"] == ["answer: accepted"]
-    assert len({json.dumps(said["body"]) for said in world.said}) == 1
-    assert len(world.said) == 3
+    assert len({json.dumps(sent["body"]) for sent in world.sent}) == 1
+    assert len(world.sent) == 3
 
 
 def test_a_connection_that_breaks_is_tried_again(world: World) -> None:
@@ -423,7 +423,7 @@ def test_a_rate_limit_that_outlasts_the_deadline_goes_to_the_queue_at_once(
     environment().telnyx._sleep = slept.append  # noqa: SLF001
     assert deliver("call.initiated")["commands"] == ["answer: queued"]
     assert slept == []
-    assert len(world.said) == 1
+    assert len(world.sent) == 1
 
 
 def test_a_key_that_was_replaced_is_read_again(world: World) -> None:
@@ -441,7 +441,7 @@ def test_an_answer_refused_for_its_routing_is_said_again_without_it(world: World
     blamed = pointer.split("/")[1].encode()
     world.replies = lambda request: refused(422, "90057", pointer) if blamed in request.content else ok()
     assert deliver("call.initiated")["commands"] == ["answer: accepted"]
-    first, second = (said["body"] for said in world.said)
+    first, second = (sent["body"] for sent in world.sent)
     assert pointer.split("/")[1] not in second
     assert {"webhook_urls", "webhook_retries_policies"} - second.keys() == {pointer.split("/")[1]}
     assert second["client_state"] == first["client_state"]
@@ -452,13 +452,13 @@ def test_an_answer_refused_for_its_routing_is_said_again_without_it(world: World
 def test_an_answer_refused_without_a_reason_is_said_again_without_its_routing(world: World, code: str | None) -> None:
     world.replies = lambda request: refused(422, code) if b"webhook_urls" in request.content else ok()
     assert deliver("call.initiated")["commands"] == ["answer: accepted"]
-    assert len(world.said) == 2
+    assert len(world.sent) == 2
 
 
 def test_an_answer_refused_for_something_else_is_said_once(world: World) -> None:
     world.replies = lambda request: refused(422, "10032", "/client_state")
     assert deliver("call.initiated")["commands"] == ["answer: refused"]
-    assert len(world.said) == 1
+    assert len(world.sent) == 1
 
 
 def test_the_routes_are_below_the_domain_that_the_request_came_in_on(
@@ -467,20 +467,20 @@ def test_the_routes_are_below_the_domain_that_the_request_came_in_on(
     data = sample_data("call.initiated")
     handler(ROUTER)(request_of(data, domain_name="abc.execute-api.eu-central-1.amazonaws.com"), Clock())
     base = "https://abc.execute-api.eu-central-1.amazonaws.com/webhooks"
-    assert world.said[0]["body"]["webhook_urls"] == {name: [f"{base}/{name}"] for name in ROUTED_EVENTS}
-    policies = world.said[0]["body"]["webhook_retries_policies"]
+    assert world.sent[0]["body"]["webhook_urls"] == {name: [f"{base}/{name}"] for name in ROUTED_EVENTS}
+    policies = world.sent[0]["body"]["webhook_retries_policies"]
     assert policies["call.answered"]["retries_ms"][0] < 1000
     assert all(len(policy["retries_ms"]) <= 5 and sum(policy["retries_ms"]) <= 60_000 for policy in policies.values())
 
     monkeypatch.setenv("WEBHOOK_BASE_URL", "https://calls.example.com/v1/")
     start_cold(world)
     deliver("call.initiated", call_leg_id="another")
-    assert world.said[1]["body"]["webhook_urls"]["call.hangup"] == ["https://calls.example.com/v1/webhooks/call.hangup"]
+    assert world.sent[1]["body"]["webhook_urls"]["call.hangup"] == ["https://calls.example.com/v1/webhooks/call.hangup"]
 
     monkeypatch.setenv("PER_EVENT_ROUTING", "off")
     start_cold(world)
     deliver("call.initiated", call_leg_id="a third")
-    assert "webhook_urls" not in world.said[2]["body"]
+    assert "webhook_urls" not in world.sent[2]["body"]
 
 
 def test_a_command_for_a_call_without_a_control_id_uses_the_one_known_from_before(world: World) -> None:
@@ -489,13 +489,13 @@ def test_a_command_for_a_call_without_a_control_id_uses_the_one_known_from_befor
     state = sample_data("call.recording.error")["payload"]["client_state"]
     answer = deliver("call.recording.error.documented", call_leg_id=leg["call_leg_id"], client_state=state)
     assert answer["commands"] == ["record_start: accepted"]
-    assert leg["call_control_id"].replace(":", "%3A") in world.said[-1]["path"]
+    assert leg["call_control_id"].replace(":", "%3A") in world.sent[-1]["path"]
 
 
-def test_a_command_that_nobody_can_be_told_is_journalled_as_refused(world: World) -> None:
+def test_a_command_that_no_one_can_be_told_is_journalled_as_refused(world: World) -> None:
     state = sample_data("call.recording.error")["payload"]["client_state"]
     assert deliver("call.recording.error.documented", client_state=state)["commands"] == ["record_start: refused"]
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_a_recording_is_queued_for_copying(world: World) -> None:
@@ -534,7 +534,7 @@ class Time:
         return self.now - self.began
 
     def rules(self, telnyx: Telnyx) -> None:
-        """Also over the client, which is built anew at every cold start."""
+        """Also over the client, which is built again at every cold start."""
         telnyx._clock, telnyx._sleep = self.time, self.pass_by  # noqa: SLF001
 
     def hanging(self, request: httpx.Request) -> httpx.Response:
@@ -559,7 +559,7 @@ def test_the_webhook_is_answered_in_time_while_telnyx_hangs(world: World, clock:
     assert 1.0 < clock.elapsed() < 2.0
     assert (answer["status"], answer["commands"]) == (200, [f"{name}: queued" for name in OPENING])
     assert [message["command"]["action"] for message in world.queued_commands] == OPENING
-    assert len({said["body"]["command_id"] for said in world.said}) == 1
+    assert len({sent["body"]["command_id"] for sent in world.sent}) == 1
 
 
 def test_the_webhook_is_answered_in_time_on_a_day_on_which_aws_is_slow_as_well(
@@ -580,10 +580,10 @@ def test_the_webhook_is_answered_in_time_on_a_day_on_which_aws_is_slow_as_well(
 
 def test_a_cold_start_that_ate_the_deadline_queues_everything_and_says_nothing(world: World, clock: Time) -> None:
     assert deliver("call.answered", age=1.6)["commands"] == [f"{name}: queued" for name in OPENING]
-    assert world.said == []
+    assert world.sent == []
 
 
-def test_a_request_that_nobody_waits_for_has_the_function_s_own_time(world: World) -> None:
+def test_a_request_that_no_one_waits_for_has_the_function_s_own_time(world: World) -> None:
     assert handler("call.answered")(sample("call.answered"), Clock(9_000))["statusCode"] == 200
     assert world.actions == OPENING
 
@@ -639,9 +639,9 @@ def test_a_later_webhook_does_not_overtake_what_waits_in_the_queue(world: World)
     world.replies = lambda request: refused(422, "90034")
     deliver("call.answered")
     world.replies = lambda request: ok()
-    world.said.clear()
+    world.sent.clear()
     assert deliver("call.dtmf.received.pound", function="call.dtmf.received")["commands"][0] == "record_stop: queued"
-    assert world.said == []
+    assert world.sent == []
     assert [message["command"]["action"] for message in world.queued_commands] == [
         *OPENING,
         *("record_stop", "transcription_stop", "speak", "hangup"),
@@ -657,13 +657,13 @@ def test_a_later_webhook_waits_as_long_as_the_last_command_before_it_may(
     world.replies = lambda request: refused(503)
     deliver("call.dtmf.received", digit="1")
     world.replies = lambda request: ok()
-    world.said.clear()
+    world.sent.clear()
     clock.pass_by(1.1)  # record_pause has expired by now, transcription_stop has not
     assert deliver("call.dtmf.received.pound", digit="2")["commands"] == [
         "record_resume: queued",
         "transcription_start: queued",
     ]
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_another_leg_s_end_does_not_silence_this_one(
@@ -736,7 +736,7 @@ def test_without_the_journal_an_audible_event_is_delivered_again_and_any_other_d
     answer = deliver("call.hangup")
     assert (answer["status"], answer["deferred"]) == (200, "JournalUnavailable")
     assert [json.loads(message["body"])["data"]["id"] for message in world.messages("DEFERRED")] == [answer["event"]]
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_without_the_queue_the_answer_is_503_and_nothing_is_journalled(
@@ -781,7 +781,7 @@ def test_an_unreadable_api_key_loses_nothing(
     assert deliver("call.initiated")["commands"] == ["answer: queued"]
     assert [item["event_type"] for item in world.items] == ["call.initiated"]
     assert '"ApiKeyRefused":[1.0]' in capsys.readouterr().out
-    assert world.said == []
+    assert world.sent == []
 
 
 def test_a_refresh_of_the_api_key_that_fails_leaves_the_old_one_in_use(
@@ -815,7 +815,7 @@ def test_the_commands_of_a_webhook_are_queued_in_one_message_and_in_order(world:
 
 def test_every_retry_of_ours_ends_before_telnyx_forgets_an_id(world: World) -> None:
     deliver("call.initiated")
-    policies = world.said[0]["body"]["webhook_retries_policies"]
+    policies = world.sent[0]["body"]["webhook_retries_policies"]
     assert policies.keys() == set(ROUTED_EVENTS)
     for policy in policies.values():
         last_begins = sum(policy["retries_ms"]) / 1000 + 2.0 * len(policy["retries_ms"])  # each try may take 2 s
@@ -826,7 +826,7 @@ def test_the_retry_policy_is_sent_with_routing_off_as_well(world: World, monkeyp
     monkeypatch.setenv("PER_EVENT_ROUTING", "off")
     start_cold(world)
     deliver("call.initiated")
-    body = world.said[0]["body"]
+    body = world.sent[0]["body"]
     assert "webhook_urls" not in body
     assert body["webhook_retries_policies"]["call.answered"]["retries_ms"][0] == 250
 
@@ -834,4 +834,4 @@ def test_the_retry_policy_is_sent_with_routing_off_as_well(world: World, monkeyp
 def test_without_the_secret_the_commands_wait_in_the_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     breaking(monkeypatch, "secretsmanager", client_error("InternalServiceError", 500))
     assert deliver("call.initiated", age=0.0)["commands"] == ["answer: queued"]
-    assert world.said == []
+    assert world.sent == []

@@ -57,7 +57,7 @@ def is_running(pid: int) -> bool:
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory for temporary files that nobody else uses."""
+    """A directory for temporary files that no one else uses."""
     found = tmp_path / "scratch"
     found.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(found))
@@ -72,7 +72,7 @@ def test_ten_starts_and_stops_leave_nothing_behind(scratch: Path) -> None:
     processes, files = children_of(os.getpid()), len(os.listdir("/proc/self/fd"))
 
     async def start_and_stop() -> None:
-        # With a busy function: nobody waits for it.
+        # With a busy function: no one waits for it.
         async with LocalStack(FIXTURE / "template.yaml") as stack:
             busy = asyncio.create_task(stack.invoke("OneAtATimeFunction", {"seconds": 60}))
             await stack.invoke("EchoFunction", {})

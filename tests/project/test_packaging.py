@@ -1,4 +1,4 @@
-"""What is deployed and how it is packaged, read and not run: imports, lock files, the build, the installed command."""
+"""The deployed parts and their packaging, read and not run: imports, lock files, the build, the command."""
 
 import ast
 import os
@@ -115,7 +115,7 @@ def may_import(module: str) -> set[str]:
 
 
 def trespasses(module: str, source: str) -> list[str]:
-    """What `module` imports and should not."""
+    """The imports of `module` that are not allowed."""
     wrong = []
     for name in imported(source):
         package, _, rest = name.partition(".")

@@ -16,7 +16,7 @@ SUFFIXES = {".py", ".md", ".yaml", ".toml", ".mk", ".example", ""}
 LEFT_OUT = {"tests/project/words.py", "CHANGELOG.md", "LICENSE"}
 
 PHRASES = {
-    r"\b(?:it|that|this|there|which|what|value|body|key|text) is no (?!longer|more|such|other|need|way|harm)": "is not a",
+    r"\b(?:it|that|this|which|value|body|key|text) is no (?!longer|more|such|other|need|way|harm)": "is not a",
     r"\btold\b|\btelling\b|\btells\b": "sent; reported; distinguishes",
     r"\bsaid\b|\bsays\b|\bsaying\b": "sent; printed; spoken; in the text",
     r"\bwanted\b": "expected; requested",

@@ -287,7 +287,7 @@ def test_noise_is_not_an_mp3() -> None:
 
 
 def test_a_file_of_four_hours_is_metered_piece_by_piece() -> None:
-    """What memory that takes is measured in benchmarks/archiver.py."""
+    """The memory that it takes is measured in benchmarks/archiver.py."""
     frames = mp3(7.2)
     probe = AudioProbe()
     probe.feed(mp3(0.72, tag=id3(1000)))

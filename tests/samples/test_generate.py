@@ -111,7 +111,7 @@ SDK_CLASSES = sdk_classes()
 
 
 def unwrap(request: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, *, seconds_later: int = 0) -> Any:
-    """What the SDK makes of a request, at the time that it was signed (or some seconds later)."""
+    """The SDK's reading of a request, at the time that it was signed (or some seconds later)."""
     client = Telnyx(api_key="x", public_key=DEVELOPMENT_PUBLIC_KEY)
     with monkeypatch.context() as patched:
         now = int(request["headers"]["telnyx-timestamp"]) + seconds_later
@@ -259,7 +259,7 @@ def test_the_call_happens_in_a_believable_order() -> None:
     ]
     times = [event(name)["data"]["occurred_at"] for name in story]
     assert times == sorted(set(times))
-    assert all(re.fullmatch(r"2026-09-01T14:0\d:\d\d\.\d{6}Z", moment) for moment in times)
+    assert all(re.fullmatch(r"2026-09-01T14:0\d:\d\d\.\d{6}Z", time) for time in times)
 
 
 @every_request
@@ -356,7 +356,7 @@ def test_it_arrives_just_after_it_happened(name: str) -> None:
     assert (2 if name.endswith(".redelivered") else 0) < late < (3 if name.endswith(".redelivered") else 1)
 
 
-# What Telnyx's SDK says
+# Telnyx's SDK
 
 
 @every_sample
@@ -426,7 +426,7 @@ def test_headers_given_win_over_the_usual_ones() -> None:
 
 
 def test_a_body_is_read_back_as_it_was_signed_whether_text_or_base64() -> None:
-    body = '{"said": "café"}\n'.encode()
+    body = '{"word": "café"}\n'.encode()
     for as_base64 in (False, True):
         request = signing.api_gateway_request(body, time_epoch_ms=1788271388000, base64=as_base64)
         assert request["isBase64Encoded"] is as_base64

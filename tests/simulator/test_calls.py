@@ -24,11 +24,11 @@ DIAL = {"connection_id": "1494404757140276705", "from": "+12025550199", "to": "+
 
 
 def silent(app: CallApplication, received: Received) -> None:
-    """An application that tells nothing by itself."""
+    """An application that sends nothing by itself."""
 
 
 def greeting(app: CallApplication, received: Received) -> None:
-    """Answers, greets, and hangs up when it is told to with #."""
+    """Answers, greets, and hangs up when # is pressed."""
     answers(app, received)
     ccid = received.payload["call_control_id"]
     if received.type == "call.answered":
@@ -226,7 +226,7 @@ def test_speak_and_playback_take_their_turns() -> None:
 
 @contextmanager
 def telnyx_stands_still(app: CallApplication, telnyx: Any) -> Iterator[None]:
-    """At speed 0 no time passes while somebody is busy with the call."""
+    """At speed 0 no time passes while anyone is busy with the call."""
     clocks = telnyx.call(lambda simulator: [session.clock for session in simulator.switch.sessions])
     telnyx.call(lambda simulator: [clock.busy() for clock in clocks])
     yield
@@ -377,7 +377,7 @@ def test_gather_stop_ends_it_early() -> None:
 def test_speech_is_transcribed_while_transcription_runs() -> None:
     with app_and_telnyx() as (app, telnyx):
         leg = answered_call(app, telnyx)
-        telnyx.speak(leg, "nobody listens yet")
+        telnyx.speak(leg, "no one listens yet")
         app.send(leg.call_control_id, "transcription_start")
         telnyx.speak(leg, "one two three four five six")
         final = app.wait_for("call.transcription", 3).payload["transcription_data"]

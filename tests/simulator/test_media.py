@@ -152,7 +152,7 @@ def test_a_socket_that_cannot_be_opened_fails_the_streaming() -> None:
         leg = answered_call(app, telnyx)
         with socket.create_server(("127.0.0.1", 0)) as closed:
             url = f"ws://127.0.0.1:{closed.getsockname()[1]}/media"
-        for number in (1, 2):  # a failed one is in nobody's way
+        for number in (1, 2):  # a failed one is in no one's way
             sent = app.send(leg.call_control_id, "streaming_start", stream_url=url, stream_track="both_tracks")
             assert sent.status_code == 200
             app.wait_for("streaming.failed", number)

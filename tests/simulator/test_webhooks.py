@@ -34,7 +34,7 @@ def answering(*statuses: int) -> Callable[[CallApplication, Received], int]:
 
 
 def one_call(decide: Callable[[CallApplication, Received], int | None] = answers, **config: Any) -> list[Received]:
-    """Everything that came about one call that nobody answers."""
+    """Everything that came about one call that no one answers."""
     with app_and_telnyx(decide, **config) as (app, telnyx):
         leg = telnyx.place_inbound_call()
         app.wait_for("call.initiated")

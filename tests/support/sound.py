@@ -68,7 +68,7 @@ def frames(
 ) -> bytes:
     """`count` equal MP3 frames of a sample rate in FRAMES.
 
-    crc: whether the header says that two bytes of CRC follow it. inside: the content `at` bytes from the start.
+    crc: whether the header announces that two bytes of CRC follow it. inside: the content `at` bytes from the start.
     """
     begin, length, _ = FRAMES[rate]
     header = bytearray.fromhex(begin + ("00" if stereo else "c0"))

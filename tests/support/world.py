@@ -1,5 +1,5 @@
 """The outside world of a function, as one object: a key that really signs, the stack's table, bucket and queues in
-moto, and a Telnyx that writes down what it was told. Nothing of ours is replaced.
+moto, and a Telnyx that writes down what it was results. Nothing of ours is replaced.
 """
 
 import importlib
@@ -40,12 +40,12 @@ class Clock:
 
 
 class World:
-    """What is outside the process: AWS (moto), and Telnyx (what was `said` to it, and what it `replies`)."""
+    """Everything outside the process: AWS (moto), and Telnyx (what was `sent` to it, and what it `replies`)."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
         self.settings = template.environment()
-        self.said: list[dict[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
         self.replies: Callable[[httpx.Request], httpx.Response] = lambda request: ok()
         self.dynamodb = boto3.client("dynamodb")
         self.s3 = boto3.client("s3")
@@ -55,7 +55,7 @@ class World:
     def telnyx(self, request: httpx.Request) -> httpx.Response:
         """Telnyx's side of a command."""
         body = json.loads(request.content) if request.content else {}
-        self.said.append(
+        self.sent.append(
             {
                 "method": request.method,
                 "path": request.url.raw_path.decode(),
@@ -68,8 +68,8 @@ class World:
 
     @property
     def actions(self) -> list[str]:
-        """What Telnyx was told, by name, in order."""
-        return [said["action"] for said in self.said]
+        """The actions that Telnyx received, in order."""
+        return [sent["action"] for sent in self.sent]
 
     @property
     def queued_commands(self) -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ class World:
         return Journal(self.dynamodb, self.settings["TABLE_NAME"])
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
-        """What is in one of QUEUES, in order, ten at most; they stay there."""
+        """The messages in one of QUEUES, in order, ten at most; they stay there."""
         url = self.settings[f"{queue}_QUEUE_URL"]
         taken = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
@@ -134,7 +134,7 @@ class World:
 
     def empty(self) -> None:
         """Take everything out again, and let Telnyx take every command."""
-        self.said, self.replies = [], lambda request: ok()
+        self.sent, self.replies = [], lambda request: ok()
         for key in self.keys():
             self.dynamodb.delete_item(TableName=self.settings["TABLE_NAME"], Key=key)
         bucket = self.settings["RECORDINGS_BUCKET"]
@@ -147,10 +147,10 @@ class World:
         self.secrets.put_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"], SecretString=API_KEY)
 
     def nothing_has_changed(self) -> bool:
-        """No item, no object, no message, nothing said."""
+        """No item, no object, no message, nothing sent."""
         objects = self.s3.list_objects_v2(Bucket=self.settings["RECORDINGS_BUCKET"]).get("Contents", [])
         waiting = [self.messages(queue) for queue in QUEUES]
-        return not (self.items or objects or any(waiting) or self.said)
+        return not (self.items or objects or any(waiting) or self.sent)
 
 
 def ok() -> httpx.Response:
@@ -186,7 +186,7 @@ A_PUBLIC_KEY = "3kXCzfXCf3Hv0yDnVeFZ8tlg2OkWcAkd3cZ0YyrxvNM="
 
 
 def log_anew() -> None:
-    """Let the log go to the stdout of this moment: what a fixture wrote went to another one."""
+    """Let the log go to the stdout of this time: what a fixture wrote went to another one."""
     logging.Logger.manager.loggerDict.pop("hookline", None)
     if environment.cache_info().currsize:
         vars(environment()).pop("logger", None)
@@ -240,10 +240,10 @@ def request_of(
 
 
 def deliver(name: str, *, function: str | None = None, age: float = 10.0, **payload: Any) -> dict[str, Any]:
-    """Deliver a sample's event, signed a moment ago, to the function of its type; give its answer, body read.
+    """Deliver a sample's event, signed a time ago, to the function of its type; give its answer, body read.
 
     age: seconds since API Gateway took it. By default Telnyx has given up waiting, so that a busy machine does not
-    change what is told at once and what is queued; a test of the deadline says 0.
+    change what is sent at once and what is queued; a test of the deadline gives 0.
     """
     data = sample_data(name)
     data["payload"].update(payload)

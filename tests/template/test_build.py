@@ -1,4 +1,4 @@
-"""What `sam build` makes, run as Lambda runs it: under AWS's runtime client, with the artifact, the layers and boto3
+"""The artifacts of `sam build`, run as Lambda runs them: under AWS's runtime client, with the layers and boto3
 on the path and nothing else. So a dependency that a layer lacks is red here and not on the day of deployment.
 
 Built offline, from the wheels that `make` has put into .cache/wheels: everything for this machine, to be run, and the
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 WHEELS = ROOT / ".cache" / "wheels"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-PARAMETERS = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "KEY-of-nobody"}
+PARAMETERS = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "KEY-of-no one"}
 IMPORT_EACH = """
 import importlib, sys
 for handler in sys.argv[2:]:
@@ -84,7 +84,7 @@ def layers_for_lambda(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def of_lambda(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the runtime itself carries: boto3 and the runtime client, with what those need."""
+    """The packages of the runtime itself: boto3 and the runtime client, with what those need."""
     return packages.link(packages.LAMBDA_PACKAGES, tmp_path_factory.mktemp("runtime"))
 
 
@@ -98,13 +98,13 @@ def artifacts(template: Template) -> list[Path]:
 
 
 def as_deployed(template: Template, logical_id: str, **environment: str) -> Function:
-    said = template.functions()[logical_id]
+    resource = template.functions()[logical_id]
     return Function(
         id=logical_id,
         name=logical_id,
         arn=f"arn:aws:lambda:us-east-1:123456789012:function:{logical_id}",
-        handler=said.handler,
-        artefact=said.code.resolve(),
+        handler=resource.handler,
+        artefact=resource.code.resolve(),
         python_paths=tuple(path.resolve() for path in layers(template)),
         environment=template.environment_of(logical_id) | environment,
         timeout_seconds=30,
@@ -209,7 +209,7 @@ def test_a_package_that_a_layer_lacks_is_found_out(
 
 
 def test_everything_built_has_byte_code_that_does_not_ask_for_the_date_of_its_source(built_here: Template) -> None:
-    """Packaging gives every file the date 1980-01-01, and Lambda cannot write anew what it finds to be out of date."""
+    """Packaging gives every file the date 1980-01-01, and Lambda cannot write again what it finds to be out of date."""
     sources = [source for path in [*layers(built_here), *artifacts(built_here)] for source in path.rglob("*.py")]
     assert len(sources) > 500
     for source in sources:
@@ -262,7 +262,7 @@ def make(
 
 
 def parse_overrides(overrides: str) -> Any:
-    """What SAM's own parser makes of `--parameter-overrides`."""
+    """The reading of SAM's own parser of `--parameter-overrides`."""
     code = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; "
     code += "print(json.dumps(Type().convert((sys.argv[1],), None, None)))"
     python = SAM.with_name("python")

@@ -1,4 +1,4 @@
-"""docs/: that the pages say what the template says."""
+"""docs/: that the pages agree with the template."""
 
 import re
 from pathlib import Path

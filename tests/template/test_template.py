@@ -111,7 +111,7 @@ def statements_of(function: str, resources: Mapping[str, Any], template: Templat
 
 
 def permissions_of(function: str, resources: Mapping[str, Any], template: Template) -> set[tuple[str, str]]:
-    """What a function may do, as pairs of action and ARN."""
+    """The permissions of a function, as pairs of action and ARN."""
     return {
         (action, arn)
         for statement in statements_of(function, resources, template)
@@ -270,7 +270,7 @@ def test_only_functions_that_verify_signatures_may_send_to_the_deferred_queue(
 
 
 def receiving(queue: str, template: Template) -> set[tuple[str, str]]:
-    """What Lambda needs to take messages off a queue, and the function to delay one."""
+    """The permissions that Lambda needs to take messages off a queue, and the function to delay one."""
     arn = arn_of(queue, template)
     actions = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
     return {(f"sqs:{action}", arn) for action in actions}
@@ -477,7 +477,7 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"CommandConcurrency": "1"}, "CommandConcurrency"),
         ({"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:alias/hookline"}, "KmsKeyArn"),
         ({"RecordingHosts": ".amazonaws.com, .telnyx.com"}, "RecordingHosts"),
-        ({"AlarmEmail": "nobody"}, "AlarmEmail"),
+        ({"AlarmEmail": "unknown"}, "AlarmEmail"),
         ({"LogRetentionDays": "2"}, "LogRetentionDays"),
     ],
 )
@@ -764,7 +764,7 @@ def test_requests_that_never_reach_a_function_are_counted_from_the_access_log(
 def test_errors_and_throttles_of_every_function_are_watched(
     metric: str, resources: Mapping[str, Any], template: Template
 ) -> None:
-    """API Gateway answers 5xx for a function that fails or is throttled; the others have nobody to answer."""
+    """API Gateway answers 5xx for a function that fails or is throttled; the others have no one to answer."""
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     by_name = {
         alarm["Dimensions"][0]["Value"]["Ref"]

@@ -1,4 +1,4 @@
-"""What can go wrong by design, and what the webhook answers.
+"""The errors that can happen by design, and what the webhook answers.
 
 * HooklineError
   - SignatureRejected     401  not verified to come from Telnyx

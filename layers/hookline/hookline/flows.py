@@ -1,7 +1,7 @@
 """Finds the flow that decides on an event. Owns how modules of the package `flows` are loaded and called.
 
 A flow is a module with one function per event, named after it: `call_answered(event, call)` decides on `call.answered`.
-`numbers.toml` beside them says which number runs which flow. The flow of a leg is the one named when the leg was
+`numbers.toml` beside them maps numbers to flows. The flow of a leg is the one named when the leg was
 answered or placed: its name travels in client_state. A leg without one is journalled and nothing is decided.
 """
 
@@ -63,7 +63,7 @@ class Flows:
         """The flow that decides on this event; None when nothing names one.
 
         An event of a leg that a flow has commanded carries its name. The first event of an incoming call does not:
-        there the number that was called says which flow it runs.
+        there the number that was called decides which flow it runs.
         """
         if name := event.flow:
             return name

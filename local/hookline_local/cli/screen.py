@@ -249,8 +249,10 @@ def outcome(answer: object) -> str:
             return str(answer[key])
     if "quarantined" in answer:
         return f"quarantined: {answer['quarantined']}"
-    if answer.get("repeated"):
-        return "journalled before"
+    if answer.get("duplicate"):
+        return "duplicate webhook"
+    if "deferred" in answer:
+        return f"deferred: {answer['deferred']}"
     commands = [_short_result(str(command)) for command in answer.get("commands", [])]
     return f"sent: {', '.join(commands)}" if commands else ""
 

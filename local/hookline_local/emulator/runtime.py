@@ -1,7 +1,7 @@
 """Lambda on a laptop: every function in processes of its own, under AWS's own runtime client. Owns those processes.
 
 A sandbox is one process that runs `awslambdaric` and a Runtime API that only it talks to (Lambda gives every execution
-environment one of its own, too). It is started when an invocation finds no idle one, kept warm, used for one
+environment one of its own, too). It is started when an invocation finds no idle one, stored warm, used for one
 invocation at a time, replaced when its code or its environment has changed, killed at its timeout, and never outlives
 the stack.
 

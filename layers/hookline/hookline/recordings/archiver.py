@@ -34,7 +34,7 @@ TOLERANCE_FRACTION = 0.02
 """A file and its times differ by a fraction of a second; more than both of these is a finding."""
 
 UPLOAD_RESERVE_SECONDS = 60.0
-"""What is left of the function's time when a download is given up, to abort its upload, S3 being slow."""
+"""The part of the function's time that is left when a download is given up, to abort its upload, S3 being slow."""
 
 _AZURE_HOST = re.compile(r"[a-z0-9-]+\.blob\.core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)")
 
