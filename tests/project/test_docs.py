@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from hookline.redaction import AMBIGUOUS_NAMES, DIGIT_NAMES
 from hookline.routing import AUDIBLE, AUDIBLE_RETRIES_MILLISECONDS, OTHER_RETRIES_MILLISECONDS
 from hookline.telnyx import Outcome
 from hookline_local.cli.app import app
+from hookline_local.simulator.scenario import scenario
 from tests.support.world import PROJECT
 
 DOCS = PROJECT / "docs"
@@ -179,6 +181,11 @@ def test_the_endpoints_are_those_of_the_simulator() -> None:
     built = {(path, method) for path, methods in paths for method in methods}
     rows = cells(section(text_of("local-stack.md"), "The control API"))[1:]
     assert {(codes(row[0])[0], row[1]) for row in rows} == built
+
+
+def test_the_scenarios_can_be_played() -> None:
+    found = [tomllib.loads(code) for code in blocks(DOCS / "local-stack.md", "toml")]
+    assert [scenario(content).steps for content in found if "steps" in content]
 
 
 def test_the_commands_are_those_that_a_flow_can_import() -> None:
