@@ -20,7 +20,7 @@ from hookline.routing import AUDIBLE, AUDIBLE_RETRIES_MILLISECONDS, OTHER_RETRIE
 from hookline.telnyx import Outcome
 from hookline_local.cli.app import app
 from hookline_local.simulator.scenario import scenario
-from tests.support.world import PROJECT
+from tests.support.world import PROJECT, sample_event
 
 DOCS = PROJECT / "docs"
 LAYER = PROJECT / "layers" / "hookline" / "hookline"
@@ -222,8 +222,12 @@ def test_every_block_of_python_runs(path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @page
-def test_functions_of_a_flow_are_named_after_known_events(path: Path) -> None:
-    known = {sample.stem.replace(".", "_") for sample in (PROJECT / "events").glob("*.json")}
+def test_every_function_of_a_flow_decides_on_the_event_it_is_named_after(path: Path) -> None:
+    event_types = {file.stem.replace(".", "_"): file.stem for file in (PROJECT / "events").glob("*.json")}
     for code in blocks(path, "python"):
-        for name in re.findall(r"^def ((?:call|streaming)_\w+)\(event: Event, call: Call\)", code, re.MULTILINE):
-            assert name in known, name
+        module = executed(code, "a flow") if "def call_initiated(" in code else types.ModuleType("no flow")
+        for name, function in vars(module).items():
+            if name.startswith(("call_", "streaming_")):
+                event = sample_event(event_types[name])
+                commands = function(event, hookline.Call.of([event]))
+                assert all(isinstance(command, hookline.Command) for command in commands)
