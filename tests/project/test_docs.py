@@ -1,4 +1,4 @@
-"""What the documents name exists, what they tabulate is what the code holds, and their Python runs."""
+"""Hold the documents to the code: the names they use exist, their tables are those of the code, their Python runs."""
 
 import re
 import sys
