@@ -53,11 +53,12 @@ soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hi
 local: .venv/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve
 
-lint: .venv/installed  ## ruff, mypy and cfn-lint
+lint: .venv/installed  ## ruff, mypy, cfn-lint, and words to write away
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/cfn-lint template.yaml
+	.venv/bin/python -m tests.project.words
 
 format: .venv/installed  ## let ruff put the code in order
 	.venv/bin/ruff check --fix

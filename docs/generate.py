@@ -1,4 +1,4 @@
-"""Make the pages that say what the code says: parameters.md from template.yaml. `make docs` runs it.
+"""Make the pages that follow from the code: parameters.md from template.yaml. `make docs` runs it.
 
 A test fails when a page is not what this would make.
 """

@@ -63,7 +63,7 @@ class CallClock:
     async def sleep(self, seconds: float, *, background: bool = False) -> None:
         """Wait that many call seconds.
 
-        background: at speed 0, waiting for this does not make time to pass (the next audio frame, a limit of
+        background: at speed 0, waiting for this does not make time pass (the next audio frame, a limit of
         hours); it wakes when something else has made the time pass.
         """
         if self.speed > 0:
