@@ -118,7 +118,7 @@ def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
         (["serve", "--parameter", "LineRecord=perhaps"], 2, "not one of on, off", "--parameter"),
         (["demo", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
         (["serve", "--template", "/no/such.yaml"], 3, "/no/such.yaml: file not found", "--template"),
-        (["invoke", "call.answered", "--function", "unknown"], 2, "no function no one", "CallAnsweredFunction"),
+        (["invoke", "call.answered", "--function", "unknown"], 2, "no function unknown", "CallAnsweredFunction"),
         (["serve", "--aws-endpoint", "nowhere"], 2, "nowhere: invalid URL", "--aws-endpoint http"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9"], 3, "AWS cannot be used", "--aws-endpoint answer?"),
         (["serve", "--aws-endpoint", "http://127.0.0.1:9", "--aws-port", "1"], 2, "--aws-port has no effect", "Leave"),

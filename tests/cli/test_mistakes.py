@@ -231,7 +231,7 @@ def test_the_example_of_new_keys_keeps_both_halves(hookline: Hookline) -> None:
 
 
 def test_every_exit_code_is_named_in_help_and_in_the_manual(hookline: Hookline) -> None:
-    for text in (hookline("--help").stdout, (PROJECT / "README.md").read_text()):
+    for text in (hookline("--help").stdout, (PROJECT / "docs" / "local-stack.md").read_text()):
         assert all(f" {code} " in " ".join(text.split()) for code in (1, 2, 3, 70, 130, 141))
 
 

@@ -156,7 +156,7 @@ def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> No
 def test_an_unknown_id_is_reported(desk: Desk, serving: Serving) -> None:
     done = desk.run("calls", "show", "unknown")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "has no call no one" in done.stderr
+    assert "has no call unknown" in done.stderr
     assert "hookline calls --day" in done.stderr
 
 
@@ -255,7 +255,7 @@ def test_a_silent_call_has_an_empty_transcript(desk: Desk, serving: Serving) -> 
     assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing was transcribed.\n", "")
     unknown = desk.run("calls", "transcript", "unknown")
     assert (unknown.returncode, unknown.stdout) == (3, "")
-    assert "has no call no one" in unknown.stderr
+    assert "has no call unknown" in unknown.stderr
 
 
 def test_every_transcript_of_a_recording_is_shown(desk: Desk, serving: Serving) -> None:

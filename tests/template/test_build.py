@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 WHEELS = ROOT / ".cache" / "wheels"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-PARAMETERS = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "KEY-of-no one"}
+PARAMETERS = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "KEY0"}
 IMPORT_EACH = """
 import importlib, sys
 for handler in sys.argv[2:]:
