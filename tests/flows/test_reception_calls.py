@@ -9,7 +9,7 @@ from flows import reception
 from flows.reception import DEFAULT_VOICE, CallFlow
 from tests.support.deliveries import Call, Happening, webhooks
 
-ORDERS = 300
+ORDERS = 100
 SEED = 20261125
 
 

@@ -52,8 +52,8 @@ class TelnyxRecordings:
             links = usable_links(self.record(job).get("download_urls"))
         except TelnyxRefused as error:
             return DownloadLinks({}, (none, *failure_findings(error)), is_gone=error.status == 404)
-        except (ApiKeyUnreadable, TelnyxUnavailable) as error:
-            transient = isinstance(error, TelnyxUnavailable)
+        except TelnyxUnavailable as error:
+            transient = not isinstance(error, ApiKeyUnreadable)
             return DownloadLinks({}, (none, *failure_findings(error)), is_transient=transient)
         return DownloadLinks(links) if links else DownloadLinks({}, (none,))
 
