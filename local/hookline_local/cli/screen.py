@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline.recordings.findings import Finding, describe_all
+from hookline_local.cli.terminal import SafeConsole, json_text
 
 IN, OUT = "-->", "<--"
 
@@ -36,12 +37,12 @@ class Screen:
     def document(self, content: object) -> None:
         """One JSON document, indented, when JSON was asked for; nothing otherwise."""
         if self.as_json:
-            print(json.dumps(content, indent=2, ensure_ascii=False, default=str), flush=True)
+            print(json_text(content, indent=2, default=str), flush=True)
 
     def row(self, content: object) -> None:
         """One line of JSON, when JSON was asked for; nothing otherwise."""
         if self.as_json:
-            print(json.dumps(content, ensure_ascii=False, default=str), flush=True)
+            print(json_text(content, default=str), flush=True)
 
     # For people
 
@@ -214,7 +215,7 @@ class Screen:
         self.console.print(table)
 
 
-class _Console(Console):
+class _Console(SafeConsole):
     """Standard output, which its reader may close."""
 
     def __init__(self, screen: Screen, **options: Any) -> None:
@@ -232,11 +233,10 @@ class _Console(Console):
 
 def print_error(text: str, advice: str = "") -> None:
     """Write to standard error: what is wrong, and what to do next."""
-    Console(stderr=True, highlight=False, markup=False, emoji=False).print(
-        Text.assemble(("hookline: ", "bold red"), text)
-    )
+    console = SafeConsole(stderr=True, highlight=False, markup=False, emoji=False)
+    console.print(Text.assemble(("hookline: ", "bold red"), text))
     if advice:
-        Console(stderr=True, highlight=False, markup=False, emoji=False).print(Text(f"  {advice}"))
+        console.print(Text(f"  {advice}"))
     sys.stderr.flush()
 
 
