@@ -461,6 +461,13 @@ def test_an_answer_refused_for_something_else_is_said_once(world: World) -> None
     assert len(world.sent) == 1
 
 
+@pytest.mark.parametrize("status", [403, 404, 409])
+def test_a_refusal_that_is_not_about_parameters_is_not_put_down_to_the_routing(world: World, status: int) -> None:
+    world.replies = lambda request: refused(status, "10038")
+    assert deliver("call.initiated")["commands"] == ["answer: refused"]
+    assert len(world.sent) == 1
+
+
 def test_the_routes_are_below_the_domain_that_the_request_came_in_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
