@@ -380,6 +380,18 @@ def test_a_command_that_comes_too_early_waits_in_the_queue_and_so_do_all_behind_
     assert all(0 < message["expires_at"] - time.time() <= 55 for message in queued), "Telnyx remembers an id for 60 s"
 
 
+def test_a_command_that_only_waits_in_the_queue_is_no_trouble(world: World) -> None:
+    world.replies = lambda request: refused(422, "90034")
+    assert deliver("call.initiated")["commands"] == ["answer: queued"]
+    assert "trouble" not in world.items[0]
+
+
+def test_the_shortest_delay_is_a_delay(world: World, deciding: Deciding) -> None:
+    deciding("call.answered", hangup().after(1), speak(payload="Hello.", voice="female"))
+    assert deliver("call.answered")["commands"] == ["hangup: queued", "speak: accepted"]
+    assert world.actions == ["speak"]
+
+
 def test_a_refused_command_is_journalled_and_the_next_one_is_said(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
