@@ -120,6 +120,17 @@ def test_a_fallback_leaves_the_name_of_the_flow_on_the_leg_as_well(world: World)
     assert states == [{"flow": "reception", "state": {"step": "greeting"}}] * 2
 
 
+def test_a_state_that_only_the_fallback_has_carries_the_name_of_the_flow(world: World) -> None:
+    world.replies = lambda request: refused(422, "10032") if b"Polly" in request.content else ok()
+    plain = speak(payload="Hello.", voice="female", client_state={"step": "greeting"})
+    with deciding(call_answered=speak(payload="Hello.", voice="AWS.Polly.X").otherwise(plain)):
+        assert deliver("call.answered")["commands"] == ["speak: refused", "speak: accepted"]
+    first, second = (sent["body"] for sent in world.sent)
+    assert "client_state" not in first
+    state = json.loads(base64.b64decode(second["client_state"]))
+    assert state == {"flow": "reception", "state": {"step": "greeting"}}
+
+
 @pytest.mark.parametrize("state", [None, "", "no base64", "e30=", base64.b64encode(b'{"step":"answer"}').decode()])
 def test_a_leg_that_no_flow_has_named_is_journalled_and_nothing_is_decided(world: World, state: object) -> None:
     assert deliver("call.answered", client_state=state)["commands"] == []
