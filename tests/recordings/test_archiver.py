@@ -143,6 +143,14 @@ def test_a_message_whose_public_links_are_gone_with_the_journal_still_leads_to_t
     assert [path for path, _ in stack.links.requests] == ["/fresh.wav"]
 
 
+@pytest.mark.parametrize("count, name", [(1, "single"), (2, "dual")])
+def test_the_channels_that_an_event_does_not_name_are_those_of_the_sound(stack: Stack, count: int, name: str) -> None:
+    stack.saved(channels=None, recording_urls={"wav": stack.links.put("/a.wav", wav(channels=count))})
+    assert stack.work() == []
+    (note,) = stack.notes()
+    assert (note["channels"], note["findings"]) == (name, [])
+
+
 def test_dual_channel_is_noted_and_one_channel_under_that_name_is_a_finding(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
