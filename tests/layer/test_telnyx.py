@@ -60,7 +60,7 @@ def in_background(telnyx: Telnyx, command: Command) -> "Result":
 
 
 class Result:
-    """The outcome of a command that another thread sends."""
+    """The outcome of a command that another thread sends; it has longer for it than the outcome is waited for here."""
 
     def __init__(self, telnyx: Telnyx, command: Command) -> None:
         self._outcome: list[Outcome] = []
@@ -68,7 +68,7 @@ class Result:
         self._thread.start()
 
     def _send(self, telnyx: Telnyx, command: Command) -> None:
-        answer = telnyx.send(command, call_control_id="v3:x", command_id="id", seconds=LIMIT_SECONDS)
+        answer = telnyx.send(command, call_control_id="v3:x", command_id="id", seconds=2 * LIMIT_SECONDS)
         self._outcome.append(answer.outcome)
 
     def outcome(self) -> Outcome:
@@ -145,6 +145,7 @@ def test_a_broken_first_copy_and_a_refused_repeat_are_tried_again_as_a_new_first
         (refused(403, "10010"), Outcome.UNAUTHORIZED),
         (refused(403), Outcome.UNAUTHORIZED),
         (refused(403, "10038"), Outcome.REFUSED),
+        (refused(300), Outcome.REFUSED),
         (refused(422, "90034"), Outcome.TOO_EARLY),
         (refused(422, "90031"), Outcome.ALREADY_DONE),
     ],
