@@ -11,6 +11,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from hookline.routing import ROUTED_EVENTS
+from hookline.signature import public_keys
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY, sign
 from tests.support.world import (
     QUEUES,
@@ -287,6 +288,11 @@ def test_without_a_usable_key_everything_is_closed(
     assert logged[-1]["parameter"] == "TelnyxPublicKeys"
     assert complaint is None or complaint in logged[0]["reason"]
     assert world.nothing_has_changed()
+
+
+def test_the_development_key_may_be_configured_in_the_local_stack() -> None:
+    keys, wrong = public_keys(DEVELOPMENT_PUBLIC_KEY, development=True)
+    assert (len(keys), wrong) == (1, [])
 
 
 def test_the_development_key_is_refused_outside_the_local_stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
