@@ -825,6 +825,11 @@ def test_the_fields_of_a_recording_are_those_that_archiving_takes_and_no_other()
     }
 
 
+@pytest.mark.parametrize("length, is_taken", [(0, False), (1, True), (512, True), (513, False)])
+def test_a_field_of_a_recording_is_of_1_to_512_characters(length: int, is_taken: bool) -> None:
+    assert ("recording_id" in recording_fields({"recording_id": "r" * length})) == is_taken
+
+
 def test_of_public_links_the_formats_alone_are_among_the_fields_of_a_recording() -> None:
     assert recording_fields({"public_recording_urls": {"wav": "https://a/x.wav"}}) == {
         "recording_urls": {},
