@@ -167,6 +167,18 @@ def test_a_key_that_cannot_be_read_is_a_reason_to_send_later() -> None:
         telnyx.get("/recordings")
 
 
+@pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout("silent")])
+def test_a_resource_that_cannot_be_reached_is_unavailable(error: httpx.HTTPError) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    telnyx = sending(fail)
+    with pytest.raises(TelnyxUnavailable, match=type(error).__name__):
+        telnyx.get("/recordings")
+    with pytest.raises(TelnyxUnavailable, match=type(error).__name__):
+        telnyx.delete("/recordings/an-id")
+
+
 def test_a_thread_that_thaws_after_a_freeze_sends_nothing() -> None:
     """A real process, really stopped while it looks up a name, and continued when the command's time is over."""
     with socket.create_server(("127.0.0.1", 0)) as server:
