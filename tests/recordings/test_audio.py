@@ -180,6 +180,24 @@ def test_an_info_frame_is_not_audio_and_its_count_shows_a_cut(
         assert (audio.missing_bytes, audio.unreadable_bytes) == (missing * length, 0)
 
 
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize(
+    "begin, rate, samples, kilobits",
+    [
+        (0xFFFB, 44_100, 1152, (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)),
+        (0xFFF3, 22_050, 576, (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),
+        (0xFFE3, 11_025, 576, (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),
+    ],
+)
+def test_a_frame_is_as_long_as_its_bit_rate_says(
+    begin: int, rate: int, samples: int, kilobits: tuple[int, ...], padding: int
+) -> None:
+    for index, kilobit in enumerate(kilobits, 1):
+        header = struct.pack(">HBB", begin, index << 4 | padding << 1, 0xC0)
+        frame = header.ljust(samples * kilobit * 125 // rate + padding, b"\x55")
+        assert measured(frame * 20) == Audio("mp3", round(20 * samples / rate, 6), 1, rate), kilobit
+
+
 def test_an_info_frame_that_does_not_count_announces_nothing() -> None:
     inside = struct.pack(">4sII", b"Info", 0xE, 1_000_000)
     data = frames(8000, 1, inside=inside, at=13) + frames(8000, 20)
