@@ -156,6 +156,16 @@ def test_an_answer_means_what_telnyx_documents(response: httpx.Response, outcome
     assert answered.outcome is outcome
 
 
+def test_the_first_repeat_is_sent_at_once_and_each_further_one_after_twice_the_pause() -> None:
+    responses = iter([refused(503), refused(503), refused(503), refused(503), ok()])
+    slept: list[float] = []
+    transport = httpx.MockTransport(lambda request: next(responses))
+    telnyx = Telnyx(lambda new: "KEY", transport=transport, patience_seconds=LIMIT_SECONDS, sleep=slept.append)
+    answered = telnyx.send(SPEAK, call_control_id="v3:x", command_id="id", seconds=LIMIT_SECONDS)
+    assert answered.outcome is Outcome.ACCEPTED
+    assert slept == pytest.approx([0.0, 0.2, 0.4, 0.8])
+
+
 def test_a_key_that_cannot_be_read_is_a_reason_to_send_later() -> None:
     def unreadable(new: bool) -> str:
         raise ApiKeyUnreadable("missing")
