@@ -172,7 +172,7 @@ def test_an_info_frame_is_not_audio_and_its_count_shows_a_cut(
 ) -> None:
     _, length, samples = FRAMES[rate]
     at, counts = (36, ">4s3HII") if name == b"VBRI" else (at + after, ">4sII")
-    for announced, missing in ((0, 0), (20, 0), (21, 0), (22, 2), (60, 40)):
+    for announced, missing in ((0, 0), (20, 0), (21, 0), (22, 2), (60, 40), (1 << 24, (1 << 24) - 20)):
         numbers = (1, 0, 75, 77, announced) if name == b"VBRI" else (1, announced)
         first = frames(rate, 1, stereo=stereo, crc=crc, inside=struct.pack(counts, name, *numbers), at=at)
         audio = measured(first + frames(rate, 20, stereo=stereo, crc=crc))
