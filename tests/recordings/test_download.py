@@ -141,6 +141,13 @@ def test_a_list_may_name_the_bucket_too(link: str) -> None:
     assert not is_allowed(link, hosts=(".amazonaws.com/telephony-recorder-",))
 
 
+def test_a_prefix_of_buckets_allows_no_host_that_is_not_s3_s() -> None:
+    link = "https://storage.example.com/telephony-recorder-prod/a.wav"
+    assert is_allowed(link, hosts=("example.com",))
+    assert not is_allowed(link, hosts=("example.com/telephony-recorder-",))
+    assert not is_allowed(link, hosts=("example.com/another-bucket",))
+
+
 @pytest.mark.parametrize(
     "address",
     [
