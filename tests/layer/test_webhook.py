@@ -150,6 +150,22 @@ def test_an_audible_event_on_the_wrong_route_silences_no_one(world: World) -> No
     assert deliver("call.answered")["commands"] == [f"{name}: accepted" for name in OPENING]
 
 
+def test_an_answer_503_says_why_and_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deliver("call.answered", function="call.hangup")["status"] == 503
+    breaking(monkeypatch, "sqs", client_error("InternalError", 500))
+    assert deliver("call.recording.saved")["status"] == 503
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    errors = [(line["message"], line["event_type"], line["reason"]) for line in lines if line.get("level") == "ERROR"]
+    assert errors == [
+        ("wrong route, answering 503", "call.answered", "call.answered came to the route of call.hangup"),
+        ("dependency unavailable, answering 503", "call.recording.saved", "SQS answered InternalError"),
+    ]
+    assert [line["WrongRoute"] for line in lines if "WrongRoute" in line] == [[1.0]]
+    assert [line["DependencyUnavailable"] for line in lines if "DependencyUnavailable" in line] == [[1.0]]
+
+
 def test_an_event_type_that_no_one_has_heard_of_is_journalled(world: World) -> None:
     assert deliver("call.unheard.of", function=ROUTER)["status"] == 200
     assert deliver("call.unheard.of.alone", function=ROUTER)["status"] == 200
