@@ -146,6 +146,8 @@ def test_a_broken_first_copy_and_a_refused_repeat_are_tried_again_as_a_new_first
         (refused(403), Outcome.UNAUTHORIZED),
         (refused(403, "10038"), Outcome.REFUSED),
         (refused(300), Outcome.REFUSED),
+        (httpx.Response(422, text="<html>"), Outcome.REFUSED),
+        (httpx.Response(422, json=["90034"]), Outcome.REFUSED),
         (refused(422, "90034"), Outcome.TOO_EARLY),
         (refused(422, "90031"), Outcome.ALREADY_DONE),
     ],
