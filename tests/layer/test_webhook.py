@@ -14,7 +14,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from hookline import Call, Command, Event, hangup, playback_start, speak
+from hookline import Call, Command, Event, dial, hangup, playback_start, speak
 from hookline.call_report import call_document
 from hookline.environment import environment
 from hookline.recordings.storage import Bucket
@@ -527,6 +527,14 @@ def test_a_command_for_a_call_without_a_control_id_uses_the_one_known_from_befor
     answer = deliver("call.recording.error.documented", call_leg_id=leg["call_leg_id"], client_state=state)
     assert answer["commands"] == ["record_start: accepted"]
     assert leg["call_control_id"].replace(":", "%3A") in world.sent[-1]["path"]
+
+
+def test_a_new_call_is_placed_whether_or_not_the_event_has_a_leg_of_its_own(world: World, deciding: Deciding) -> None:
+    deciding("call.answered", dial(connection_id="1", from_="+12025550123", to="+12025550147"))
+    for control_id in (sample_data("call.answered")["payload"]["call_control_id"], None):
+        answer = deliver("call.answered", call_leg_id=f"leg-{control_id}", call_control_id=control_id)
+        assert answer["commands"] == ["dial: accepted"]
+    assert [sent["path"] for sent in world.sent] == ["/v2/calls"] * 2
 
 
 def test_a_command_that_no_one_can_be_told_is_journalled_as_refused(world: World) -> None:
