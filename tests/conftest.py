@@ -1,6 +1,7 @@
 """The fixtures: the outside world in moto, a stack whose recordings are archived, and a guard against real hosts."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,12 @@ from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer, link_server
 from tests.support.recording_stack import Stack, a_stack, moto_server
 from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PROJECT, World, start_cold
+
+
+def pytest_configure() -> None:
+    """A shell that runs the suite in the background has it ignore Ctrl-C, and what a test starts would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

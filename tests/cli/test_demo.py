@@ -20,6 +20,7 @@ from rich.console import Console
 from hookline_local.cli.demo_call import Played, play, show
 from hookline_local.cli.demo_checks import DUPLICATED, Evidence, checks, slow
 from hookline_local.cli.screen import Screen
+from tests.support.processes import started
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "hookline_local", "demo"]
@@ -36,7 +37,7 @@ def demo(*arguments: str, **environment: str) -> Done:
     """The command, as a person runs it whose terminal is a pipe."""
     path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
     stored = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    with subprocess.Popen(
+    with started(
         [*COMMAND, *arguments],
         env={**stored, "PYTHONPATH": path, **environment},
         stdout=subprocess.PIPE,

@@ -22,6 +22,7 @@ import pytest
 
 from hookline.events import Event, Identity
 from hookline.journal import Journal
+from tests.support.processes import started
 
 PROJECT = Path(__file__).parents[2]
 
@@ -309,7 +310,7 @@ def test_a_call_that_is_terminated_hangs_up(desk: Desk, serving: Serving) -> Non
     calls = f"{serving.ready['telnyx_url']}/_simulator/calls"
     deliveries = f"{serving.ready['telnyx_url']}/_simulator/deliveries"
     before = len(httpx.get(calls).json())
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
         env=desk.environment,
         stdin=subprocess.PIPE,
@@ -394,7 +395,7 @@ def test_a_call_without_its_recording_did_not_go_well_nor_one_that_was_refused_a
 
 
 def test_an_ended_call_does_not_wait_for_the_writer_of_a_pipe(desk: Desk, serving: Serving) -> None:
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "hookline_local", "call", "--json"],
         env=desk.environment,
         stdin=subprocess.PIPE,
@@ -422,7 +423,7 @@ def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
 def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
     """And a line without a greeting takes keys all the same."""
     alone = Desk(tmp_path)
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "hookline_local", "serve", "--speed", "0", "--logs", "--parameter", "LineGreeting="],
         env=alone.environment,
         stdout=subprocess.PIPE,
@@ -465,7 +466,7 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
     settings = [part for name, value in yesterday.items() for part in ("--set", f"{name}={value}")]
     began = datetime.now(UTC) - timedelta(days=1)
     desk.json("trigger", "call.initiated", *settings, "--set", f"data.occurred_at={began:%Y-%m-%dT%H:%M:%S.000000Z}")
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-m", "hookline_local", "tail", "--json", "--every", "0.2"],
         env=desk.environment,
         stdout=subprocess.PIPE,
@@ -634,7 +635,7 @@ def test_a_crash_of_a_function_is_shown_by_serve(tmp_path: Path) -> None:
     (functions / "webhook.py").write_text("import os\n\nos._exit(3)\n")
     alone = Desk(tmp_path)
     command = [sys.executable, "-m", "hookline_local", "serve", "--template", str(tmp_path / "template.yaml")]
-    with subprocess.Popen(command, env=alone.environment, stdout=subprocess.PIPE, text=True) as process:
+    with started(command, env=alone.environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("In another terminal"):
             assert process.poll() is None

@@ -16,6 +16,7 @@ import pytest
 from hookline.commands import Command, answer, client_state_update, dial, speak
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.telnyx import Outcome, Telnyx
+from tests.support.processes import started
 from tests.support.world import ok, refused
 
 FROZEN = Path(__file__).with_name("frozen_sender.py")
@@ -195,7 +196,7 @@ def test_a_thread_that_thaws_after_a_freeze_sends_nothing() -> None:
     """A real process, really stopped while it looks up a name, and continued when the command's time is over."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(LIMIT_SECONDS)
-        with subprocess.Popen(
+        with started(
             [sys.executable, str(FROZEN), str(server.getsockname()[1])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
