@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,27 @@ def entry(world: World, any_id: str = LEG) -> Entry:
 
 def spoken(world: World) -> list[str]:
     return [str(sent["body"].get("payload", sent["action"])) for sent in world.sent]
+
+
+# When flows are loaded
+
+
+@pytest.mark.parametrize(
+    ("event_type", "reads_numbers"), [("", True), ("call.initiated", True), ("call.answered", False)]
+)
+def test_a_cold_start_imports_all_flows_and_reads_the_numbers_only_where_calls_begin(
+    world: World, package: Package, monkeypatch: pytest.MonkeyPatch, event_type: str, reads_numbers: bool
+) -> None:
+    monkeypatch.setenv("EVENT_TYPE", event_type)
+    package(
+        'default = "second"', second=flow_that("[answer()]"), first=flow_that("[hangup()]"), broken="import nothing_"
+    )
+    environment().build()
+    name = environment().settings["FLOWS_PACKAGE"]
+    assert {f"{name}.first", f"{name}.second"} <= set(sys.modules)
+    (Path(sys.modules[name].__path__[0]) / "numbers.toml").write_text('default = "first"')
+    deliver("call.initiated")
+    assert spoken(world) == (["answer"] if reads_numbers else ["hangup"])
 
 
 # Which flow

@@ -240,7 +240,7 @@ class Environment:
         _ = self.logger, self.public_keys
         if "TABLE_NAME" in self.settings:
             _ = self.journal, self.telnyx
-            self.flows.load()
+            self.flows.load(with_numbers=self.settings.get("EVENT_TYPE", "") in ("", "call.initiated"))
 
     def on(self, name: str) -> bool:
         """A setting that is `on` or `off` (or absent, which is off). Raises ValueError for anything else."""

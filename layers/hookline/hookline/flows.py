@@ -6,7 +6,6 @@ answered or placed: its name travels in client_state. A leg without one is journ
 """
 
 import importlib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,17 +46,22 @@ class Flows:
     @cached_property
     def numbers(self) -> Mapping[str, str]:
         """The flow of each number in E.164, and of all others as `default`. Raises ValueError for a wrong file."""
-        package = importlib.import_module(self._package)
-        path = Path(package.__path__[0]) / NUMBERS_FILE
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        import tomllib  # a hundredth of a cold start, which only the functions that see calls begin need
+
+        content = tomllib.loads((self._folder() / NUMBERS_FILE).read_text(encoding="utf-8"))
         numbers: dict[str, str] = {**content.get("numbers", {}), DEFAULT: content.get(DEFAULT, "")}
         if not all(isinstance(flow, str) for flow in numbers.values()):
             raise ValueError("numbers.toml: the flow of a number must be the name of a module, in quotes")
         return numbers
 
-    def load(self) -> None:
-        """Import every flow that a number runs, so that the first webhook need not. A broken one is left for later."""
-        self.call(lambda: [self._module(name) for name in sorted(set(self.numbers.values())) if name])
+    def load(self, *, with_numbers: bool) -> None:
+        """Import every flow, so that the first webhook need not. A broken one is left for later.
+
+        with_numbers: read `numbers.toml` as well, which only the first event of an incoming call needs.
+        """
+        self.call(lambda: [self.call(self._module, path.stem) for path in sorted(self._folder().glob("[!_]*.py"))])
+        if with_numbers:
+            self.call(lambda: [self.numbers])
 
     def name_for(self, event: Event) -> str | None:
         """The flow that decides on this event; None when nothing names one.
@@ -103,6 +107,9 @@ class Flows:
             text = f"{type(error).__name__}: {error}"[:1000].encode(errors="backslashreplace").decode()
             return Decision(error=text, error_type=type(error).__name__)
         return Decision(commands=decided if isinstance(decided, (list, tuple)) else ())
+
+    def _folder(self) -> Path:
+        return Path(importlib.import_module(self._package).__path__[0])
 
     def _module(self, name: str) -> ModuleType:
         if name not in self._modules:
