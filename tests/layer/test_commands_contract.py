@@ -464,8 +464,8 @@ ROWS: dict[str, tuple[str, type, list[Arguments]]] = {
 NOT_OURS = {"command_id"}
 """The SDK's parameters that no function of ours has: the id of a command is derived from the event that caused it."""
 
-OURS_ALONE = {"on"}
-"""Our parameter that is not in the body: the leg to command. The SDK has it in the path."""
+OURS_ALONE = {"on", "flow", "target_flow"}
+"""Our parameters that are not in the body: the leg to command (the SDK has it in the path), the flow of a new leg."""
 
 RENAMED = {"call_control_id_to_bridge_with": "call_control_id"}
 """The SDK's Python names that are not ours. On the wire both say call_control_id."""

@@ -2,7 +2,9 @@
 
 On the wire it is base64 text (Telnyx refuses anything else with 90017). Hookline puts JSON inside: `{"flow": the name
 of the call flow, "state": the flow's own value}`. What comes in is not always ours: it may be null, empty, absent, cut
-short, or another application's. That is normal, and reads as no flow and no state.
+short, or another application's. That is normal, and reads as no flow and no state. A leg that was placed here without a
+flow carries an empty name: it is not documented whether Telnyx would otherwise give it the client_state of the leg that
+placed it.
 """
 
 import base64
@@ -33,6 +35,7 @@ def _finite(text: str) -> float:
     return value if math.isfinite(value) else _no_number(text)
 
 
+_KEYS = {"flow", "state"}
 _READER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
@@ -54,16 +57,19 @@ def decode(text: object) -> object | None:
 
 
 def encode_for_flow(flow: str, state: object) -> str:
-    """The base64 text of a flow's name and its own value. Raises ValueError as `encode` does."""
+    """The base64 text of a flow's name, "" for none, and its own value. Raises ValueError as `encode` does."""
     return encode({"flow": flow, "state": state})
 
 
 def decode_for_flow(text: object) -> tuple[str | None, object | None]:
-    """The name of the flow and its own value; (None, None) for what `encode_for_flow` did not make. Never raises."""
+    """The name of the flow, None where it is empty, and its own value. Never raises.
+
+    (None, None) for what `encode_for_flow` did not make: another application may have a "flow" in its JSON as well.
+    """
     value = decode(text)
-    if not isinstance(value, dict) or not isinstance(value.get("flow"), str):
+    if not isinstance(value, dict) or value.keys() != _KEYS or not isinstance(value["flow"], str):
         return None, None
-    return value["flow"], value.get("state")
+    return value["flow"] or None, value["state"]
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,9 @@ are the parameters, with these four rules:
 * `on` is the call_control_id of the leg to command, when it is not the leg the event is about. (Telnyx has it in
   the path and, for bridge, a second `call_control_id` in the body: its name is unchanged.)
 
+`flow` of dial and `target_flow` of transfer are ours: the flow that decides on the leg that the command places. It
+travels in that leg's client_state; without it no flow decides on the leg.
+
 `command_id` is not a parameter: it is derived from the event when the command is sent, see `command_id`.
 
 A mistake raises ValueError naming the action and the parameter; a parameter that must be there and is not even
@@ -49,6 +52,7 @@ class Command:
     call_control_id: the leg to command; None is the leg the event is about.
     delay_seconds: how long it waits in the command queue before it is sent; 0 is at once.
     fallback: sent in its place when Telnyx refuses it, or when it has become too old to be sent.
+    flow: of the leg that it places, the flow that decides on it; None where none does.
     """
 
     action: str
@@ -56,6 +60,7 @@ class Command:
     call_control_id: str | None = None
     delay_seconds: float = 0.0
     fallback: Command | None = None
+    flow: str | None = None
 
     def after(self, seconds: float) -> Command:
         """The same command, sent that many seconds later, whatever happens on the call until then.
@@ -67,7 +72,12 @@ class Command:
         return replace(self, delay_seconds=float(seconds))
 
     def otherwise(self, fallback: Command) -> Command:
-        """The same command, with another that is sent when Telnyx refuses it or it has become too old."""
+        """The same command, with another that is sent when Telnyx refuses it or it has become too old.
+
+        Raises TypeError for anything but a Command.
+        """
+        if not isinstance(fallback, Command):
+            raise TypeError(f"{self.action}: otherwise() takes a Command, not a {type(fallback).__name__}")
         return replace(self, fallback=fallback)
 
     @property
@@ -100,7 +110,8 @@ class Command:
 
     def __repr__(self) -> str:
         """As a dataclass's, without secrets: a Command may stand in a traceback."""
-        return f"Command({self.action!r}, {self.redacted_params()!r}, call_control_id={self.call_control_id!r})"
+        flow = f", flow={self.flow!r}" if self.flow else ""
+        return f"Command({self.action!r}, {self.redacted_params()!r}, call_control_id={self.call_control_id!r}{flow})"
 
 
 def _redacted(name: str, value: object) -> object:
@@ -132,7 +143,11 @@ def _command(action: str, arguments: dict[str, object]) -> Command:
     on = arguments.pop("on", None)
     if on is not None and (not isinstance(on, str) or not on):
         raise ValueError(f"{action}: on must be the call_control_id of a leg")
-    return Command(action, p.body(action, arguments), on)
+    flow_argument = "target_flow" if action == "transfer" else "flow"
+    flow = arguments.pop(flow_argument, None)
+    if flow is not None and not (isinstance(flow, str) and flow.isidentifier()):
+        raise ValueError(f"{action}: {flow_argument} must be the name of a flow, the module in flows/ without .py")
+    return Command(action, p.body(action, arguments), on, flow=flow)
 
 
 # Media: fork, stream, transcribe, play, record, speak
@@ -419,6 +434,7 @@ def transfer(
     sip_region: p.SipRegion | None = None,
     sip_transport_protocol: p.SipTransport | None = None,
     sound_modifications: Mapping[str, object] | None = None,
+    target_flow: str | None = None,
     target_leg_client_state: object = None,
     time_limit_secs: int | None = None,
     timeout_secs: int | None = None,
@@ -433,8 +449,9 @@ def transfer(
     """Call another number and bridge. Then call.initiated, call.answered or call.hangup of the new leg, call.bridged.
 
     to: a number in +E164 format or a SIP URI. timeout_secs: 5 to 600. time_limit_secs: at most 14400.
-    client_state belongs to this leg, target_leg_client_state to the new one. audio_url and media_name exclude each
-    other: what the answering side hears before the bridge.
+    client_state belongs to this leg, target_leg_client_state to the new one. target_flow: the flow that decides on the
+    new leg; without it that leg is journalled and nothing is decided. audio_url and media_name exclude each other: what
+    the answering side hears before the bridge.
     """
     return _command("transfer", locals())
 
@@ -604,6 +621,7 @@ def dial(
     dialogflow_config: Mapping[str, bool] | None = None,
     diversion: str | None = None,
     enable_dialogflow: bool | None = None,
+    flow: str | None = None,
     from_display_name: str | None = None,
     link_to: str | None = None,
     media_encryption: p.MediaEncryption | None = None,
@@ -657,6 +675,7 @@ def dial(
     connection_id: of the Call Control application. to: a number, a SIP URI, or several. timeout_secs: 5 to 600.
     time_limit_secs: at most 14400. bridge_intent, bridge_on_answer and park_after_unbridge require link_to, the
     call_control_id of another leg, whose call_session_id the new leg shares.
-    send_digits_on_answer: at most 64 of 0-9, A-D, *, #, w, W.
+    send_digits_on_answer: at most 64 of 0-9, A-D, *, #, w, W. flow: the flow that decides on the new leg; without it
+    that leg is journalled and nothing is decided.
     """
     return _command("dial", locals())

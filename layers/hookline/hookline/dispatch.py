@@ -20,6 +20,9 @@ QUEUED = "queued"
 EXPIRED = "expired"
 SUPERSEDED = "superseded"
 
+PLACED_STATE: Mapping[str, str] = {"dial": "client_state", "transfer": "target_leg_client_state"}
+"""The parameter that holds the client_state of the leg that a command places."""
+
 _NOT_SENT = Answer(Outcome.RETRY_LATER)
 
 
@@ -237,18 +240,21 @@ def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
 def _for_flow(command: Command, flow: str, *, is_stale: bool) -> Command:
     """The command, and its fallback, with the flow's name beside its client_state.
 
-    is_stale: a newer event has set the client_state of the leg; then the command leaves it alone.
+    The leg that it places carries the name of its own flow, or of none. is_stale: a newer event has set the
+    client_state of the leg that is commanded; then the command leaves it alone.
     """
-    state = command.params.get("client_state")
-    if state is None and command.action != "answer" and command.fallback is None:
+    action, placed = command.action, PLACED_STATE.get(command.action)
+    if not (placed or command.fallback or action == "answer" or "client_state" in command.params):
         return command
     params = dict(command.params)
-    if is_stale:
+    if placed:
+        params[placed] = _state_for_flow(command.flow or "", params.get(placed))
+    if is_stale and action != "dial":
         params.pop("client_state", None)
-    elif state is not None or command.action == "answer":
-        params["client_state"] = _state_for_flow(flow, state)
+    elif action == "answer" or (action != "dial" and "client_state" in params):
+        params["client_state"] = _state_for_flow(flow, params.get("client_state"))
     fallback = _for_flow(command.fallback, flow, is_stale=is_stale) if command.fallback else None
-    return Command(command.action, params, command.call_control_id, command.delay_seconds, fallback)
+    return Command(action, params, command.call_control_id, command.delay_seconds, fallback)
 
 
 @lru_cache(maxsize=256)

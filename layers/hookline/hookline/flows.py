@@ -1,11 +1,13 @@
 """Finds the flow that decides on an event. Owns how modules of the package `flows` are loaded and called.
 
 A flow is a module with one function per event, named after it: `call_answered(event, call)` decides on `call.answered`.
-`numbers.toml` beside them maps numbers to flows. The flow of a leg is the one named when the leg was
-answered or placed: its name travels in client_state. A leg without one is journalled and nothing is decided.
+`numbers.toml` beside them maps numbers to flows. The flow of a leg is the one named when the leg was answered or
+placed (`dial(flow=...)`, `transfer(target_flow=...)`): its name travels in client_state. A leg without one is
+journalled and nothing is decided.
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,4 +128,15 @@ class Flows:
         for command in commands:
             if not isinstance(command, Command):
                 raise TypeError(f"{name}.{function.__name__} returned a {type(command).__name__}, not a Command")
+            self._check_placed_flow(command)
         return commands
+
+    def _check_placed_flow(self, command: Command) -> None:
+        """Raise LookupError when a leg would be placed for a flow that does not exist: no one would speak to it."""
+        if (name := command.flow) and not self._exists(name):
+            raise LookupError(f"{command.action} places a leg for the flow {name!r}, which does not exist")
+        if command.fallback is not None:
+            self._check_placed_flow(command.fallback)
+
+    def _exists(self, name: str) -> bool:
+        return name in self._modules or importlib.util.find_spec(f"{self._package}.{name}") is not None

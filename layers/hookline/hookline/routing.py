@@ -78,8 +78,10 @@ def with_routing(command: Command, base_url: str | None) -> Command:
     """The same command, asking Telnyx to try each event again soon, and to post it to its own route below base_url.
 
     base_url: None leaves every event to the URL of the application. Only the commands of CARRIERS take this, and what
-    the flow has set itself stays.
+    the flow has set itself stays. A fallback is treated the same.
     """
+    if command.fallback is not None:
+        command = replace(command, fallback=with_routing(command.fallback, base_url))
     if command.action not in CARRIERS:
         return command
     return replace(command, params={**_routing(base_url), **command.params})

@@ -36,7 +36,7 @@ from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
 from hookline.precedence import CLIENT_STATE, ENDING
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
 from hookline.redaction import Parsed, event_type_of, parse, redact
-from hookline.routing import ARCHIVED_EVENTS, CARRIERS, helps_to_deliver_again, with_routing
+from hookline.routing import ARCHIVED_EVENTS, helps_to_deliver_again, with_routing
 from hookline.signed_request import Request, SignedRequest, verify_request
 from hookline.telnyx import Outcome
 
@@ -223,8 +223,7 @@ def command(env: Environment, delivery: Delivery, history: History) -> list[Plan
     if delivery.decision.error:
         has_ended = Call.of([*history.events, event]).ended
         commands = [] if has_ended or history.has_failed else _failure_commands(env)
-    if delivery.base_url or any(each.action in CARRIERS for each in commands):
-        commands = [with_routing(each, delivery.base_url) for each in commands]
+    commands = [with_routing(each, delivery.base_url) for each in commands]
     return plan(event, commands, history, flow=delivery.flow or "", first_received_at=_first_received_at(delivery))
 
 
