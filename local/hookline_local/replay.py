@@ -10,6 +10,7 @@ other; here the later one saw the earlier.
 
 import importlib
 import json
+import os
 import re
 import sys
 import time
@@ -77,17 +78,20 @@ class Case:
 def decisions(line: Mapping[str, str]) -> Decide:
     """Today's decisions under these settings: those of the flow that client_state names, or numbers.toml.
 
+    The flows are those that `hookline serve` would run: of the folder in HOOKLINE_FLOWS, or of this checkout.
+
     The commands are as they would be sent: client_state carries the name of the flow.
     """
-    if str(PROJECT) not in sys.path:
-        sys.path.insert(0, str(PROJECT))
-    flows = Flows("flows")
+    folder = Path(os.environ.get("HOOKLINE_FLOWS") or PROJECT / "flows").resolve()
+    if str(folder.parent) not in sys.path:
+        sys.path.insert(0, str(folder.parent))
+    flows = Flows(folder.name)
 
     def decide(event: Event, others: Sequence[Event]) -> Decision:
         name = flows.name_for(event)
         if name is None:
             return Decision()
-        with _settings_of(name, line):
+        with _settings_of(f"{folder.name}.{name}", line):
             decision = flows.decide(name, event, others)
         unread = History(is_duplicate=False, events=[])
         plans = plan(event, decision.commands, unread, flow=name, first_received_at=time.time())
@@ -97,9 +101,8 @@ def decisions(line: Mapping[str, str]) -> Decide:
 
 
 @contextmanager
-def _settings_of(flow: str, line: Mapping[str, str]) -> Iterator[None]:
-    """Within the block the flow has the settings in these LINE_* variables, if it has any."""
-    name = f"flows.{flow}"
+def _settings_of(name: str, line: Mapping[str, str]) -> Iterator[None]:
+    """Within the block the flow in the module of this name has the settings in these LINE_* variables, if any."""
     Flows.call(importlib.import_module, name)  # a flow that cannot be imported is reported when it is asked
     module = sys.modules.get(name)
     if not hasattr(module, "CallFlow"):

@@ -27,6 +27,14 @@ from tests.support.processes import started
 PROJECT = Path(__file__).parents[2]
 
 
+SILENT = """
+from hookline import answer
+
+def call_initiated(event, call):
+    return [answer()]
+"""
+
+
 class Desk:
     """A machine on which a developer works: its environment, and the stacks that run there."""
 
@@ -34,6 +42,7 @@ class Desk:
         path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": path}
         self.environment["HOOKLINE_PATIENCE"] = "30"  # no test here is about a deadline
+        self.environment["HOOKLINE_FLOWS"] = str(PROJECT / "tests" / "support" / "flows")
         self.home = home
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -421,8 +430,13 @@ def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
 
 
 def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
-    """And a line without a greeting takes keys all the same."""
+    """And a flow without a greeting takes keys all the same."""
     alone = Desk(tmp_path)
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "numbers.toml").write_text('default = "silent"')
+    (flows / "silent.py").write_text(SILENT)
+    alone.environment["HOOKLINE_FLOWS"] = str(flows)
     with started(
         [sys.executable, "-m", "hookline_local", "serve", "--speed", "0", "--logs", "--parameter", "LineGreeting="],
         env=alone.environment,
@@ -436,6 +450,7 @@ def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
         assert b"webhooks" in shown
         assert b"things are not emulated here; hookline serve --json lists them." in shown
         document = alone.json("call", "--keys", "1")
+        assert "call.dtmf.received" in [event["event_type"] for event in document["events"]]
         assert "call.speak.started" not in [event["event_type"] for event in document["events"]]
         serve.stdout.close()
         alone.run("trigger", "call.hangup")
