@@ -34,10 +34,10 @@ BOTO3, OURS = "boto3's upload_fileobj", "the archiver"
 
 def measure() -> dict[str, float]:
     """Memory more for the largest recording than for 10 MB, in MB; pace as a part of boto3's."""
-    from tests.support.recording_stack import moto_server
+    from hookline_local.emulator.moto_server import running_moto
 
     largest_mb = int(os.environ.get("HOOKLINE_ARCHIVER_MB", "500"))
-    with served("source") as link, served("sink") as sink, moto_server() as aws:
+    with served("source") as link, served("sink") as sink, running_moto() as aws:
         settings = deploy(aws)
         run(settings, "archive", link, MB)  # moto imports half of itself on first use
         peaks = {size: run(settings, "archive", link, size)["peak_mb"][0] for size in (1_000, 10 * MB, largest_mb * MB)}

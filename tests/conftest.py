@@ -10,10 +10,11 @@ import pytest
 from moto import mock_aws
 
 from hookline.environment import Environment, environment
+from hookline_local.emulator.moto_server import running_moto
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer, link_server
-from tests.support.recording_stack import Stack, a_stack, moto_server
+from tests.support.recording_stack import Deployment, Stack, a_stack
 from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PROJECT, World, start_cold
 
 
@@ -75,7 +76,7 @@ def env(world: World) -> Environment:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
     """AWS in another process; its URL."""
-    with moto_server() as url:
+    with running_moto() as url:
         yield url
 
 
@@ -86,15 +87,21 @@ def links() -> Iterator[LinkServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def deployment(aws: str) -> Deployment:
+    """A stack's table, bucket, queues and secret in that AWS."""
+    return Deployment(aws)
+
+
 @pytest.fixture
-def stack(aws: str, links: LinkServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack(deployment: Deployment, links: LinkServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """A deployed stack, and the functions in this process."""
-    with a_stack(aws, links, monkeypatch) as stack:
+    with a_stack(deployment, links, monkeypatch) as stack:
         yield stack
 
 
 @pytest.fixture
-def deleting(aws: str, links: LinkServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def deleting(deployment: Deployment, links: LinkServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The same, set to delete Telnyx's copy."""
-    with a_stack(aws, links, monkeypatch, {"DELETE_AT_TELNYX": "on"}) as stack:
+    with a_stack(deployment, links, monkeypatch, {"DELETE_AT_TELNYX": "on"}) as stack:
         yield stack

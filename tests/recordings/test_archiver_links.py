@@ -31,7 +31,7 @@ from tests.support.link_server import (
     redirected,
     status,
 )
-from tests.support.recording_stack import FOLDER, LARGE, LEG, RECORDING, Stack, a_stack, until
+from tests.support.recording_stack import FOLDER, LARGE, LEG, RECORDING, Deployment, Stack, a_stack, until
 from tests.support.sound import mp3, wav
 from tests.support.world import Clock, handler
 
@@ -477,8 +477,10 @@ def test_more_bytes_than_allowed_are_not_taken(stack: Stack, turn: Turn | None) 
     assert stack.objects() == {}
 
 
-def test_the_largest_size_is_a_setting(aws: str, links: LinkServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    with a_stack(aws, links, monkeypatch, {"RECORDING_MAX_BYTES": "32044"}) as stack:
+def test_the_largest_size_is_a_setting(
+    deployment: Deployment, links: LinkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_stack(deployment, links, monkeypatch, {"RECORDING_MAX_BYTES": "32044"}) as stack:
         stack.saved(recording_urls={"wav": links.put("/a.wav", wav(2.0))})
         assert stack.work() == []
         stack.saved(recording_id="larger", recording_urls={"wav": links.put("/b.wav", wav(2.01))})

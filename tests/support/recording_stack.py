@@ -2,18 +2,12 @@
 
 import json
 import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import httpx
 import pytest
 
@@ -24,11 +18,12 @@ from hookline.recordings.archiver import RecordingArchiver
 from hookline.recordings.download import UrlPolicy
 from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES, Bucket
+from hookline_local.emulator.moto_server import local_session
 from hookline_local.emulator.provisioning import create_resources
-from hookline_local.emulator.template import Template, load_template
+from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer
 from tests.support.sound import wav
-from tests.support.world import A_PUBLIC_KEY, PROJECT, Clock, handler, request_of, sample_data
+from tests.support.world import A_PUBLIC_KEY, API_KEY, PROJECT, Clock, handler, log_anew, request_of, sample_data
 
 LEG = "428c31b6-7af4-4bcb-b7f5-5013ef9657c1"
 SESSION = "428c31b6-abf3-3bc1-b7f4-5013ef9657c2"
@@ -44,48 +39,55 @@ def until(seconds: float = 60.0) -> float:
     return time.monotonic() + seconds
 
 
-@contextmanager
-def moto_server() -> Iterator[str]:
-    """AWS in another process; its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        ends = time.monotonic() + 60
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, "moto has ended"
-            assert time.monotonic() < ends, "moto did not start"
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
+class Deployment:
+    """The table, the bucket, the queues and the secret of a stack at that AWS, which many tests use in turn."""
+
+    def __init__(self, aws: str) -> None:
+        keys = {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": API_KEY}
+        self.aws = aws
+        self.template = load_template(PROJECT / "template.yaml", keys)
+        create_resources(self.template, endpoint_url=aws)
+        self.settings = self.template.environment()
+        session = local_session(self.template.region)
+        self.s3: Any = session.client("s3", endpoint_url=aws)
+        self.sqs: Any = session.client("sqs", endpoint_url=aws)
+        self.dynamodb: Any = session.client("dynamodb", endpoint_url=aws)
+        self.secrets: Any = session.client("secretsmanager", endpoint_url=aws)
+
+    def fresh(self) -> dict[str, str]:
+        """Take everything out again; the settings of the functions, with a recording queue in which nothing waits."""
+        table, bucket = self.settings["TABLE_NAME"], self.settings["RECORDINGS_BUCKET"]
+        for item in self.dynamodb.scan(TableName=table)["Items"]:
+            self.dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+        found = self.s3.list_object_versions(Bucket=bucket)
+        versions = [
+            {"Key": version["Key"], "VersionId": version["VersionId"]}
+            for version in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]
+        ]
+        if versions:
+            self.s3.delete_objects(Bucket=bucket, Delete={"Objects": versions})
+        for upload in self.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+            self.s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        self.secrets.put_secret_value(SecretId=self.settings["TELNYX_API_KEY_SECRET_ARN"], SecretString=API_KEY)
+        queue = self.sqs.create_queue(QueueName=f"recordings-{uuid4()}")["QueueUrl"]
+        return {**self.settings, "RECORDING_QUEUE_URL": queue}
 
 
 class Stack:
     """A deployed stack. links: what is behind the links that events carry, and Telnyx's API."""
 
-    def __init__(self, template: Template, links: LinkServer) -> None:
+    def __init__(self, deployment: Deployment, links: LinkServer) -> None:
         self.links = links
-        self.settings = template.environment()
+        self.settings = deployment.fresh()
         self.bucket = self.settings["RECORDINGS_BUCKET"]
-        self.s3: Any = boto3.client("s3")
-        self.sqs: Any = boto3.client("sqs")
-        self.dynamodb: Any = boto3.client("dynamodb")
+        self.s3, self.sqs, self.dynamodb = deployment.s3, deployment.sqs, deployment.dynamodb
         self.journal = Journal(self.dynamodb, self.settings["TABLE_NAME"])
         self.network = httpx.HTTPTransport()
 
     def cold(self) -> None:
         """The functions forget what they know of their environment."""
         environment.cache_clear()
+        log_anew()
         environment().transport = self.network
 
     def archiver(self, **policy: Any) -> RecordingArchiver:
@@ -193,20 +195,16 @@ class Stack:
         return found
 
 
-@cache
-def _template() -> Template:
-    return load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": "KEY-of-a-test"})
-
-
 @contextmanager
 def a_stack(
-    aws: str, links: LinkServer, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str] | None = None
+    deployment: Deployment,
+    links: LinkServer,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
-    """A stack of its own at that AWS, and the functions in this process, cold."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
-    template = replace(_template(), stack_name=f"hookline-{uuid4().hex[:8]}", _references={}, _attributes={})
-    create_resources(template, endpoint_url=aws)
-    stack = Stack(template, links)
+    """A stack that has just been deployed, and the functions in this process, cold."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.aws)
+    stack = Stack(deployment, links)
     local = {"AWS_SAM_LOCAL": "true", "TELNYX_API_BASE_URL": f"{links.url}/v2", **(settings or {})}
     for name, value in {**stack.settings, **local}.items():
         if name in os.environ or not name.startswith("LINE_"):

@@ -6,6 +6,7 @@ take turns with the gateway's under one interpreter lock.
 
 import asyncio
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ CHILD = Path(__file__).with_name("child.py")
 START_LIMIT_SECONDS = 30.0
 
 
+@functools.cache
 def local_session(region: str) -> boto3.Session:
     """For clients of an AWS that is known by its endpoint: made-up credentials, and nothing of the person's own.
 
