@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-flows bench soak local lint format events docs lock build validate deploy delete clean moved
+.PHONY: help demo test test-flows bench soak local lint format events docs lock build validate deploy delete rehearse clean moved
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -91,24 +91,28 @@ deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY, PARAMETERS
 delete: .venv-sam/installed  ## sam delete, with STAGE, STACK, REGION; table, bucket and queues with messages stay
 	@$(SAM) delete $(stage) $$(test -t 0 || echo --no-prompts)
 
-lock: .venv/installed  ## renew the pinned versions in the three lock files
+rehearse: .venv/installed .venv-sam/installed .venv-rehearsal/installed  ## deploy to an emulator of AWS, call, delete; no account
+	.venv/bin/python -m rehearsal $(ARGS)
+
+lock: .venv/installed  ## renew the pinned versions in the four lock files
 	$(compile) --upgrade --only-binary :all: --python-platform aarch64-manylinux_2_34 \
 		--output-file layers/dependencies/requirements.txt layers/dependencies/requirements.in
 	$(compile) --upgrade --universal --constraint layers/dependencies/requirements.txt --group pyproject.toml:dev \
 		--output-file requirements-dev.lock layers/dependencies/requirements.in
 	$(compile) --upgrade --universal --group pyproject.toml:sam --output-file requirements-sam.lock
+	$(compile) --upgrade --universal --group pyproject.toml:rehearsal --output-file requirements-rehearsal.lock
 
 # 3.11 is the oldest Python the code runs on: what is locked for it holds for the later ones too.
 compile = .venv/bin/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean:  ## remove what make made: environments, builds, caches
-	rm -rf .venv .venv-sam .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find benchmarks docs flows functions layers local tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .venv-sam .venv-rehearsal .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find benchmarks docs flows functions layers local rehearsal tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment holds absolute paths, the one of this checkout among them: in a checkout that was moved or copied it
 # would run the code of the other place. Each stamp holds the place it was made in.
-moved := $(strip $(foreach venv,.venv .venv-sam,$(shell \
+moved := $(strip $(foreach venv,.venv .venv-sam .venv-rehearsal,$(shell \
 	test ! -e $(venv)/installed || test "$$(cat $(venv)/installed)" = "$(CURDIR)" || echo $(venv))))
 
 moved:
@@ -138,4 +142,11 @@ moved:
 		LAYER_ARCH=$$arch LAYER_INTERPRETER="$(CURDIR)/.venv/bin/python" WHEELS="$(CURDIR)/.cache/wheels" \
 			$(MAKE) --no-print-directory -C layers/dependencies wheels || exit 1; \
 	done
+	@echo "$(CURDIR)" > $@
+
+.venv-rehearsal/installed: requirements-rehearsal.lock $(if $(moved),moved) | .venv/installed
+	@echo "Installing the emulator of AWS into .venv-rehearsal (once; seconds)"
+	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-rehearsal
+	@.venv/bin/uv pip install --python .venv-rehearsal/bin/python --require-hashes -r requirements-rehearsal.lock || \
+		.venv/bin/python -m pip --python .venv-rehearsal install --require-hashes -r requirements-rehearsal.lock
 	@echo "$(CURDIR)" > $@

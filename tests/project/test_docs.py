@@ -28,7 +28,7 @@ SIMULATOR = PROJECT / "local" / "hookline_local" / "simulator"
 PAGES = [PROJECT / "README.md", PROJECT / "events" / "README.md", *sorted(DOCS.glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
-FOLDERS = ("benchmarks", "docs", "events", "flows", "functions", "layers", "local", "tests")
+FOLDERS = ("benchmarks", "docs", "events", "flows", "functions", "layers", "local", "rehearsal", "tests")
 
 page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
 

@@ -76,7 +76,12 @@ OWNED = {
     "telnyx": {"httpx"},
 }
 FORBIDDEN = {"hookline_local", "pydantic", "requests", "telnyx"}
-LOCKS = ["requirements-dev.lock", "requirements-sam.lock", "layers/dependencies/requirements.txt"]
+LOCKS = [
+    "requirements-dev.lock",
+    "requirements-sam.lock",
+    "requirements-rehearsal.lock",
+    "layers/dependencies/requirements.txt",
+]
 
 
 def modules() -> list[str]:

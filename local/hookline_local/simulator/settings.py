@@ -27,6 +27,8 @@ class Config:
 
     signing_seed: bytes = DEVELOPMENT_SEED
     """Ed25519 seed, 32 bytes, that signs the webhooks."""
+    webhook_ca: str | None = None
+    """PEM file with the certificates that https webhook URLs are verified by; None: the usual authorities."""
     webhook_timeout_seconds: float = 2.0
     """Wall-clock time, whatever the speed."""
     patience: float = 1.0

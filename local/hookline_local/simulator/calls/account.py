@@ -1,6 +1,7 @@
 """The state that all calls share: settings, applications, faults, webhooks on their way, recordings, logs."""
 
 import logging
+import ssl
 import uuid
 from collections import deque
 from collections.abc import Mapping
@@ -28,7 +29,14 @@ class Account:
         self.observers = Observers()
         # No timeout of its own: webhooks.py and playing.py keep the time.
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=20, keepalive_expiry=2.0)
-        self.http = httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False, limits=limits)  # noqa: S113
+        trust = True if config.webhook_ca is None else ssl.create_default_context(cafile=config.webhook_ca)
+        self.http = httpx.AsyncClient(
+            timeout=None,  # noqa: S113
+            follow_redirects=False,
+            trust_env=False,
+            limits=limits,
+            verify=trust,
+        )
         self.webhook_sender = WebhookSender(config, self.injector, self.observers, self.http)
         self.recordings = RecordingStore(links_expire_after_seconds=config.links_expire_after_seconds)
         self.applications: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,57 @@
+"""What the simulator of Telnyx does with the deployed stack: single webhooks, and one whole call."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from hookline_local.samples import catalog
+from hookline_local.signing import sign
+from hookline_local.simulator import Answered, CommandReceived, Observation, SimulatorInThread, read_scenario
+from rehearsal.emulator import Emulator
+
+PROJECT = Path(__file__).parents[1]
+SCENARIO = PROJECT / "local" / "hookline_local" / "scenarios" / "card.toml"
+SAMPLE = "call.speak.started"
+"""An event that commands nothing."""
+CALL_LIMIT_SECONDS = 60.0
+WEBHOOK_LIMIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class PlayedCall:
+    """call_leg_id: of the call. answers: how many webhooks were answered with each status. refused: commands."""
+
+    call_leg_id: str
+    answers: Counter[int | None]
+    commands: Counter[str]
+    refused: tuple[str, ...]
+    saved: int
+    """Recordings that Telnyx has announced."""
+
+
+def post_sample(emulator: Emulator, base_url: str, seed: bytes) -> int:
+    """The status that a sample event gets, signed now with this key. seed: 32 bytes."""
+    sample = catalog.sample(SAMPLE).now()
+    headers = {"content-type": sample.content_type, **sign(sample.body, int(time.time()), seed)}
+    with httpx.Client(verify=emulator.trust(), timeout=WEBHOOK_LIMIT_SECONDS, trust_env=False) as http:
+        return http.post(f"{base_url}{sample.path}", content=sample.body, headers=headers).status_code
+
+
+def play_call(simulator: SimulatorInThread, webhook_url: str) -> PlayedCall:
+    """Ring the stack and play the scenario to its end. Raises TimeoutError."""
+    seen: list[Observation] = []
+    simulator.observe(seen.append)
+    simulator.call(lambda telnyx: telnyx.send_webhooks_to(webhook_url))
+    leg = simulator.place_inbound_call(scenario=read_scenario(SCENARIO))
+    simulator.settle(leg, timeout_seconds=CALL_LIMIT_SECONDS)
+    commands = [entry for entry in seen if isinstance(entry, CommandReceived) and entry.call_control_id]
+    return PlayedCall(
+        call_leg_id=leg.call_leg_id,
+        answers=Counter(entry.status for entry in seen if isinstance(entry, Answered)),
+        commands=Counter(entry.action for entry in commands),
+        refused=tuple(f"{entry.action} {entry.code}" for entry in commands if entry.code),
+        saved=len(simulator.call(lambda telnyx: telnyx.recordings())),
+    )
