@@ -10,6 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 HOOKLINE := .venv/bin/hookline
 SAM := .venv-sam/bin/sam
+FLOWS := flows
 
 # The runtime's own version first, then any that the code runs on. pyenv and uv keep theirs off the PATH (and pyenv's
 # shims refuse a version that is installed but not selected), so their folders are looked into as well.
@@ -70,7 +71,8 @@ events: .venv/installed  ## make the sample requests in events/ again from their
 docs: .venv/installed  ## make docs/parameters.md again from template.yaml
 	.venv/bin/python -m docs.generate
 
-build: .venv/installed .venv-sam/installed  ## sam build, without Docker, into .aws-sam/build
+build: .venv/installed .venv-sam/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build
+	.venv/bin/python -m hookline_local.flow_check $(FLOWS)
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
 
 validate: .venv-sam/installed  ## sam validate --lint

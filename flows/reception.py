@@ -100,7 +100,7 @@ class CallFlow:
         """
         if not self.greeting:
             return self.audio_commands
-        state = client_state_for("greeting")
+        state = _client_state_for("greeting")
         plain = speak(payload=self.greeting, voice=DEFAULT_VOICE, client_state=state).otherwise(hangup())
         return [self.speak(self.greeting, "greeting").otherwise(plain)]
 
@@ -110,7 +110,7 @@ class CallFlow:
         if not self.audio_url:
             return []
         audio_type: Literal["mp3", "wav"] = "wav" if self.audio_url.partition("?")[0].endswith(".wav") else "mp3"
-        state = client_state_for("music")
+        state = _client_state_for("music")
         return [playback_start(audio_url=self.audio_url, audio_type=audio_type, client_state=state)]
 
     @cached_property
@@ -168,16 +168,16 @@ class CallFlow:
     def speak(self, text: str, step: Step, *, stop: Literal["all"] | None = None) -> Command:
         """A text in the voice of the flow, with the step that the call is at from then on."""
         return speak(
-            payload=text, voice=self.voice, language=self.language, stop=stop, client_state=client_state_for(step)
+            payload=text, voice=self.voice, language=self.language, stop=stop, client_state=_client_state_for(step)
         )
 
 
-def client_state_for(step: Step) -> dict[str, str]:
+def _client_state_for(step: Step) -> dict[str, str]:
     """The client_state of a step."""
     return {"step": step}
 
 
-def current_step(event: Event) -> str | None:
+def _current_step(event: Event) -> str | None:
     """The step that the event's call is at; None when the flow has not commanded it yet."""
     state = event.client_state
     step = state.get("step") if isinstance(state, dict) else None
@@ -191,13 +191,13 @@ def call_initiated(event: Event, call: Call) -> list[Command]:
     """An incoming call is answered; an outgoing one, or a leg that Telnyx is bridging already, is left to ring."""
     is_waiting = event.payload.get("direction") == "incoming" and event.payload.get("state") != "bridging"
     if is_waiting and call.status == "ringing":
-        return [answer(client_state=client_state_for("answer"))]
+        return [answer(client_state=_client_state_for("answer"))]
     return []
 
 
 def call_answered(event: Event, call: Call) -> list[Command]:
     """The greeting is first: the caller hears it soonest, and the fault of another command does not silence it."""
-    if current_step(event) != "answer" or call.ended:
+    if _current_step(event) != "answer" or call.ended:
         return []
     commands = list(SETTINGS.greeting_commands)
     if SETTINGS.record:
@@ -213,14 +213,14 @@ def call_answered(event: Event, call: Call) -> list[Command]:
 
 def call_bridged(event: Event, call: Call) -> list[Command]:
     """Speech and audio stop: two people are talking now."""
-    if current_step(event) in ("greeting", "music") and not call.ended:
-        return [playback_stop(client_state=client_state_for("listening"))]
+    if _current_step(event) in ("greeting", "music") and not call.ended:
+        return [playback_stop(client_state=_client_state_for("listening"))]
     return []
 
 
 def call_dtmf_received(event: Event, call: Call) -> list[Command]:
     """The keys of the phone, in the steps of RUNNING; while the goodbye is spoken, # ends it."""
-    step, digit = current_step(event), event.payload.get("digit")
+    step, digit = _current_step(event), event.payload.get("digit")
     if call.ended or step not in (*RUNNING, "goodbye"):
         return []
     if step == "goodbye" or _was_finished_before(event, call):
@@ -233,15 +233,15 @@ def call_dtmf_received(event: Event, call: Call) -> list[Command]:
             resume = [record_resume()] if SETTINGS.record else []
             return resume + ([SETTINGS.transcription] if SETTINGS.transcribe else [])
         case "*":
-            return [playback_stop(client_state=client_state_for("listening"))]
+            return [playback_stop(client_state=_client_state_for("listening"))]
         case "#":
-            return finish_commands()
+            return _finish_commands()
     return []
 
 
 def call_machine_detection_ended(event: Event, call: Call) -> list[Command]:
     """A machine that takes a call placed here is hung up on; "not_sure" is treated as a person, as Telnyx advises."""
-    if event.payload.get("result") == "machine" and current_step(event) == "calling" and not call.ended:
+    if event.payload.get("result") == "machine" and _current_step(event) == "calling" and not call.ended:
         return [hangup()]
     return []
 
@@ -249,7 +249,7 @@ def call_machine_detection_ended(event: Event, call: Call) -> list[Command]:
 def call_playback_ended(event: Event, call: Call) -> list[Command]:
     """A text replaces an audio file that is missing or broken."""
     is_unheard = event.payload.get("status") in ("failed", "file_not_found")
-    if is_unheard and current_step(event) == "music" and not call.ended:
+    if is_unheard and _current_step(event) == "music" and not call.ended:
         return SETTINGS.audio_fallback_commands
     return []
 
@@ -257,7 +257,7 @@ def call_playback_ended(event: Event, call: Call) -> list[Command]:
 def call_recording_error(event: Event, call: Call) -> list[Command]:
     """The recording is started once more, unless the caller has paused or finished it; a second error stands."""
     is_first = call.count("call.recording.error", before=event) == 0
-    is_running = current_step(event) in RUNNING and not call.ended
+    is_running = _current_step(event) in RUNNING and not call.ended
     if SETTINGS.record and is_first and is_running and _may_record(call):
         return [SETTINGS.recording]
     return []
@@ -267,7 +267,7 @@ def call_speak_ended(event: Event, call: Call) -> list[Command]:
     """After the greeting comes the audio file when there is one; after the goodbye the call is hung up."""
     if call.ended or event.payload.get("status") == "call_hangup":
         return []
-    match current_step(event):
+    match _current_step(event):
         case "greeting":
             return SETTINGS.audio_commands
         case "goodbye" if _is_goodbye(call):
@@ -277,7 +277,7 @@ def call_speak_ended(event: Event, call: Call) -> list[Command]:
 
 def streaming_failed(event: Event, call: Call) -> list[Command]:
     """Streaming is tried again a bounded number of times; then the media is forked, when there is a UDP target."""
-    if call.ended or not SETTINGS.stream_url or current_step(event) not in RUNNING:
+    if call.ended or not SETTINGS.stream_url or _current_step(event) not in RUNNING:
         return []
     failures_before = call.count("streaming.failed", before=event)
     if failures_before < SETTINGS.stream_retries:
@@ -287,7 +287,7 @@ def streaming_failed(event: Event, call: Call) -> list[Command]:
     return []
 
 
-def finish_commands() -> list[Command]:
+def _finish_commands() -> list[Command]:
     """Stop all that the flow has started, then speak the goodbye. Stopping what is not running does no harm."""
     commands = []
     if SETTINGS.record:
@@ -328,5 +328,5 @@ def _is_goodbye(call: Call) -> bool:
     pressed = next((event for event in _digits(call) if event.payload.get("digit") == "#"), None)
     if pressed is None:
         return True
-    begun = max(call.count("call.speak.started", before=pressed), int(current_step(pressed) == "greeting"))
+    begun = max(call.count("call.speak.started", before=pressed), int(_current_step(pressed) == "greeting"))
     return call.count("call.speak.ended") > begun

@@ -173,6 +173,15 @@ def test_any_event_type_can_have_a_function(world: World) -> None:
         ]
 
 
+def test_a_function_for_the_cost_of_a_call_is_all_that_call_cost_needs(world: World, package: Package) -> None:
+    package("", first="from hookline import hangup\ndef call_cost(event, call): return [hangup(on='v3:other')]")
+    sample = deliver("call.cost", function="", client_state=state_of("first"))
+    assert sample["commands"] == ["hangup: accepted"]
+    assert world.sent[0]["path"] == "/v2/calls/v3%3Aother/actions/hangup"
+    (item,) = world.items
+    assert (item["event_type"], item["flow"]) == ("call.cost", "first")
+
+
 # A flow that fails
 
 
@@ -189,6 +198,26 @@ FAILING = [
     ("def call_answered(event, call): return call_answered(event, call)", "RecursionError"),
     ("def call_answered(event, call)", "SyntaxError"),
     ("import a_module_that_was_not_deployed", "ModuleNotFoundError"),
+    ("import sys\nsys.exit('the caller keyed in 4711')", "SystemExit"),
+    ("import sys\ndef call_answered(event, call): sys.exit('the caller keyed in 4711')", "SystemExit"),
+    ("class Stop(BaseException): ...\ndef call_answered(event, call): raise Stop(4711)", "Stop"),
+    ("import asyncio\ndef call_answered(event, call): raise asyncio.CancelledError", "CancelledError"),
+    (
+        "class Bad(Exception):\n def __str__(self): raise ValueError(4711)\ndef call_answered(event, call): raise Bad",
+        "Bad",
+    ),
+    ("def call_answered(event, call): return {'hangup': 4711}", "TypeError"),
+    ("def call_answered(event, call): yield object()", "TypeError"),
+    ("from hookline import hangup\ndef call_answered(event, call): return [hangup().otherwise([])]", "TypeError"),
+    (
+        "from hookline import Command\ndef call_answered(event, call): return [Command('speak', {'x': {4}})]",
+        "TypeError",
+    ),
+    ("from hookline import Command\ndef call_answered(event, call): return [Command(len)]", "TypeError"),
+    (
+        "from hookline import Command\ndef call_answered(event, call): return [Command('speak', ['x'])]",
+        "AttributeError",
+    ),
     ("from hookline import speak\ndef call_answered(event, call): return [speak(payload='', voice='x')]", "ValueError"),
 ]
 
@@ -225,31 +254,44 @@ def test_an_unknown_flow_is_treated_as_a_bug(world: World, flow: str) -> None:
     assert (found.error or "").startswith("ModuleNotFoundError: " if flow.isidentifier() else "LookupError: ")
 
 
+UNQUOTED = "ValueError: flows/numbers.toml: the flow of a number must be the name of a module, in quotes"
 NUMBERS_WRONG = [
-    pytest.param("default = ", {}, id="not TOML"),
-    pytest.param("default = 7", {}, id="a flow that is a number"),
-    pytest.param("[numbers]\n'+1' = true", {}, id="a number's flow that is true"),
     pytest.param(
-        "numbers = 7",
+        "default = ",
         {},
-        id="numbers that are not a table",
+        "ValueError: flows/numbers.toml cannot be read: Invalid value (at end of document)",
+        id="not TOML",
     ),
+    pytest.param("default = 7", {}, UNQUOTED, id="a flow that is a number"),
+    pytest.param("[numbers]\n'+1' = true", {}, UNQUOTED, id="a number's flow that is true"),
+    pytest.param("numbers = 7", {}, UNQUOTED, id="numbers that are not a table"),
     pytest.param(
         'default = "reception"',
-        {"init": "raise RuntimeError('the caller keyed in 4711')"},
+        {"init": "raise RuntimeError('no disk')"},
+        "RuntimeError: no disk",
         id="a package that raises",
     ),
 ]
 
 
-@pytest.mark.parametrize(("numbers", "modules"), NUMBERS_WRONG)
-def test_without_a_readable_numbers_file_an_incoming_call_is_journalled_with_an_error(
-    world: World, package: Package, numbers: str, modules: dict[str, str]
+@pytest.mark.parametrize("numbers, modules, error", NUMBERS_WRONG)
+def test_without_a_readable_numbers_file_an_incoming_call_is_journalled_with_what_is_wrong(
+    world: World, package: Package, numbers: str, modules: dict[str, str], error: str
 ) -> None:
     package(numbers, **modules)
     answer = deliver("call.initiated")
     assert (answer["status"], answer["commands"]) == (200, ["speak: accepted", "hangup: queued"])
-    assert entry(world).error
+    assert entry(world).error == error
+
+
+def test_without_a_numbers_file_an_incoming_call_is_journalled_with_what_is_wrong(
+    world: World, package: Package
+) -> None:
+    package("")
+    name = environment().settings["FLOWS_PACKAGE"]
+    next(Path(path) for path in sys.path if (Path(path) / name).is_dir()).joinpath(name, "numbers.toml").unlink()
+    assert deliver("call.initiated")["commands"] == ["speak: accepted", "hangup: queued"]
+    assert "numbers.toml cannot be read" in (entry(world).error or "")
 
 
 def test_without_a_failure_text_the_call_is_hung_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

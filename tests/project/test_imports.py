@@ -14,7 +14,7 @@ LAYERS = (
     {"replay"},
     {"stacks"},
     {"emulator", "simulator", "samples"},
-    {"http_event", "signing", "urls", "errors", "loopback", "processes"},
+    {"http_event", "signing", "urls", "errors", "loopback", "processes", "flow_check"},
 )
 """From the top. Packages of one layer do not import each other; the modules of the lowest may."""
 

@@ -6,8 +6,10 @@ placed (`dial(flow=...)`, `transfer(target_flow=...)`): its name travels in clie
 journalled and nothing is decided.
 """
 
+import contextlib
 import importlib
 import importlib.util
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +39,10 @@ class Decision:
     error_type: str | None = None
 
 
+_LONGEST_ERROR = 1000
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
 class Flows:
     """The flows of one package. package: its dotted name; its folder holds `numbers.toml`."""
 
@@ -50,11 +56,14 @@ class Flows:
         """The flow of each number in E.164, and of all others as `default`. Raises ValueError for a wrong file."""
         import tomllib  # a hundredth of a cold start, which only the functions that see calls begin need
 
-        content = tomllib.loads((self._folder() / NUMBERS_FILE).read_text(encoding="utf-8"))
-        numbers: dict[str, str] = {**content.get("numbers", {}), DEFAULT: content.get(DEFAULT, "")}
-        if not all(isinstance(flow, str) for flow in numbers.values()):
-            raise ValueError("numbers.toml: the flow of a number must be the name of a module, in quotes")
-        return numbers
+        try:
+            content = tomllib.loads((self._folder() / NUMBERS_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"flows/{NUMBERS_FILE} cannot be read: {error}") from error
+        numbers, default = content.get("numbers", {}), content.get(DEFAULT, "")
+        if not isinstance(numbers, dict) or not all(isinstance(flow, str) for flow in (*numbers.values(), default)):
+            raise ValueError(f"flows/{NUMBERS_FILE}: the flow of a number must be the name of a module, in quotes")
+        return {**numbers, DEFAULT: default}
 
     def load(self, *, with_numbers: bool) -> None:
         """Import every flow, so that the first webhook need not. A broken one is left for later.
@@ -78,7 +87,7 @@ class Flows:
         if not is_new or payload.get("state") == "bridging":
             return None
         if self.call(lambda: [self.numbers]).error:
-            return NUMBERS_FILE  # not a flow: deciding fails, and is journalled like any other bug
+            return NUMBERS_FILE  # not a flow: asked to decide it fails with what is wrong in the file
         numbers, number = self.numbers, payload.get("to")
         return numbers.get(number if isinstance(number, str) else "") or numbers[DEFAULT] or None
 
@@ -102,12 +111,16 @@ class Flows:
 
     @staticmethod
     def call(function: Callable[..., Any], *arguments: Any) -> Decision:
-        """Call into a flow. The one place that catches everything: a bug there must not lose the event."""
+        """Call into a flow. The one place that catches everything: a bug there must not lose the event.
+
+        sys.exit() in a flow is a bug like any other. Only Ctrl-C passes, which Lambda does not send.
+        """
         try:
             decided = function(*arguments)
-        except Exception as error:  # noqa: BLE001 - what a flow may raise is not ours to list
-            text = f"{type(error).__name__}: {error}"[:1000].encode(errors="backslashreplace").decode()
-            return Decision(error=text, error_type=type(error).__name__)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - what a flow may raise is not ours to list
+            return Decision(error=_text_of(error), error_type=type(error).__name__)
         return Decision(commands=decided if isinstance(decided, (list, tuple)) else ())
 
     def _folder(self) -> Path:
@@ -115,6 +128,8 @@ class Flows:
 
     def _module(self, name: str) -> ModuleType:
         if name not in self._modules:
+            if name == NUMBERS_FILE:
+                _ = self.numbers
             if not name.isidentifier():
                 raise LookupError(f"invalid flow name {name[:40]!r}")
             self._modules[name] = importlib.import_module(f"{self._package}.{name}")
@@ -126,17 +141,31 @@ class Flows:
             return []
         commands = list(function(event, Call.of([*others, event])))
         for command in commands:
-            if not isinstance(command, Command):
-                raise TypeError(f"{name}.{function.__name__} returned a {type(command).__name__}, not a Command")
-            self._check_placed_flow(command)
+            self._check(command)
         return commands
 
-    def _check_placed_flow(self, command: Command) -> None:
-        """Raise LookupError when a leg would be placed for a flow that does not exist: no one would speak to it."""
+    def _check(self, command: object) -> None:
+        """Raise TypeError for what cannot be sent, and LookupError when a leg would be placed for an unknown flow.
+
+        The functions of hookline.commands make nothing that cannot be sent; this is for what is made by hand.
+        """
+        if not isinstance(command, Command):
+            raise TypeError(f"a flow returns a list of commands; this one holds a {type(command).__name__}")
+        for value in (command.action, command.call_control_id, *command.params.values()):
+            if type(value) not in _PLAIN:
+                json.dumps(value, allow_nan=False)
         if (name := command.flow) and not self._exists(name):
             raise LookupError(f"{command.action} places a leg for the flow {name!r}, which does not exist")
         if command.fallback is not None:
-            self._check_placed_flow(command.fallback)
+            self._check(command.fallback)
 
     def _exists(self, name: str) -> bool:
         return name in self._modules or importlib.util.find_spec(f"{self._package}.{name}") is not None
+
+
+def _text_of(error: BaseException) -> str:
+    """`Type: text` of an error, also of one that cannot be shown: its __str__ is the flow's own code."""
+    text = "(its text cannot be shown)"
+    with contextlib.suppress(Exception):
+        text = str(error)
+    return f"{type(error).__name__}: {text}"[:_LONGEST_ERROR].encode(errors="backslashreplace").decode()

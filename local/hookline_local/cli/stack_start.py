@@ -1,5 +1,6 @@
 """Starting a stack for `serve`, `invoke` and `demo`; errors become a sentence and advice."""
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -9,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hookline_local.emulator.moto_server import MotoStartError
 from hookline_local.emulator.template import InvalidParameter, UnsupportedTemplate
-from hookline_local.errors import TEMPLATE_ADVICE, USAGE, CliError
+from hookline_local.errors import CHECK_FAILED, TEMPLATE_ADVICE, USAGE, CliError
+from hookline_local.flow_check import problems
 from hookline_local.stacks.built import check_built
 from hookline_local.stacks.local import LocalStack
 
@@ -20,11 +22,20 @@ async def running(stack: LocalStack, template: Path, *, built: bool = False, por
     with explain_start_errors(template, built=built, port=port):
         if built:
             check_built(template)
+        elif stack.flows_folder is not None:
+            await asyncio.to_thread(check_flows, stack.flows_folder)
         await stack.start()
     try:
         yield
     finally:
         await stack.stop()
+
+
+def check_flows(folder: Path) -> None:
+    """Raise CliError with all mistakes in a folder of flows: a misspelled function would never be called."""
+    if found := problems(folder):
+        advice = f"{'Each' if len(found) > 1 else 'It'} fails make build as well. docs/flows.md describes a flow."
+        raise CliError("\n".join(found), advice, code=CHECK_FAILED)
 
 
 @contextlib.contextmanager

@@ -148,6 +148,12 @@ class LocalStack:
         await self.stop()
 
     @property
+    def flows_folder(self) -> Path | None:
+        """The folder of the call flows, before the stack is started; None when there is none beside the template."""
+        folder = self._flows or self.template_path.parent / "flows"
+        return folder if self._flows or folder.is_dir() else None
+
+    @property
     def template(self) -> Template:
         if self._template is None:
             raise RuntimeError("the stack has not been started")
