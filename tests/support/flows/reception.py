@@ -21,7 +21,7 @@ ACTING_DIGITS = "12*#"
 VOICE = "AWS.Polly.Joanna-Neural"
 
 
-def step(event: Event) -> str | None:
+def _step(event: Event) -> str | None:
     state = event.client_state
     return state.get("step") if isinstance(state, dict) else None
 
@@ -32,7 +32,7 @@ def call_initiated(event: Event, call: Call) -> list[Command]:
 
 
 def call_answered(event: Event, call: Call) -> list[Command]:
-    if call.ended or step(event) != "answer":
+    if call.ended or _step(event) != "answer":
         return []
     return [
         speak(payload="Hello.", voice=VOICE, client_state={"step": "greeting"}),
@@ -42,7 +42,7 @@ def call_answered(event: Event, call: Call) -> list[Command]:
 
 
 def call_dtmf_received(event: Event, call: Call) -> list[Command]:
-    if call.ended or step(event) is None:
+    if call.ended or _step(event) is None:
         return []
     match event.payload.get("digit"):
         case "1":
@@ -64,17 +64,17 @@ def call_dtmf_received(event: Event, call: Call) -> list[Command]:
 
 
 def call_speak_ended(event: Event, call: Call) -> list[Command]:
-    return [hangup()] if step(event) == "goodbye" and not call.ended else []
+    return [hangup()] if _step(event) == "goodbye" and not call.ended else []
 
 
 def call_recording_error(event: Event, call: Call) -> list[Command]:
-    if call.ended or call.count("call.recording.error") > 1 or step(event) is None:
+    if call.ended or call.count("call.recording.error") > 1 or _step(event) is None:
         return []
     return [record_start(channels="dual", format="mp3")]
 
 
 def streaming_failed(event: Event, call: Call) -> list[Command]:
-    if call.ended or step(event) is None:
+    if call.ended or _step(event) is None:
         return []
     return [streaming_start(stream_url="wss://media.example.com", stream_auth_token="hush")]
 
