@@ -17,7 +17,14 @@ from nacl.signing import SigningKey
 from hookline_local.http_event import http_event, is_text
 
 DEVELOPMENT_SEED = hashlib.sha256(b"hookline development key: never for production").digest()
-DEVELOPMENT_PUBLIC_KEY = b64encode(bytes(SigningKey(DEVELOPMENT_SEED).verify_key)).decode()
+
+
+def public_key_of(seed: bytes) -> str:
+    """The public half of a key, as Telnyx writes it: base64 of 32 bytes. seed: 32 bytes, the private half."""
+    return b64encode(bytes(SigningKey(seed).verify_key)).decode()
+
+
+DEVELOPMENT_PUBLIC_KEY = public_key_of(DEVELOPMENT_SEED)
 
 # One of the addresses that Telnyx documents for its webhooks.
 TELNYX_ADDRESS = "192.76.120.130"

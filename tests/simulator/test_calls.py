@@ -195,6 +195,14 @@ def test_the_official_sdk_drives_a_call() -> None:
         made = client.call_control_applications.create(application_name="new", webhook_event_url=app.url).data
         assert made is not None
         assert made.webhook_api_version == "1"
+
+        (number,) = client.phone_numbers.list(filter={"phone_number": "2025550123"})
+        assert number.connection_id == DIAL["connection_id"]
+        assert list(client.phone_numbers.list(filter={"phone_number": "+12025550123"})) == []
+        moved = client.phone_numbers.update(str(number.id), connection_id=str(made.id)).data
+        assert moved is not None
+        assert moved.connection_id == made.id
+        assert telnyx.place_inbound_call(to_number="+12025550123").connection_id == made.id
         client.close()
 
 

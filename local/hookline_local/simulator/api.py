@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from hookline_local.signing import public_key_of
 from hookline_local.simulator.api_errors import ApiError
 from hookline_local.simulator.calls.commands import dial, execute
 from hookline_local.simulator.calls.recording_store import BUCKET, LinkRefused
@@ -58,6 +59,9 @@ class Api:
             Route("/v2/call_events", self.call_events, methods=["GET"]),
             Route("/v2/call_control_applications", self.applications, methods=["GET", "POST"]),
             Route("/v2/call_control_applications/{id}", self.application, methods=["GET", "PATCH", "DELETE"]),
+            Route("/v2/phone_numbers", self.phone_numbers, methods=["GET"]),
+            Route("/v2/phone_numbers/{id}", self.phone_number, methods=["GET", "PATCH"]),
+            Route("/v2/public_key", self.public_key, methods=["GET"]),
             Route("/v2/{rest:path}", self.unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             Route(f"/{BUCKET}/{{path:path}}", self.download, methods=["GET", "HEAD"]),
         ]
@@ -264,6 +268,48 @@ class Api:
     def _has_calls(self, application_id: str) -> bool:
         legs = self._switch.legs.values()
         return any(leg.state != "ended" and leg.connection_id == application_id for leg in legs)
+
+    async def phone_numbers(self, request: Request) -> Response:
+        """GET /v2/phone_numbers. filter[phone_number]: three digits or more of it; with anything else nothing is found."""
+        filters = _Filters(request)
+
+        def work(body: Body) -> dict[str, Any]:
+            rows: Iterable[Any] = self._account.phone_numbers.values()
+            digits = filters.get("phone_number", "")
+            if digits and not (digits.isdecimal() and len(digits) >= 3):
+                rows = []
+            rows = [row for row in rows if digits in row["phone_number"]]
+            return _page(request, filters.equal(rows, "connection_id"))
+
+        return await self._answer(request, "phone_numbers", work)
+
+    async def phone_number(self, request: Request) -> Response:
+        """GET and PATCH /v2/phone_numbers/{id}; only its application can be changed here."""
+        number_id = request.path_params["id"]
+
+        def work(body: Body) -> dict[str, Any]:
+            number = self._account.phone_numbers.get(number_id)
+            if number is None:
+                raise ApiError("10005", "The requested phone number could not be found.")
+            for key, value in body.items():
+                if key != "connection_id":
+                    raise ApiError("10015", f"{key} cannot be changed in the simulator.", pointer=f"/{key}")
+                if value not in self._account.applications:
+                    raise ApiError("10015", "There is no such connection.", pointer="/connection_id")
+            if request.method == "PATCH":
+                number.update(body)
+            return {"data": number}
+
+        return await self._answer(request, "phone_numbers", work)
+
+    async def public_key(self, request: Request) -> Response:
+        """GET /v2/public_key: the key that verifies the webhooks of the account."""
+
+        def work(body: Body) -> dict[str, Any]:
+            key = public_key_of(self._account.config.signing_seed)
+            return {"data": {"public": key, "record_type": "public_key"}}
+
+        return await self._answer(request, "public_key", work)
 
     async def unknown(self, request: Request) -> Response:
         """404 for every other path."""

@@ -25,6 +25,9 @@ class Config:
     connection_id: str = "1494404757140276705"
     """The id of that application."""
 
+    phone_numbers: tuple[str, ...] = ("+12025550123",)
+    """The numbers of the account, in E.164; at the start they all belong to that application."""
+
     signing_seed: bytes = DEVELOPMENT_SEED
     """Ed25519 seed, 32 bytes, that signs the webhooks."""
     webhook_ca: str | None = None

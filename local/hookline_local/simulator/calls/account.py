@@ -40,6 +40,7 @@ class Account:
         self.webhook_sender = WebhookSender(config, self.injector, self.observers, self.http)
         self.recordings = RecordingStore(links_expire_after_seconds=config.links_expire_after_seconds)
         self.applications: dict[str, dict[str, Any]] = {}
+        self.phone_numbers = {entry["id"]: entry for entry in map(self._phone_number, config.phone_numbers)}
         self.call_events: deque[dict[str, Any]] = deque(maxlen=config.log_limit)
         self.commands: deque[CommandReceived] = deque(maxlen=config.log_limit)
         self.bugs: list[BaseException] = []
@@ -51,6 +52,23 @@ class Account:
             },
             connection_id=config.connection_id,
         )
+
+    def _phone_number(self, phone_number: str) -> dict[str, Any]:
+        return {
+            "id": str(uuid.uuid4().int % 10**19),
+            "record_type": "phone_number",
+            "phone_number": phone_number,
+            "status": "active",
+            "connection_id": self.config.connection_id,
+            "tags": [],
+        }
+
+    def connection_of(self, phone_number: str) -> str:
+        """The application that a number belongs to; the configured one for a number that the account does not have."""
+        for entry in self.phone_numbers.values():
+            if entry["phone_number"] == phone_number:
+                return str(entry["connection_id"])
+        return self.config.connection_id
 
     def report_bug(self, error: BaseException) -> None:
         """Log a fault of the simulator's own; it is raised when the simulator stops."""

@@ -66,7 +66,7 @@ class Switch:
 
     def place_inbound_call(self, scenario: Scenario, *, connection_id: str | None = None) -> Leg:
         """Place a call to one of the numbers. Raises ValueError for an unknown application."""
-        connection_id = connection_id or self.config.connection_id
+        connection_id = connection_id or self.account.connection_of(scenario.to_number)
         if connection_id not in self.account.applications:
             raise ValueError(f"{connection_id}: unknown application")
         self.callees.update(scenario.callees)
