@@ -20,7 +20,7 @@ from nacl.signing import SigningKey
 
 from hookline_local.simulator import Config, SimulatorInThread, simulator_in_thread
 from rehearsal import sam
-from rehearsal.call import PlayedCall, play_call, post_sample
+from rehearsal.call import PlayedCall, play_call, post, sample
 from rehearsal.deployment import STACK, Deployment, leftovers
 from rehearsal.emulator import Emulator, EmulatorFailed, in_environment, running_emulator
 
@@ -76,6 +76,8 @@ class Rehearsal:
             deployment = self._deploy(template, simulator)
             self._deploy_again(template, deployment)
             self._check_enforcement(deployment)
+            self._check_consumers(deployment)
+            self._check_deferral(deployment)
             call = play_call(simulator, deployment.webhook_url)
             self._check_call(call)
             self._read(call)
@@ -93,9 +95,9 @@ class Rehearsal:
         sam.deploy(template, parameters, self.environment)
         deployment = Deployment(self.emulator.url)
         deployment.fill_gaps()
-        status = post_sample(self.emulator, deployment.base_url, self.seed)
+        status = post(self.emulator, deployment.webhook_url, sample(), self.seed)
         expect(status == 200, f"a signed webhook was answered {status}")
-        status = post_sample(self.emulator, deployment.base_url, secrets.token_bytes(32))
+        status = post(self.emulator, deployment.webhook_url, sample(), secrets.token_bytes(32))
         expect(status == 401, f"a webhook with a stranger's signature was answered {status}")
         self.done("deployed; a signed webhook is answered 200, a forged one 401")
         return deployment
@@ -113,9 +115,28 @@ class Rehearsal:
     def _check_enforcement(self, deployment: Deployment) -> None:
         """That a permission which is missing shows: otherwise the call proves none of them."""
         with deployment.without_statement("WebhookPolicy", "ReadAndAppendEvents"):
-            status = post_sample(self.emulator, deployment.base_url, self.seed)
+            status = post(self.emulator, deployment.webhook_url, sample(), self.seed)
         expect(status >= 500, f"without the permission to journal a webhook was answered {status}: IAM is not enforced")
         self.done(f"without the permission to journal a webhook is answered {status}: IAM is enforced")
+
+    def _check_consumers(self, deployment: Deployment) -> None:
+        """The emulator hands messages to functions whatever their roles allow: the policies are evaluated instead."""
+        denied = deployment.denied_to_consumers()
+        expect(not denied, f"a function may not read its queue: {', '.join(denied)}")
+
+    def _check_deferral(self, deployment: Deployment) -> None:
+        """An event on the route of another type goes through the deferred queue to the journal."""
+        webhook = sample()
+        status = post(self.emulator, f"{deployment.webhook_url}/call.answered", webhook, self.seed)
+        expect(status == 200, f"a webhook on the wrong route was answered {status}")
+        event_id = json.loads(webhook.body)["data"]["id"]
+        deadline = time.monotonic() + ARCHIVE_LIMIT_SECONDS
+        while not deployment.is_journalled(event_id):
+            expect(
+                time.monotonic() < deadline, f"a deferred webhook is not journalled after {ARCHIVE_LIMIT_SECONDS:.0f} s"
+            )
+            time.sleep(0.2)
+        self.done("a webhook on the wrong route was deferred and journalled")
 
     def _check_call(self, call: PlayedCall) -> None:
         expect(set(call.answers) == {200}, f"webhooks were answered {dict(call.answers)}")

@@ -8,14 +8,13 @@ from pathlib import Path
 import httpx
 
 from hookline_local.samples import catalog
+from hookline_local.samples.catalog import Sample
 from hookline_local.signing import sign
 from hookline_local.simulator import Answered, CommandReceived, Observation, SimulatorInThread, read_scenario
 from rehearsal.emulator import Emulator
 
 PROJECT = Path(__file__).parents[1]
 SCENARIO = PROJECT / "local" / "hookline_local" / "scenarios" / "card.toml"
-SAMPLE = "call.speak.started"
-"""An event that commands nothing."""
 CALL_LIMIT_SECONDS = 60.0
 WEBHOOK_LIMIT_SECONDS = 30.0
 
@@ -32,12 +31,16 @@ class PlayedCall:
     """Recordings that Telnyx has announced."""
 
 
-def post_sample(emulator: Emulator, base_url: str, seed: bytes) -> int:
-    """The status that a sample event gets, signed now with this key. seed: 32 bytes."""
-    sample = catalog.sample(SAMPLE).now()
-    headers = {"content-type": sample.content_type, **sign(sample.body, int(time.time()), seed)}
+def sample() -> Sample:
+    """A new event that commands nothing."""
+    return catalog.sample("call.speak.started").now()
+
+
+def post(emulator: Emulator, url: str, webhook: Sample, seed: bytes) -> int:
+    """The status that a webhook gets, signed now with this key. seed: 32 bytes."""
+    headers = {"content-type": webhook.content_type, **sign(webhook.body, int(time.time()), seed)}
     with httpx.Client(verify=emulator.trust(), timeout=WEBHOOK_LIMIT_SECONDS, trust_env=False) as http:
-        return http.post(f"{base_url}{sample.path}", content=sample.body, headers=headers).status_code
+        return http.post(url, content=webhook.body, headers=headers).status_code
 
 
 def play_call(simulator: SimulatorInThread, webhook_url: str) -> PlayedCall:

@@ -10,8 +10,8 @@ import boto3
 STACK = "hookline"
 """The stack of samconfig.toml's first table."""
 
-HANDLER_TYPES = "AWS::Lambda::Function"
-QUEUE_TYPES = "AWS::SQS::Queue"
+CONSUMING = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+"""What Lambda needs to poll a queue. Source: Lambda's developer guide, "Using Lambda with Amazon SQS"."""
 
 
 class Deployment:
@@ -72,6 +72,27 @@ class Deployment:
     def memory_size(self, function: str) -> int:
         """Of a function, in MB."""
         return int(self._lambda.get_function_configuration(FunctionName=self.physical[function])["MemorySize"])
+
+    def is_journalled(self, event_id: str) -> bool:
+        """Whether the table has this event. It is a small table."""
+        found = boto3.client("dynamodb").scan(
+            TableName=self.physical["CallsTable"],
+            FilterExpression="event_id = :event_id",
+            ExpressionAttributeValues={":event_id": {"S": event_id}},
+        )
+        return bool(found["Items"])
+
+    def denied_to_consumers(self) -> list[str]:
+        """What Lambda needs of a queue and a function's role does not allow: "<function> <action>"."""
+        denied = []
+        for mapping in self._lambda.list_event_source_mappings()["EventSourceMappings"]:
+            function = self._lambda.get_function_configuration(FunctionName=mapping["FunctionArn"])
+            results = self._iam.simulate_principal_policy(
+                PolicySourceArn=function["Role"], ActionNames=CONSUMING, ResourceArns=[mapping["EventSourceArn"]]
+            )["EvaluationResults"]
+            refused = [found["EvalActionName"] for found in results if found["EvalDecision"] != "allowed"]
+            denied += [f"{function['FunctionName']} {action}" for action in refused]
+        return denied
 
     @contextmanager
     def without_statement(self, policy: str, sid: str) -> Iterator[None]:

@@ -270,7 +270,7 @@ class Api:
         return any(leg.state != "ended" and leg.connection_id == application_id for leg in legs)
 
     async def phone_numbers(self, request: Request) -> Response:
-        """GET /v2/phone_numbers. filter[phone_number]: three digits or more of it; with anything else nothing is found."""
+        """GET /v2/phone_numbers. filter[phone_number] takes three digits or more; anything else finds nothing."""
         filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
