@@ -22,6 +22,7 @@ from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
 from hookline_local.cli.screen import Screen, command_text
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from tests.support import command
 
 PROJECT = Path(__file__).parents[2]
 COMMANDS = [
@@ -49,21 +50,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 class Hookline:
-    """The command in a process of its own."""
+    """The command in this environment."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
 
-    def __call__(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hookline_local", *arguments],
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def __call__(self, *arguments: str, stdin: str = "") -> command.Done:
+        return command.run(*arguments, environment=self.environment, stdin=stdin)
 
 
 @pytest.fixture

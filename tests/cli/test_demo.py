@@ -177,7 +177,7 @@ WRONG: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         lambda seen: replace(seen, objects=[]),
     ),
     "a dead letter": (
-        "All queues are empty, the dead-letter queues too.",
+        "Nothing that is due is left in a queue, nothing at all in a dead-letter queue.",
         lambda seen: replace(seen, waiting={"RecordingDeadLetterQueue": 1}),
     ),
     "a function that failed": (

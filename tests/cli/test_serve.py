@@ -22,6 +22,7 @@ import pytest
 
 from hookline.events import Event, Identity
 from hookline.journal import Journal
+from tests.support import command
 from tests.support.processes import started
 
 PROJECT = Path(__file__).parents[2]
@@ -45,11 +46,14 @@ class Desk:
         self.environment["HOOKLINE_FLOWS"] = str(PROJECT / "tests" / "support" / "flows")
         self.home = home
 
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> command.Done:
+        return command.run(*arguments, environment={**self.environment, **environment}, stdin=stdin)
+
+    def run_alone(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """In a process of its own: what it imports, or still writes later, is no matter of others."""
         return subprocess.run(
             [sys.executable, "-m", "hookline_local", *arguments],
-            env={**self.environment, **environment},
-            input=stdin,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=300,
@@ -525,7 +529,7 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
 
 
 def test_replay_sends_the_same_commands_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
-    done = desk.run("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
+    done = desk.run_alone("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"same commands for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
     (saved,) = tmp_path.glob("*.json")
@@ -548,7 +552,7 @@ def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -
         UpdateExpression="SET commands = :t",
         ExpressionAttributeValues={":t": {"S": json.dumps(sent)}},
     )
-    done = desk.run("replay", call["call"]["call_leg_id"], "--json")
+    done = desk.run_alone("replay", call["call"]["call_leg_id"], "--json")
     document = json.loads(done.stdout)
     assert (done.returncode, document["same"]) == (1, False)
     (difference,) = document["differences"]

@@ -406,8 +406,9 @@ def test_the_shortest_delay_is_a_delay(world: World, deciding: Deciding) -> None
     deciding("call.answered", hangup().after(1), speak(payload="Hello.", voice="female"))
     assert deliver("call.answered")["commands"] == ["hangup: queued", "speak: accepted"]
     assert world.actions == ["speak"]
-    delayed, _ = json.loads(world.items[0]["commands"])
-    assert (delayed["status"], delayed["milliseconds"]) == (None, 0)
+    delayed, at_once = json.loads(world.items[0]["commands"])
+    assert (delayed["status"], delayed["milliseconds"], delayed["delay_seconds"]) == (None, 0, 1)
+    assert "delay_seconds" not in at_once
 
 
 def test_a_refused_command_is_journalled_and_the_next_one_is_said(

@@ -73,6 +73,22 @@ def transcript_events(record: CallRecord, bucket: Bucket) -> tuple[list[Event], 
     return found, gone
 
 
+def due_commands(record: CallRecord) -> list[str]:
+    """The actions of those commands in the command queue that may still have an effect.
+
+    Without those that wait for a time of their own once the call has ended.
+    """
+    has_ended = record.call.ended
+    waiting = waiting_commands(record)
+    return [command["action"] for command in waiting if not (has_ended and command.get("delay_seconds"))]
+
+
+def waiting_commands(record: CallRecord) -> list[Mapping[str, Any]]:
+    """The commands that wait in the command queue, by the journal."""
+    queued = [command for entry in record.entries for command in entry.commands if command["result"] == "queued"]
+    return [command for command in queued if command["command_id"] not in record.command_results]
+
+
 def call_attributes(call: Call, record: CallRecord | None = None) -> dict[str, Any]:
     """The state of a call, under the names of CALL_KEYS. Times: UTC texts. Duration: seconds, None unless ended."""
     attributes: dict[str, Any] = {

@@ -44,6 +44,7 @@ class CommandResult(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """As the journal stores it: secret parameters are masked; routing, which no flow has decided, is left out."""
+        delay = {"delay_seconds": self.command.delay_seconds} if self.command.delay_seconds else {}
         return {
             "action": self.command.action,
             "command_id": self.command_id,
@@ -52,6 +53,7 @@ class CommandResult(NamedTuple):
             "status": self.status,
             "code": self.code,
             "milliseconds": self.milliseconds,
+            **delay,
         }
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hookline.call_report import call_document
+from hookline.call_report import call_document, waiting_commands
 from hookline.recordings.storage import Bucket
 from hookline_local.cli.demo_checks import DUPLICATED, FORGED, LATE, DemoCheck, Evidence, checks, slow
 from hookline_local.cli.demo_servers import AudioFile, MediaSink
@@ -188,7 +188,7 @@ async def _call(
     except TimeoutError:
         view.faults.append(f"the call had not ended after {CALL_LIMIT_SECONDS:.0f} s")
     view.screen.detail("the recording is archived ...")
-    await resources.settle(within_seconds=BACKGROUND_LIMIT_SECONDS)
+    await resources.settle(view.leg.call_leg_id, within_seconds=BACKGROUND_LIMIT_SECONDS)
     recordings = [recording.file() for recording in telnyx.recordings()]
     greeting = stack.template.environment_of("CallAnsweredFunction")["LINE_GREETING"]
     evidence = Evidence(
@@ -214,7 +214,9 @@ def _collect(evidence: Evidence, resources: StackResources) -> dict[str, Any]:
     evidence.document = call_document(record, Bucket(resources.s3, resources.bucket)) if record else None
     evidence.item_keys = resources.item_keys()
     evidence.objects = resources.objects()
+    later = [command for command in waiting_commands(record) if command.get("delay_seconds")] if record else []
     evidence.waiting = resources.waiting()
+    evidence.waiting_for_later = len(later)
     return {
         **(evidence.document or {"call": None, "events": [], "transcript": [], "recordings": []}),
         "dynamodb": {"table": resources.table, "items": [{"pk": pk, "sk": sk} for pk, sk in evidence.item_keys]},

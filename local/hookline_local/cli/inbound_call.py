@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from hookline.call_report import call_document
+from hookline.call_report import call_document, due_commands
 from hookline.journal import CallRecord
 from hookline.recordings.audit import verify_call
 from hookline.recordings.findings import describe_all
@@ -79,13 +79,20 @@ def steps_of_keys(keys: str, resources: StackResources) -> list[dict[str, Any]]:
 
 
 class CallView(LiveView):
-    """Shows one call's webhooks, and records those that were not answered 200."""
+    """Shows one call's webhooks within a block, and records those that were not answered 200."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(screen, when=self._seconds)
         self.refused: list[str] = []
         self._answered = 0
+        self._is_over = False
         self._began = time.monotonic()
+
+    def __enter__(self) -> "CallView":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over = True
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self._began:.1f} s"
@@ -93,7 +100,7 @@ class CallView(LiveView):
     def show(self, line: str, session_id: str) -> None:
         """Show a line of observation if it is about this call."""
         observation = observation_of(json.loads(line))
-        if observation is None or getattr(observation, "call_session_id", session_id) != session_id:
+        if self._is_over or observation is None or getattr(observation, "call_session_id", session_id) != session_id:
             return
         self.on_observation(observation)
         if isinstance(observation, Answered):
@@ -119,10 +126,15 @@ def run(
         )
     if interactive and sys.stdin is None:
         raise CliError("standard input is closed", "Name a scenario, or use --keys.", code=USAGE)
-    phone, view = Phone(running.telnyx_url), CallView(screen)
-    with phone.restore_faults(scenario(content).faults), phone.observing() as lines, _terminated_as_interrupted():
+    with (
+        CallView(screen) as view,
+        Phone(running.telnyx_url) as phone,
+        phone.restore_faults(scenario(content).faults),
+        phone.observing() as lines,
+        _terminated_as_interrupted(),
+    ):
         leg = phone.place(content)
-        _play(running.telnyx_url, leg, lines, view, interactive=interactive)
+        _play(phone, leg, lines, view, interactive=interactive)
         view.wait_for_answers(phone.attempts(leg["call_session_id"]))
         session = phone.session(leg["call_session_id"])
     document, unfinished = _report(resources, leg["call_leg_id"], screen)
@@ -143,12 +155,12 @@ def run(
     return good
 
 
-def _play(telnyx_url: str, leg: Mapping[str, Any], lines: Iterator[str], view: CallView, *, interactive: bool) -> None:
+def _play(phone: Phone, leg: Mapping[str, Any], lines: Iterator[str], view: CallView, *, interactive: bool) -> None:
     """Show the call, and press the person's keys, until it has ended."""
     leg_id, session_id = leg["call_leg_id"], leg["call_session_id"]
-    phone, ended = Phone(telnyx_url), threading.Event()
+    ended = threading.Event()
     try:
-        threading.Thread(target=_wait, args=(telnyx_url, session_id, ended), daemon=True).start()
+        threading.Thread(target=_wait, args=(phone.url, session_id, ended), daemon=True).start()
         threading.Thread(target=_show_lines, args=(lines, view, session_id), daemon=True).start()
         if interactive:
             _keys(phone, leg_id, view.screen, ended)
@@ -165,9 +177,9 @@ def _play(telnyx_url: str, leg: Mapping[str, Any], lines: Iterator[str], view: C
 def _report(resources: StackResources, leg_id: str, screen: Screen) -> tuple[dict[str, Any], list[str]]:
     """The call as the journal has it when its queues are empty; and what is unfinished."""
     with explain_aws_errors(resources):
-        if resources.under_way():
+        if resources.is_under_way(leg_id):
             screen.detail("waiting for what is still queued ...")
-        asyncio.run(resources.settle(within_seconds=ARCHIVED_WITHIN_SECONDS))
+        asyncio.run(resources.settle(leg_id, within_seconds=ARCHIVED_WITHIN_SECONDS))
         record = resources.journal.read(leg_id)
         if record is None:
             empty: dict[str, Any] = {"call": None, "events": [], "transcript": [], "recordings": []}
@@ -182,11 +194,8 @@ def _unfinished(record: CallRecord, bucket: Bucket) -> Iterator[str]:
     for result in verify_call(record, bucket, archived_findings=False):
         if not result.ok:
             yield f"recording {result.key}: {describe_all(result.findings)}"
-    for command in [command for entry in record.entries for command in entry.commands]:
-        # The result of `archive` is reported by the recording itself.
-        queued = command["result"] == "queued" and command["action"] != "archive"
-        if queued and command["command_id"] not in record.command_results:
-            yield f"{command['action']} is still in the queue"
+    for action in due_commands(record):
+        yield f"{action} is still in the queue"
 
 
 @contextlib.contextmanager
@@ -212,10 +221,10 @@ def _show_lines(lines: Iterator[str], view: CallView, session_id: str) -> None:
 
 def _wait(url: str, session_id: str, ended: threading.Event) -> None:
     """Set `ended` when the call has ended, or the simulator is out of reach."""
-    phone = Phone(url)
     try:
-        while not phone.session(session_id)["ended"]:
-            time.sleep(0.1)
+        with Phone(url) as phone:
+            while not phone.session(session_id)["ended"]:
+                time.sleep(0.1)
     except CliError:
         pass
     finally:

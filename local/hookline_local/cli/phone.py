@@ -19,7 +19,14 @@ class Phone:
     """Places a call, presses keys, hangs up. Every method raises CliError when the simulator is out of reach."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._http = httpx.Client(base_url=f"{url}/_simulator", timeout=60, trust_env=False)
+
+    def __enter__(self) -> "Phone":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def place(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The leg of the new call."""

@@ -264,9 +264,14 @@ def _short_result(command: str) -> str:
 
 
 def command_text(command: Mapping[str, Any]) -> str:
-    """A command with its result: `speak`, `record_start (refused 90015)`, `speak (queued, then accepted)`."""
+    """A command with its result: `record_start (refused 90015)`, `speak (queued, then accepted)`.
+
+    `speak` alone was accepted; `hangup (queued for 20 s)` waits for a time of its own.
+    """
     result = str(command.get("result", "accepted"))
     text = result if result != "accepted" else ""
+    if text and (delay := command.get("delay_seconds")):
+        text = f"{text} for {delay:g} s"
     if command.get("code"):
         text = f"{text} {command['code']}".strip()
     if final := command.get("final"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from hookline.call_report import due_commands
 from hookline.journal import Journal
 from hookline_local.emulator.moto_server import local_session
 from hookline_local.emulator.template import REGION, Template
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-CONSUMED_QUEUES = ("CommandQueue", "RecordingQueue")
-"""The queues that functions consume, by their names in the template."""
+BACKGROUND_QUEUES = ("DeferredQueue", "RecordingQueue")
+"""The queues in which a message always has something to do, by their names in the template."""
 
 _CHUNK_BYTES = 1 << 20
 _CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
@@ -108,14 +109,20 @@ class StackResources:
         """The messages of each queue, those in flight included."""
         return {name: self._messages(url) for name, url in self.queues.items()}
 
-    def under_way(self) -> int:
-        """The messages that wait for a function. Those in quarantine or a dead-letter queue do not count."""
-        return sum(self._messages(url) for name, url in self.queues.items() if name in CONSUMED_QUEUES)
+    def is_under_way(self, leg_id: str) -> bool:
+        """Whether something waits for a function that may still change what there is to read of a call.
 
-    async def settle(self, *, within_seconds: float) -> None:
-        """Wait until no message waits for a function, or the time is up."""
+        A hang-up that was to come later, and for which the call did not wait, is no such thing.
+        """
+        if any(self._messages(url) for name, url in self.queues.items() if name in BACKGROUND_QUEUES):
+            return True
+        record = self.journal.read(leg_id)
+        return record is not None and bool(due_commands(record))
+
+    async def settle(self, leg_id: str, *, within_seconds: float) -> None:
+        """Wait until nothing of a call is under way, or the time is up."""
         deadline = time.monotonic() + within_seconds
-        while await asyncio.to_thread(self.under_way) and time.monotonic() < deadline:
+        while await asyncio.to_thread(self.is_under_way, leg_id) and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
 
     def _messages(self, url: str) -> int:

@@ -1,0 +1,35 @@
+"""hookline.call_report: which commands of a call wait, by its journal."""
+
+import httpx
+
+from hookline.call_report import due_commands, waiting_commands
+from hookline.journal import CallRecord
+from hookline_local.cli.screen import command_text
+from tests.support.world import World, deliver, ok, refused, sample_data
+
+
+def the_call(world: World) -> CallRecord:
+    record = world.journal.read(sample_data("call.hangup")["payload"]["call_leg_id"])
+    assert record is not None
+    return record
+
+
+def test_a_later_hang_up_of_a_call_that_has_ended_is_not_due(world: World) -> None:
+    deliver("call.dtmf.received", digit="#")
+    assert due_commands(the_call(world)) == ["hangup"]
+    deliver("call.hangup")
+    assert due_commands(the_call(world)) == []
+    assert [command_text(command) for command in waiting_commands(the_call(world))] == ["hangup (queued for 20 s)"]
+
+
+def test_a_command_that_telnyx_could_not_take_is_due_until_it_has_a_result(world: World) -> None:
+    def overloaded(request: httpx.Request) -> httpx.Response:
+        return refused(503) if request.url.path.endswith("record_start") else ok()
+
+    world.replies = overloaded
+    deliver("call.answered")
+    deliver("call.hangup")
+    assert due_commands(the_call(world)) == ["record_start", "transcription_start"]
+    world.replies = lambda request: ok()
+    world.consume("COMMAND", "command_sender", world.records("COMMAND"))
+    assert due_commands(the_call(world)) == []
