@@ -32,7 +32,7 @@ from hookline import (
     transcription_start,
     transcription_stop,
 )
-from hookline.command_schema import Engine
+from hookline.transcription_engines import LANGUAGES, Engine
 
 ACTING_DIGITS = "12*#"
 """These keys are stored as pressed; every other key is the caller's own business and is blanked."""
@@ -140,6 +140,9 @@ class CallFlow:
     def transcription(self) -> Command:
         """The live transcript as the settings describe it."""
         settings = {"transcription_engine": self.transcription_engine, "language": self.transcription_language}
+        if self.transcription_engine == "Deepgram":  # its settings are for one of its models, and name it twice
+            model = "nova-3" if self.transcription_language in LANGUAGES["deepgram/nova-3"] else "nova-2"
+            settings |= {"transcription_engine": f"deepgram/{model}", "transcription_model": f"deepgram/{model}"}
         return transcription_start(
             transcription_engine=self.transcription_engine,
             transcription_engine_config=settings if self.transcription_language else None,

@@ -117,12 +117,23 @@ def test_an_answered_call_is_greeted_recorded_transcribed_and_streamed() -> None
 
 
 def test_the_transcript_is_in_the_language_of_its_own_parameter() -> None:
-    flow = CallFlow(transcription_engine="Google", transcription_language="de-DE")
+    flow = CallFlow(transcription_engine="Google", transcription_language="de")
     assert flow.transcription == transcription_start(
         transcription_engine="Google",
-        transcription_engine_config={"transcription_engine": "Google", "language": "de-DE"},
+        transcription_engine_config={"transcription_engine": "Google", "language": "de"},
         transcription_tracks="both",
     )
+
+
+@pytest.mark.parametrize("language, model", [("de", "deepgram/nova-3"), ("bg", "deepgram/nova-2")])
+def test_deepgrams_settings_are_for_the_model_that_knows_the_language(language: str, model: str) -> None:
+    flow = CallFlow(transcription_engine="Deepgram", transcription_language=language)
+    assert flow.transcription.params["transcription_engine"] == "Deepgram"
+    assert flow.transcription.params["transcription_engine_config"] == {
+        "transcription_engine": model,
+        "transcription_model": model,
+        "language": language,
+    }
 
 
 @pytest.mark.parametrize("name", ["RECORD", "TRANSCRIBE"])

@@ -17,27 +17,38 @@ from hookline import client_state, commands
 from hookline.command_schema import SECRET_PARAMS
 from hookline.commands import (
     Command,
+    ai_assistant_add_messages,
+    ai_assistant_join,
+    ai_assistant_start,
     answer,
     bridge,
     client_state_update,
     command_id,
+    conversation_relay_start,
     dial,
     enqueue,
     fork_start,
     fork_stop,
     gather,
+    gather_using_ai,
     gather_using_audio,
     gather_using_speak,
     hangup,
     leave_queue,
+    pay,
     playback_start,
     playback_stop,
     record_start,
     record_stop,
+    refer,
     reject,
     send_dtmf,
+    send_sip_info,
+    siprec_start,
     speak,
     streaming_start,
+    suppression_start,
+    switch_supervisor_role,
     transcription_start,
     transfer,
 )
@@ -56,6 +67,8 @@ RECORDING_FIELDS = [
     "recording_ended_at",
     "connection_id",
 ]
+JOIN = {"conversation_id": "c", "participant": {"id": "v3:x", "role": "user"}}
+RELAY = {"url": "wss://relay.example.com"}
 FORK = {"rx": "udp:192.0.2.1:9000", "tx": "udp:192.0.2.1:9001"}
 STREAM = {"stream_url": "wss://media.example.com"}
 RECORD = {"channels": "dual", "format": "mp3"}
@@ -580,6 +593,45 @@ LIMITS: list[Limit] = [
     (enqueue, {"queue_name": "q"}, "max_wait_time_secs", [1], [0]),
     (enqueue, {"queue_name": "q"}, "keep_after_hangup", [True], ["yes"]),
     (record_stop, {}, "recording_id", ["an-id"], ["", 5]),
+    (ai_assistant_start, {}, "assistant", [{"id": "a"}], [{}, {"id": ""}, {"id": "a", "greeting": "g" * 3001}, "a"]),
+    (ai_assistant_start, {}, "greeting", ["", "g" * 3000], ["g" * 3001, 5]),
+    (ai_assistant_start, {}, "message_history", [[{"role": "system"}]], [[{"role": "robot"}], [{}], {"role": "user"}]),
+    (ai_assistant_join, JOIN, "conversation_id", ["c"], ["", None, 5]),
+    (
+        ai_assistant_join,
+        JOIN,
+        "participant",
+        [{"id": "v3:x", "role": "user", "on_hangup": "end_conversation"}],
+        [{"id": "v3:x"}, {"role": "user"}, {"id": "v3:x", "role": "assistant"}, None],
+    ),
+    (ai_assistant_add_messages, {}, "messages", [[], [{"role": "user", "content": "a"}]], ["a", [{"content": "a"}]]),
+    (gather_using_ai, {}, "parameters", [{}, {"type": "object"}], [None, [], "age"]),
+    (gather_using_ai, {"parameters": {}}, "language", ["de", "fil"], ["de-DE", "auto", "", 5]),
+    (gather_using_ai, {"parameters": {}}, "user_response_timeout_ms", [0, 10_000], [-1, "1"]),
+    (conversation_relay_start, {}, "url", ["wss://a", "ws://a"], ["https://a", "", 5, "wss://a b"]),
+    (conversation_relay_start, RELAY, "interruptible", ["none", "any", "speech", "dtmf"], [True, "all"]),
+    (conversation_relay_start, RELAY, "transcription_engine", ["Deepgram", "A"], ["Cohere", "deepgram/nova-3"]),
+    (conversation_relay_start, RELAY, "custom_parameters", [{"a": 1}], [[{"name": "a", "value": "b"}]]),
+    (pay, {}, "amount", [0, 0.01, 12], [-1, "12", True]),
+    (pay, {}, "currency", ["USD", "usd"], ["EUR"]),
+    (pay, {}, "postal_code", [True, False, "90210", "true"], ["", "  ", 90210]),
+    (pay, {}, "prompts", [{"postal-code": "a"}, {"postal-code": [{"text": "a"}]}], [{"postal-code": [{}]}, "a"]),
+    (pay, {}, "valid_card_types", [["visa"]], [[], ["gold"], "visa"]),
+    (refer, {}, "sip_address", ["sip:a@b", "sips:a@b"], ["+13125550100", "sip:", "sip:a b", None]),
+    (send_sip_info, {"content_type": "text/plain"}, "body", ["Signal=5"], ["", 5]),
+    (send_sip_info, {"body": "a"}, "content_type", ["a" * 1400], ["", "a" * 1401]),
+    (siprec_start, {}, "session_timeout_secs", [0, 90, 3600], [89, -1, "90", False]),
+    (siprec_start, {}, "sip_transport", ["udp", "tcp", "tls"], ["UDP"]),
+    (suppression_start, {}, "direction", ["inbound", "outbound", "both"], ["self"]),
+    (suppression_start, {}, "noise_suppression_engine", ["Krisp", "aic_l_quail"], ["A", "krisp"]),
+    (
+        suppression_start,
+        {},
+        "noise_suppression_engine_config",
+        [{"attenuation_limit": 100}, {"suppression_level": 0.5}, {"voice_gain": 4}],
+        [{"attenuation_limit": 101}, {"suppression_level": 101}, {"voice_gain": 0}, {"size": "m"}],
+    ),
+    (switch_supervisor_role, {}, "role", ["barge", "whisper", "monitor"], ["none", None]),
     (playback_stop, {}, "stop", ["all", "current"], ["everything"]),
 ]
 ALLOWED = [
@@ -622,6 +674,67 @@ def test_no_parameter_takes_what_json_cannot_hold(
             function(**{**base, name: value})
 
 
+@pytest.mark.parametrize(
+    "settings, engine",
+    [
+        ({"language": "de-DE"}, "Telnyx"),
+        ({"language": "en-GB"}, "B"),
+        ({"language": "de-DE"}, "Google"),
+        ({"language": "klingon"}, None),
+        ({"transcription_engine": "Telnyx", "language": "de-DE"}, None),
+        ({"language": "de"}, "AssemblyAI"),
+        ({"language": "english"}, "Soniox"),
+        ({"language": "bg", "transcription_model": "deepgram/nova-3"}, "Deepgram"),
+        ({"language": "bg", "transcription_engine": "deepgram/nova-3"}, "Deepgram"),
+        ({"language": "en", "transcription_engine": "deepgram/nova-2"}, None),
+    ],
+)
+def test_a_language_that_the_engine_does_not_know_is_refused(settings: dict[str, Any], engine: str | None) -> None:
+    config: dict[str, Any] = {"transcription_engine_config": settings}
+    if engine:
+        config["transcription_engine"] = engine
+    with pytest.raises(ValueError, match=r"^transcription_start: transcription_engine_config\.language must be"):
+        transcription_start(**config)
+    with pytest.raises(
+        ValueError, match=r"^answer: transcription_config\.transcription_engine_config\.language must be"
+    ):
+        answer(transcription=True, transcription_config=config)
+
+
+@pytest.mark.parametrize(
+    "settings, engine",
+    [
+        ({"language": "de"}, None),
+        ({"language": "de"}, "Telnyx"),
+        ({"language": "auto_detect"}, "B"),
+        ({"language": "en-GB"}, "Speechmatics"),
+        ({"language": "it"}, "Soniox"),
+        ({"language": "auto"}, "Soniox"),
+        ({"language": "bg"}, "Deepgram"),
+        ({"language": "bg", "transcription_model": "deepgram/nova-2"}, "Deepgram"),
+        ({"language": "de", "transcription_engine": "deepgram/nova-3"}, "Deepgram"),
+    ],
+)
+def test_a_language_that_the_engine_knows_is_sent(settings: dict[str, Any], engine: str | None) -> None:
+    config: dict[str, Any] = {"transcription_engine_config": settings}
+    if engine:
+        config["transcription_engine"] = engine
+    assert transcription_start(**config).params == config
+
+
+@pytest.mark.parametrize("action", ["client_state_update", "siprec_start", "switch_supervisor_role"])
+def test_an_action_that_takes_no_command_id_is_sent_without_one(action: str) -> None:
+    assert Command(action, {"a": 1}).body("an-id") == {"a": 1}
+    assert Command("siprec_stop").body("an-id") == {"command_id": "an-id"}
+
+
+def test_what_a_payment_or_a_sip_info_carries_is_not_journalled() -> None:
+    payment = pay(payment_token="tok_1", postal_code="90210", amount=5)
+    assert payment.redacted_params() == {"payment_token": "(secret)", "postal_code": "(secret)", "amount": 5}
+    keys = send_sip_info(body="Signal=5", content_type="application/dtmf-relay")
+    assert keys.redacted_params() == {"body": "(secret)", "content_type": "application/dtmf-relay"}
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {1}, b"x", "\ud800", {1: 2}])
 def test_not_even_deep_inside_what_we_do_not_check(value: object) -> None:
     with pytest.raises(ValueError, match=r"^answer: assistant must be a value that JSON can hold$"):
@@ -631,6 +744,11 @@ def test_not_even_deep_inside_what_we_do_not_check(value: object) -> None:
 @pytest.mark.parametrize(
     "function, arguments, names",
     [
+        (answer, {"record_timeout_secs": 5, "transcription": True}, "record_timeout_secs and transcription"),
+        (pay, {"payment_token": "t", "valid_card_types": ["visa"]}, "payment_token and valid_card_types"),
+        (pay, {"transaction_type": "charge", "amount": 0}, "amount above 0 is required"),
+        (conversation_relay_start, {}, "url, conversation_relay_url, conversation_relay_settings"),
+        (conversation_relay_start, {**RELAY, "provider": "a"}, "provider requires structured_provider"),
         (playback_start, {}, "audio_url, media_name, playback_content"),
         (playback_start, {**AUDIO, "media_name": "a"}, "audio_url and media_name"),
         (playback_start, {**AUDIO, "playback_content": "SUQz"}, "audio_url and playback_content"),
@@ -852,7 +970,7 @@ def test_every_function_takes_keywords_only() -> None:
         for name, function in inspect.getmembers(commands, inspect.isfunction)
         if inspect.signature(function).return_annotation == "Command" and name != "_command"
     ]
-    assert len(functions) == 27
+    assert len(functions) == 42  # the SDK has 41 actions, and dial
     for function in functions:
         assert {parameter.kind for parameter in inspect.signature(function).parameters.values()} == {
             inspect.Parameter.KEYWORD_ONLY

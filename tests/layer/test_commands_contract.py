@@ -29,6 +29,7 @@ from hookline import commands
 from hookline.client_state import encode
 from hookline.command_schema import RECORDING_LANGUAGES, SECRET_PARAMS, SPEAK_LANGUAGES
 from hookline.commands import Command
+from hookline.commands.command import WITHOUT_COMMAND_ID
 
 CALL = "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg"
 PLAIN_CALL = "428c31b6-7af4-4bcb-b7f5-5013ef9657c1"
@@ -55,6 +56,8 @@ RECORD = {
     "record_track": "both",
     "record_trim": "trim-silence",
 }
+UNTIL_HANGUP = {name: value for name, value in RECORD.items() if name != "record_timeout_secs"}
+"""Beside a transcription: one that ends at silence needs the transcription for itself (90053)."""
 STREAM = {
     "stream_bidirectional_codec": "OPUS",
     "stream_bidirectional_mode": "rtp",
@@ -172,6 +175,20 @@ OUTBOUND = {
 STATE = {"client_state": {"step": "menu", "tries": 1, "name": "Zoë"}}
 HELLO = "https://audio.example.com/hello.mp3"
 VOICE = "AWS.Polly.Joanna-Neural"
+
+MESSAGES = [
+    {"role": "system", "content": "The caller is Ada."},
+    {"role": "tool", "content": "", "tool_call_id": "call-1"},
+]
+PARTICIPANT = {"id": CALL, "role": "user", "name": "Ada", "on_hangup": "end_conversation"}
+RELAY_LANGUAGE = {
+    "language": "de",
+    "transcription_engine": "Deepgram",
+    "transcription_engine_config": {"interim_results": True, "eot_threshold": 0.7},
+    "voice": "AWS.Polly.Joanna-Neural",
+    "voice_settings": {"type": "aws"},
+}
+AI_TRANSCRIPTION = {"model": "deepgram/nova-3", "language": "en"}
 
 Arguments = dict[str, Any]
 ROWS: dict[str, tuple[str, type, list[Arguments]]] = {
@@ -296,8 +313,9 @@ ROWS: dict[str, tuple[str, type, list[Arguments]]] = {
         calls.ActionAnswerParams,
         [
             {},
+            {"record_timeout_secs": 10},
             {
-                **RECORD,
+                **UNTIL_HANGUP,
                 **STREAM,
                 **WEBHOOKS,
                 "assistant": ASSISTANT,
@@ -410,6 +428,182 @@ ROWS: dict[str, tuple[str, type, list[Arguments]]] = {
             {"queue_name": "support", "keep_after_hangup": True, "max_size": 20, "max_wait_time_secs": 600, **STATE},
         ],
     ),
+    "ai_assistant_add_messages": (
+        "add_ai_assistant_messages",
+        calls.ActionAddAIAssistantMessagesParams,
+        [{}, {"messages": MESSAGES, "trigger_response": True, **STATE}],
+    ),
+    "ai_assistant_join": (
+        "join_ai_assistant",
+        calls.ActionJoinAIAssistantParams,
+        [{"conversation_id": PLAIN_CALL, "participant": PARTICIPANT, **STATE}],
+    ),
+    "ai_assistant_start": (
+        "start_ai_assistant",
+        calls.ActionStartAIAssistantParams,
+        [
+            {},
+            {
+                "assistant": ASSISTANT,
+                "greeting": "g" * 3000,
+                "interruption_settings": {"enable": False},
+                "message_history": MESSAGES,
+                "participants": [PARTICIPANT],
+                "send_message_history_updates": True,
+                "transcription": AI_TRANSCRIPTION,
+                **STATE,
+            },
+        ],
+    ),
+    "ai_assistant_stop": ("stop_ai_assistant", calls.ActionStopAIAssistantParams, [{}, STATE]),
+    "conversation_relay_start": (
+        "start_conversation_relay",
+        calls.ActionStartConversationRelayParams,
+        [
+            {"url": "wss://relay.example.com"},
+            {"conversation_relay_url": "ws://relay.example.com", "conversation_relay_dtmf_detection": True},
+            {
+                "assistant": {"dynamic_variables": {"name": "Ada"}},
+                "conversation_relay_settings": {
+                    "url": "wss://relay.example.com",
+                    "dtmf_detection": False,
+                    "interruptible": "speech",
+                    "interruptible_greeting": "none",
+                    "languages": [RELAY_LANGUAGE],
+                },
+                "custom_parameters": {"account": 42},
+                "dtmf_detection": True,
+                "greeting": "Hello.",
+                "interruptible": "dtmf",
+                "interruptible_greeting": "any",
+                "interruption_settings": {"enable": True, "welcome_greeting_interruptible": "any"},
+                "language": "de-DE",
+                "languages": [RELAY_LANGUAGE, {"language": "en-US"}],
+                "provider": "elevenlabs",
+                "structured_provider": {"voice_id": "v"},
+                "transcription": {},
+                "transcription_engine": "Deepgram",
+                "transcription_engine_config": {"interim_results": False, "transcription_model": "deepgram/flux"},
+                "tts_provider": "elevenlabs",
+                "voice": VOICE,
+                "voice_settings": {"type": "aws"},
+                **STATE,
+            },
+        ],
+    ),
+    "conversation_relay_stop": ("stop_conversation_relay", calls.ActionStopConversationRelayParams, [{}, STATE]),
+    "gather_using_ai": (
+        "gather_using_ai",
+        calls.ActionGatherUsingAIParams,
+        [
+            {"parameters": {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}},
+            {
+                "parameters": {},
+                "assistant": {
+                    "instructions": "Be brief.",
+                    "model": "meta-llama/Llama-3.3-70B-Instruct",
+                    "openai_api_key_ref": "key",
+                    "tools": [{"type": "hangup", "hangup": {"description": "when done"}}],
+                },
+                "gather_ended_speech": "Thank you.",
+                "greeting": "How old are you?",
+                "interruption_settings": {"enable": True},
+                "language": "de",
+                "message_history": [{"role": "user", "content": "Hello."}],
+                "send_message_history_updates": True,
+                "send_partial_results": True,
+                "transcription": AI_TRANSCRIPTION,
+                "user_response_timeout_ms": 10_000,
+                "voice": "Telnyx.KokoroTTS.af",
+                "voice_settings": {"type": "telnyx", "voice_speed": 1.2},
+                **STATE,
+            },
+        ],
+    ),
+    "pay": (
+        "pay",
+        calls.ActionPayParams,
+        [
+            {"payment_token": "token", "amount": 5.0},
+            {
+                "amount": 12.5,
+                "connector_name": "till",
+                "currency": "usd",
+                "description": "An order",
+                "inter_digit_timeout_millis": 5000,
+                "language": "en-US",
+                "max_attempts": 3,
+                "metadata": {"order": 42},
+                "min_postal_code_length": 5,
+                "parameters": {"till": 1},
+                "payment_method": "credit-card",
+                "postal_code": "90210",
+                "prompts": {"payment-card-number": "Your card?", "security-code": [{"text": "Again.", "attempt": "2"}]},
+                "service_level": "premium",
+                "timeout_millis": 10_000,
+                "transaction_type": "charge",
+                "valid_card_types": ["visa", "diners-club"],
+                "voice": VOICE,
+                **STATE,
+            },
+        ],
+    ),
+    "refer": (
+        "refer",
+        calls.ActionReferParams,
+        [
+            {"sip_address": "sip:desk@sip.example.com"},
+            {
+                "sip_address": "sips:desk@sip.example.com",
+                "custom_headers": HEADERS,
+                "sip_auth_password": "secret",
+                "sip_auth_username": "hookline",
+                "sip_headers": UUI,
+                **STATE,
+            },
+        ],
+    ),
+    "send_sip_info": (
+        "send_sip_info",
+        calls.ActionSendSipInfoParams,
+        [{"body": "Signal=5", "content_type": "application/dtmf-relay", **STATE}],
+    ),
+    "siprec_start": (
+        "start_siprec",
+        calls.ActionStartSiprecParams,
+        [
+            {},
+            {
+                "connector_name": "recorder",
+                "include_metadata_custom_headers": True,
+                "secure": True,
+                "session_timeout_secs": 90,
+                "sip_transport": "tls",
+                "siprec_track": "both_tracks",
+                **STATE,
+            },
+        ],
+    ),
+    "siprec_stop": ("stop_siprec", calls.ActionStopSiprecParams, [{}, STATE]),
+    "suppression_start": (
+        "start_noise_suppression",
+        calls.ActionStartNoiseSuppressionParams,
+        [
+            {},
+            {
+                "direction": "both",
+                "noise_suppression_engine": "AiCoustics",
+                "noise_suppression_engine_config": {"family": "quail", "size": "vf_l", "voice_gain": 1.5},
+                **STATE,
+            },
+        ],
+    ),
+    "suppression_stop": ("stop_noise_suppression", calls.ActionStopNoiseSuppressionParams, [{}, STATE]),
+    "switch_supervisor_role": (
+        "switch_supervisor_role",
+        calls.ActionSwitchSupervisorRoleParams,
+        [{"role": "whisper"}],
+    ),
     "leave_queue": ("leave_queue", calls.ActionLeaveQueueParams, [{}, STATE]),
     "dial": (
         "dial",
@@ -425,10 +619,11 @@ ROWS: dict[str, tuple[str, type, list[Arguments]]] = {
                     "transcription_engine": "Deepgram",
                     "transcription_engine_config": DEEPGRAM,
                 },
+                "record_timeout_secs": 10,
             },
             {
                 **OUTBOUND,
-                **RECORD,
+                **UNTIL_HANGUP,
                 **STREAM,
                 **WEBHOOKS,
                 "connection_id": "1",
@@ -517,7 +712,7 @@ def the_sdk_says(action: str, arguments: Arguments, *, call_control_id: str, com
     for state in ("client_state", "target_leg_client_state"):
         if state in given_to_the_sdk:
             given_to_the_sdk[state] = encode(given_to_the_sdk[state])
-    if action == "client_state_update":
+    if action in WITHOUT_COMMAND_ID:
         del given_to_the_sdk["command_id"]
     if action == "bridge":
         other = given_to_the_sdk.pop("call_control_id", omit)
@@ -600,9 +795,8 @@ def complaints(action: str, body: object) -> list[str]:
 # The tests
 
 
-def test_no_command_is_without_a_row_and_all_twenty_seven_are_compared() -> None:
+def test_no_command_is_without_a_row() -> None:
     assert set(ROWS) == set(FUNCTIONS)
-    assert len(ROWS) == 27
 
 
 @pytest.mark.parametrize("action", ROWS)

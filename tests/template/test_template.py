@@ -20,6 +20,7 @@ from flows.reception import CallFlow
 from hookline.command_schema import SPEAK_LANGUAGES
 from hookline.precedence import LONG_LIFETIME_SECONDS
 from hookline.routing import ROUTED_EVENTS
+from hookline.transcription_engines import LANGUAGES, takes_language
 from hookline_local.emulator.template import InvalidParameter, Template, load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
@@ -468,6 +469,9 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"LineLanguage": "en"}, "LineLanguage"),
         ({"LineStreamUrl": "https://media.example.com"}, "LineStreamUrl"),
         ({"LineTranscriptionLanguage": "German"}, "LineTranscriptionLanguage"),
+        ({"LineTranscriptionLanguage": "de-DE"}, "LanguageOfTranscriptionEngine"),
+        ({"LineTranscriptionLanguage": "de", "LineTranscriptionEngine": "Parakeet"}, "LanguageOfTranscriptionEngine"),
+        ({"LineTranscriptionLanguage": "de-DE", "LineTranscriptionEngine": "Soniox"}, "LanguageOfTranscriptionEngine"),
         ({"WebhookBaseUrl": "https://voice.example.com/"}, "WebhookBaseUrl"),
         ({"WebhookBaseUrl": "http://voice.example.com"}, "WebhookBaseUrl"),
         ({"TelnyxApiBaseUrl": "http://api.telnyx.com/v2"}, "TelnyxApiBaseUrl"),
@@ -502,7 +506,7 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
         {"LineLanguage": "cmn-CN", "LineGreeting": "", "AlarmEmail": "operator@example.com"},
         {"LineLanguage": "en-GB-WLS", "LineRecord": "off", "LineGreeting": "Hello."},
         {"LineTranscriptionLanguage": "de"},
-        {"LineTranscriptionLanguage": "de-DE", "LineTranscriptionEngine": "Deepgram"},
+        {"LineTranscriptionLanguage": "en-GB", "LineTranscriptionEngine": "Deepgram"},
         {"KmsKeyArn": KMS_KEY_ARN},
         {"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"},
     ],
@@ -516,6 +520,21 @@ def test_the_example_of_a_transcription_language_is_one_that_the_default_engine_
     declared = template.source["Parameters"]
     assert declared["LineTranscriptionEngine"]["Default"] == "Telnyx"
     assert "for example de or en" in declared["LineTranscriptionLanguage"]["Description"]
+    assert {"de", "en"} <= LANGUAGES["Telnyx"]
+
+
+def test_the_stack_takes_the_languages_of_each_engine_and_no_other(template: Template) -> None:
+    listed = {}
+    for assertion in template.source["Rules"]["LanguageOfTranscriptionEngine"]["Assertions"]:
+        not_the_engine, contains = assertion["Assert"]["Fn::Or"]
+        engine = not_the_engine["Fn::Not"][0]["Fn::Equals"][1]
+        listed[engine] = set(contains["Fn::Contains"][0])
+    engines = template.source["Parameters"]["LineTranscriptionEngine"]["AllowedValues"]
+    assert set(listed) == set(engines)
+    for engine, languages in listed.items():
+        assert "" in languages
+        assert all(takes_language(engine, language) for language in languages - {""})
+        assert engine == "Soniox" or languages - {""} == LANGUAGES[engine]
 
 
 def test_an_existing_secret_is_used_and_none_is_created(resources: Mapping[str, Any]) -> None:

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Final, Literal, get_args
 
+from hookline.assistant_schema import ASSISTANT_PARAMETERS
 from hookline.client_state import encode
+from hookline.transcription_engines import ALIASES, ENGINE_NAMES, LANGUAGES, Engine, takes_language
 from hookline.validators import Check, every, flag, kind, mapping, mapping_of, number, one_of, text, text_that, whole
 
 AnsweringMachineDetection = Literal[
@@ -29,21 +31,39 @@ AnsweringMachineDetection = Literal[
 ]
 AudioType = Literal["mp3", "wav"]
 Cause = Literal["CALL_REJECTED", "NOT_FOUND", "TEMPORARILY_UNAVAILABLE", "USER_BUSY"]
+CardType = Literal["visa", "mastercard", "amex", "maestro", "discover", "optima", "jcb", "diners-club", "enroute"]
 Channels = Literal["single", "dual"]
+Currency = Literal["USD", "usd"]
 ForkType = Literal["decrypted"]
 ForkedType = Literal["raw", "decrypted"]
 HttpMethod = Literal["POST", "GET"]
+Interruptible = Literal["none", "any", "speech", "dtmf"]
 Legs = Literal["self", "opposite", "both"]
 MediaEncryption = Literal["disabled", "SRTP", "DTLS"]
 MuteDtmf = Literal["none", "both", "self", "opposite"]
+NoiseEngine = Literal[
+    "Denoiser",
+    "DeepFilterNet",
+    "Krisp",
+    "AiCoustics",
+    "aic_l_quail",
+    "aic_l_rook",
+    "aic_s_quail",
+    "aic_s_rook",
+    "quail_voice_focus_s",
+    "quail_voice_focus_xs",
+]
 Park = Literal["self"]
 PayloadType = Literal["text", "ssml"]
+PaymentMethod = Literal["credit-card", "ach-debit"]
 Privacy = Literal["id", "none"]
 Record = Literal["record-from-answer"]
 RecordingEngine = Literal["A", "B", "deepgram/nova-3"]
+RelayEngine = Literal["Google", "Telnyx", "Deepgram", "Azure", "xAI", "AssemblyAI", "Speechmatics", "Soniox", "A", "B"]
 ServiceLevel = Literal["basic", "premium"]
 SipRegion = Literal["US", "Europe", "Canada", "Australia", "Middle East"]
 SipTransport = Literal["UDP", "TCP", "TLS"]
+SiprecTransport = Literal["udp", "tcp", "tls"]
 Stop = Literal["current", "all", "overlay"]  # "overlay" only in the text of error 90016
 StreamCodec = Literal["PCMU", "PCMA", "G722", "OPUS", "AMR-WB", "L16", "default"]
 StreamReplyCodec = Literal["PCMU", "PCMA", "G722", "OPUS", "AMR-WB", "L16"]
@@ -52,12 +72,9 @@ StreamReplyRate = Literal[8000, 16000, 22050, 24000, 48000]
 StreamTrack = Literal["inbound_track", "outbound_track", "both_tracks"]
 SupervisorRole = Literal["barge", "whisper", "monitor"]
 Track = Literal["both", "inbound", "outbound"]
+TransactionType = Literal["charge", "tokenize"]
 Trim = Literal["trim-silence"]
 # fmt: off
-Engine = Literal[
-    "Google", "Telnyx", "Deepgram", "Azure", "xAI", "AssemblyAI", "Speechmatics", "Soniox", "Parakeet", "Humain",
-    "Reson8", "Cohere", "A", "B",
-]
 Ringtone = Literal[
     "at", "au", "be", "bg", "br", "ch", "cl", "cn", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr", "hu", "il", "in",
     "it", "jp", "lt", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se", "sg", "th", "tw", "uk", "us-old",
@@ -76,12 +93,16 @@ SECRET_PARAMS: Final = frozenset(
         "password",
         "secret",
         "token",
+        "payment_token",
+        "postal_code",
+        "body",
     }
 )
 """Parameters, at any depth, whose value must never be journalled or printed.
 
 custom_parameters is here because it is what a WebSocket server receives at the start of a stream, and headers because
-an assistant's web tools carry their authorisation there. `*_api_key_ref` is not: it names a secret stored at Telnyx.
+an assistant's web tools carry their authorisation there; body is that of a SIP INFO, which is how some equipment
+carries keyed digits. `*_api_key_ref` is not: it names a secret stored at Telnyx.
 """
 
 _CODECS = ("G722", "PCMU", "PCMA", "G729", "OPUS", "VP8", "H264", "AMR-WB")
@@ -142,6 +163,11 @@ def _udp(value: str) -> bool:
     return scheme == "udp" and port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65535
 
 
+def _sip_uri(value: str) -> bool:
+    scheme, _, rest = value.partition(":")
+    return scheme.lower() in ("sip", "sips") and rest != "" and rest.isprintable() and " " not in rest
+
+
 def _base64(value: str) -> bool:
     try:
         return bool(base64.b64decode(value, validate=True))
@@ -198,6 +224,22 @@ def _destinations(value: object) -> str | None:
     return every(text(), low=1)(value) if isinstance(value, list) else text()(value)
 
 
+def _postal_code(value: object) -> str | None:
+    if isinstance(value, bool) or (isinstance(value, str) and value.strip()):
+        return None
+    return f" must be True, False or a text that is not blank, not {'blank' if value == '' else 'a ' + kind(value)}"
+
+
+def _prompt(value: object) -> str | None:
+    return every(mapping(("text",), text=text()), low=1)(value) if isinstance(value, list) else text()(value)
+
+
+def _session_timeout(value: object) -> str | None:
+    if wrong := whole(0)(value):
+        return wrong
+    return " must be 0, or at least 90 seconds" if value in range(1, 90) else None
+
+
 def _retry_policy(value: object) -> str | None:
     if wrong := mapping(retries_ms=every(whole(0), high=5))(value):
         return wrong
@@ -207,7 +249,7 @@ def _retry_policy(value: object) -> str | None:
 
 _ENGINE_SETTINGS = mapping(
     # The OpenAPI description names Deepgram by model here and by company one level up: both pass.
-    transcription_engine=one_of(*get_args(Engine), "deepgram/nova-2", "deepgram/nova-3"),
+    transcription_engine=one_of(*ENGINE_NAMES),
     transcription_model=text(),
     language=text(),
     interim_results=flag,
@@ -228,7 +270,6 @@ _ENGINE_SETTINGS = mapping(
     use_enhanced=flag,
     model=text(),
 )
-_ENGINE_ALIASES = {"A": "Google", "B": "Telnyx", "deepgram/nova-2": "Deepgram", "deepgram/nova-3": "Deepgram"}
 
 
 def _engine_settings(value: object) -> str | None:
@@ -240,15 +281,21 @@ def _engine_settings(value: object) -> str | None:
 
 
 def _one_engine(params: Mapping[str, object]) -> str | None:
-    """The settings of one engine must not be sent to another."""
+    """The settings of one engine must not be sent to another, and their language must be one of its own."""
     settings = params.get("transcription_engine_config")
-    inside = settings.get("transcription_engine") if isinstance(settings, dict) else None
-    outside = params.get("transcription_engine")
-    if inside is None or outside is None:
+    if not isinstance(settings, dict):
         return None
-    if _ENGINE_ALIASES.get(str(inside), inside) == _ENGINE_ALIASES.get(str(outside), outside):
+    inside, outside = settings.get("transcription_engine"), params.get("transcription_engine")
+    if inside and outside and ALIASES.get(inside, inside) != ALIASES.get(str(outside), outside):
+        return (
+            f"transcription_engine_config must be for the same engine as transcription_engine, {outside}, not {inside}"
+        )
+    engine, language = str(inside or outside or "Google"), settings.get("language")
+    if language is None or takes_language(engine, language, model=settings.get("transcription_model")):
         return None
-    return f"transcription_engine_config must be for the same engine as transcription_engine, {outside}, not {inside}"
+    known = ", ".join(sorted(LANGUAGES.get(ALIASES.get(engine, engine), ("two-letter codes", "auto"))))
+    expected = f"one of {known}" if known else "left out"
+    return f"transcription_engine_config.language must be {expected} with {engine}, not {language[:40]!r}"
 
 
 _TRANSCRIPTION = mapping(
@@ -268,6 +315,7 @@ def _transcription(value: object) -> str | None:
 
 
 PARAMETERS: Final[Mapping[str, Check]] = {
+    **ASSISTANT_PARAMETERS,
     "answering_machine_detection": one_of(*get_args(AnsweringMachineDetection)),
     "answering_machine_detection_config": mapping(
         after_greeting_silence_millis=whole(0),
@@ -291,9 +339,11 @@ PARAMETERS: Final[Mapping[str, Check]] = {
         total_analysis_time_millis=whole(0),
     ),
     "assistant": mapping(("id",), id=text(), greeting=text(0, 3000), instructions=text(0)),
+    "amount": number(0),
     "audio_type": one_of(*get_args(AudioType)),
     "audio_url": HTTP_URL,
     "billing_group_id": text(),
+    "body": text(),
     "bridge_intent": flag,
     "bridge_on_answer": flag,
     "cache_audio": flag,
@@ -316,13 +366,18 @@ PARAMETERS: Final[Mapping[str, Check]] = {
         supervisor_role=one_of("barge", "monitor", "none", "whisper"),
         whisper_call_control_ids=every(text()),
     ),
+    "connector_name": text(),
+    "content_type": text(1, 1400),
     "connection_id": text(),
     "conversation_relay_config": mapping(("url",), url=WEBSOCKET_URL, dtmf_detection=flag, greeting=text(0)),
+    "currency": one_of(*get_args(Currency)),
     "custom_file_name": text(1, 40),  # the length: the older documentation site
     "custom_headers": HEADERS,
     "custom_parameters": every(mapping(name=text(), value=text(0))),
     "deepfake_detection": mapping(("enabled",), enabled=flag, rtp_timeout=whole(1), timeout=whole(1)),
+    "description": text(),
     "dialogflow_config": mapping(analyze_sentiment=flag, partial_automated_agent_reply=flag),
+    "direction": one_of(*get_args(Track)),
     "digits": text_that(_dtmf_and_pauses, "one or more of 0-9, A-D, *, #, w and W"),
     "diversion": text_that(_e164, "a number in +E164 format"),
     "duration_millis": whole(100, 500),
@@ -333,6 +388,7 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "from_display_name": text_that(_display_name, "letters, numbers, spaces and -_~!.+", high=128),
     "gather_id": text(),
     "hold_after_unbridge": flag,
+    "include_metadata_custom_headers": flag,
     "initial_timeout_millis": whole(1, 120_000),  # 90056
     "inter_digit_timeout_millis": whole(1, 120_000),  # 90056
     "invalid_audio_url": HTTP_URL,
@@ -342,6 +398,7 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "language": text(),
     "link_to": text(),
     "loop": _loop,
+    "max_attempts": whole(1),
     "max_length": whole(0, 14_400),
     "max_size": whole(1),
     "max_wait_time_secs": whole(1),
@@ -349,18 +406,35 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "maximum_tries": whole(1),
     "media_encryption": one_of(*get_args(MediaEncryption)),
     "media_name": text(),
+    "metadata": mapping(),
+    "min_postal_code_length": whole(1),
     "minimum_digits": whole(1, 128),
     "mute_dtmf": one_of(*get_args(MuteDtmf)),
+    "noise_suppression_engine": one_of(*get_args(NoiseEngine)),
+    "noise_suppression_engine_config": mapping(
+        attenuation_limit=whole(0, 100),
+        enhancement_level=number(0, 1),
+        family=one_of("sparrow", "quail"),
+        mode=one_of("standard", "advanced"),
+        model=text(),
+        size=one_of("s", "l", "xs", "xxs", "vf_l", "vf_1_1_l"),
+        suppression_level=number(0, 100),
+        voice_gain=number(0.1, 4),
+    ),
     "overlay": flag,
     "park_after_unbridge": one_of(*get_args(Park)),
     "payload": text(1, 5000),  # 90010; 3000 in the OpenAPI description
     "payload_type": one_of(*get_args(PayloadType)),
+    "payment_method": one_of(*get_args(PaymentMethod)),
+    "payment_token": text(),
     "play_beep": flag,
     "play_ringtone": flag,
     "playback_content": text_that(_base64, "base64 of an mp3 or wav file"),
+    "postal_code": _postal_code,
     "preferred_codecs": text_that(_codecs, "a comma-separated list of " + ", ".join(_CODECS)),
     "prevent_double_bridge": flag,
     "privacy": one_of(*get_args(Privacy)),
+    "prompts": mapping_of(_prompt),
     "queue": text(),
     "queue_name": text(),
     "reason": text_that(_sip_reason, 'text without ", \\, control characters and characters beyond U+FFFF'),
@@ -376,16 +450,23 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "recording_track": one_of(*get_args(Track)),
     "retry_on_timeout": flag,
     "ringtone": one_of(*get_args(Ringtone)),
+    "role": one_of(*get_args(SupervisorRole)),
     "route_to_mobile": flag,
     "rx": UDP_TARGET,
+    "secure": flag,
     "send_digits_on_answer": text_that(_dtmf_and_pauses, "one or more of 0-9, A-D, *, #, w and W", high=64),
     "send_silence_when_idle": flag,
     "service_level": one_of(*get_args(ServiceLevel)),
+    "pay.service_level": text(),
+    "session_timeout_secs": _session_timeout,
+    "sip_address": text_that(_sip_uri, "a SIP URI, as sip:desk@sip.example.com"),
     "sip_auth_password": text(),
     "sip_auth_username": text(),
     "sip_headers": every(mapping(("name", "value"), name=one_of("User-to-User"), value=text(0))),
     "sip_region": one_of(*get_args(SipRegion)),
     "sip_transport_protocol": one_of(*get_args(SipTransport)),
+    "sip_transport": one_of(*get_args(SiprecTransport)),
+    "siprec_track": one_of(*get_args(StreamTrack)),
     "sound_modifications": mapping(
         octaves=number(-1, 1), pitch=number(above=0), semitone=number(-14, 14), track=one_of("inbound", "outbound")
     ),
@@ -412,6 +493,7 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "record_start.timeout_secs": whole(0),
     "to": text(),
     "dial.to": _destinations,
+    "transaction_type": one_of(*get_args(TransactionType)),
     "transcription": flag,
     "transcription_config": _transcription,
     "transcription_engine": one_of(*get_args(Engine)),
@@ -425,6 +507,7 @@ PARAMETERS: Final[Mapping[str, Check]] = {
     "transcription_tracks": one_of(*get_args(Track)),
     "trim": one_of(*get_args(Trim)),
     "tx": UDP_TARGET,
+    "valid_card_types": every(one_of(*get_args(CardType)), low=1),
     "valid_digits": text_that(_dtmf, "one or more of 0-9, A-D, * and #"),
     "video_room_context": text(0),
     "video_room_id": text(),
@@ -494,9 +577,22 @@ def _reply_codec(params: Mapping[str, object]) -> str | None:
     return None
 
 
+def _silent_end_or_transcription(params: Mapping[str, object]) -> str | None:
+    # 90053: a recording that ends at silence needs the transcription for itself.
+    if params.get("record_timeout_secs") and params.get("transcription"):
+        return "record_timeout_secs and transcription exclude each other: give one"
+    return None
+
+
 def _somewhere_to_stream(params: Mapping[str, object]) -> str | None:
     # The OpenAPI description requires nothing, but a stream without an address is one only with Dialogflow.
     return None if "stream_url" in params or params.get("enable_dialogflow") else "stream_url is required"
+
+
+def _amount_to_charge(params: Mapping[str, object]) -> str | None:
+    if params.get("transaction_type") == "charge" and not params.get("amount"):
+        return 'amount above 0 is required with transaction_type="charge"'
+    return None
 
 
 def _basic_speech(params: Mapping[str, object]) -> str | None:
@@ -522,10 +618,16 @@ _SPEECH: Final = (required("payload", "voice"), _basic_speech, _speech_language)
 _DIGITS: Final = ordered("minimum_digits", "maximum_digits")
 
 RELATIONS: Final[Mapping[str, tuple[Relation, ...]]] = {
-    "answer": (_reply_codec,),
+    "ai_assistant_join": (required("conversation_id", "participant"),),
+    "answer": (_reply_codec, _silent_end_or_transcription),
     "bridge": (
         exactly_one("call_control_id", "queue", "video_room_id"),
         needs("video_room_context", "video_room_id"),
+    ),
+    "conversation_relay_start": (
+        at_least_one("url", "conversation_relay_url", "conversation_relay_settings"),
+        needs("provider", "structured_provider"),
+        needs("structured_provider", "provider"),
     ),
     "dial": (
         required("connection_id", "from_", "to"),
@@ -534,25 +636,31 @@ RELATIONS: Final[Mapping[str, tuple[Relation, ...]]] = {
         needs("bridge_on_answer", "link_to"),
         needs("park_after_unbridge", "link_to"),
         _reply_codec,
+        _silent_end_or_transcription,
     ),
     "enqueue": (required("queue_name"),),
     "fork_start": (required("rx", "tx"),),
     "gather": (_DIGITS,),
+    "gather_using_ai": (required("parameters"),),
     "gather_using_audio": (
         exactly_one("audio_url", "media_name"),
         at_most_one("invalid_audio_url", "invalid_media_name"),
         _DIGITS,
     ),
     "gather_using_speak": (*_SPEECH, _DIGITS),
+    "pay": (_amount_to_charge, at_most_one("payment_token", "valid_card_types")),
     "playback_start": (exactly_one("audio_url", "media_name", "playback_content"),),
     "record_start": (
         required("channels", "format"),
         ordered("transcription_min_speaker_count", "transcription_max_speaker_count"),
     ),
+    "refer": (required("sip_address"),),
     "reject": (required("cause"),),
     "send_dtmf": (required("digits"),),
+    "send_sip_info": (required("body", "content_type"),),
     "speak": _SPEECH,
     "streaming_start": (_somewhere_to_stream, _reply_codec),
+    "switch_supervisor_role": (required("role"),),
     "transcription_start": (_one_engine,),
     "transfer": (required("to"), at_most_one("audio_url", "media_name")),
 }

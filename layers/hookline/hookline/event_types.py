@@ -23,7 +23,7 @@ EVENT_TYPES = frozenset(
     call.playback.ended call.playback.started
     call.recording.error call.recording.saved call.recording.transcription.saved
     call.refer.completed call.refer.failed call.refer.started
-    call.siprec.failed call.siprec.started call.siprec.stopped
+    call.sip_info.received call.siprec.failed call.siprec.started call.siprec.stopped
     call.speak.ended call.speak.started
     call.transcription call.unhold
     conference.created conference.ended conference.floor.changed

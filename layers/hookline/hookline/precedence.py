@@ -9,34 +9,49 @@ from collections.abc import Collection, Mapping, Sequence
 from hookline.commands import Command
 
 AUDIO, RECORDING, TRANSCRIPTION, MEDIA, LEG = "audio", "recording", "transcription", "media", "leg"
+ASSISTANT, SIPREC, NOISE = "assistant", "siprec", "noise"
 
 SUBJECTS: Mapping[str, str] = {
+    "ai_assistant_add_messages": ASSISTANT,
+    "ai_assistant_join": ASSISTANT,
+    "ai_assistant_start": ASSISTANT,
+    "ai_assistant_stop": ASSISTANT,
     "answer": LEG,
     "bridge": LEG,
+    "conversation_relay_start": ASSISTANT,
+    "conversation_relay_stop": ASSISTANT,
     "enqueue": LEG,
     "fork_start": MEDIA,
     "fork_stop": MEDIA,
     "gather": AUDIO,
     "gather_stop": AUDIO,
+    "gather_using_ai": AUDIO,
     "gather_using_audio": AUDIO,
     "gather_using_speak": AUDIO,
     "hangup": LEG,
     "leave_queue": LEG,
+    "pay": AUDIO,
     "playback_start": AUDIO,
     "playback_stop": AUDIO,
     "record_pause": RECORDING,
     "record_resume": RECORDING,
     "record_start": RECORDING,
     "record_stop": RECORDING,
+    "refer": LEG,
     "reject": LEG,
+    "siprec_start": SIPREC,
+    "siprec_stop": SIPREC,
     "speak": AUDIO,
     "streaming_start": MEDIA,
     "streaming_stop": MEDIA,
+    "suppression_start": NOISE,
+    "suppression_stop": NOISE,
     "transcription_start": TRANSCRIPTION,
     "transcription_stop": TRANSCRIPTION,
     "transfer": LEG,
 }
-"""The subject of each action. An action that is not listed (dial, send_dtmf) yields to the end of the leg alone."""
+"""The subject of each action. An action that is not listed (dial, send_dtmf, send_sip_info, switch_supervisor_role)
+yields to the end of the leg alone."""
 
 ENDING = frozenset({"hangup", "reject"})
 """These end the leg: nothing older is worth sending to it."""
@@ -52,6 +67,8 @@ LONG_LIFETIME_SECONDS = 500.0
 
 LONG_LIVED = frozenset(
     {
+        "ai_assistant_stop",
+        "conversation_relay_stop",
         "fork_stop",
         "gather_stop",
         "hangup",
@@ -60,18 +77,39 @@ LONG_LIVED = frozenset(
         "record_resume",
         "record_stop",
         "reject",
+        "siprec_stop",
         "streaming_stop",
+        "suppression_stop",
         "transcription_stop",
     }
 )
 """These stop, pause, resume or hang up. Idempotent."""
 
-_TURNS_ON = frozenset({"fork_start", "record_resume", "record_start", "streaming_start", "transcription_start"})
+_TURNS_ON = frozenset(
+    {
+        "ai_assistant_start",
+        "conversation_relay_start",
+        "fork_start",
+        "record_resume",
+        "record_start",
+        "siprec_start",
+        "streaming_start",
+        "suppression_start",
+        "transcription_start",
+    }
+)
 
 _CONTRADICTED_BY: Mapping[str, frozenset[str]] = {
+    "ai_assistant_add_messages": frozenset({"ai_assistant_stop"}),
+    "ai_assistant_join": frozenset({"ai_assistant_stop"}),
+    "ai_assistant_start": frozenset({"ai_assistant_stop"}),
+    "ai_assistant_stop": frozenset({"ai_assistant_start"}),
+    "conversation_relay_start": frozenset({"conversation_relay_stop"}),
+    "conversation_relay_stop": frozenset({"conversation_relay_start"}),
     "fork_start": frozenset({"fork_stop"}),
     "fork_stop": frozenset({"fork_start"}),
     "gather": frozenset({"gather_stop", "playback_stop"}),
+    "gather_using_ai": frozenset({"ai_assistant_stop", "gather_stop"}),
     "gather_using_audio": frozenset({"gather_stop", "playback_stop"}),
     "gather_using_speak": frozenset({"gather_stop", "playback_stop"}),
     "playback_start": frozenset({"playback_stop"}),
@@ -79,9 +117,13 @@ _CONTRADICTED_BY: Mapping[str, frozenset[str]] = {
     "record_resume": frozenset({"record_pause", "record_stop"}),
     "record_start": frozenset({"record_stop"}),
     "record_stop": frozenset({"record_start"}),
+    "siprec_start": frozenset({"siprec_stop"}),
+    "siprec_stop": frozenset({"siprec_start"}),
     "speak": frozenset({"playback_stop"}),
     "streaming_start": frozenset({"streaming_stop"}),
     "streaming_stop": frozenset({"streaming_start"}),
+    "suppression_start": frozenset({"suppression_stop"}),
+    "suppression_stop": frozenset({"suppression_start"}),
     "transcription_start": frozenset({"transcription_stop"}),
     "transcription_stop": frozenset({"transcription_start"}),
 }

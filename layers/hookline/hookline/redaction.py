@@ -26,6 +26,7 @@ DIGIT_NAMES = frozenset(
         "expiration_date",
         "expiry_date",
         "payment_card_number",
+        "payment_card_postal_code",
         "pin",
         "postal_code",
         "routing_number",
@@ -37,7 +38,14 @@ DIGIT_NAMES = frozenset(
 """Keys whose value a caller has keyed in (or is about to), in whatever event they stand."""
 
 AMBIGUOUS_NAMES = frozenset({"dtmf", "message", "message_history", "messages", "partial_results", "result", "results"})
-AMBIGUOUS_IN = ("call.ai_gather.", "call.payment.", "call_ai_gather", "call_payment", "call.conversation")
+AMBIGUOUS_IN = (
+    "call.ai_gather.",
+    "call.payment.",
+    "call_ai_gather",
+    "call_payment",
+    "call.conversation",
+    "call.analyzed",
+)
 """Beginnings of the event types in which those keys hold what a caller has keyed in or spelled out."""
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from hookline.commands import Command
+from hookline.commands.command import WITHOUT_COMMAND_ID
 from hookline.errors import ApiKeyUnreadable, TelnyxRefused, TelnyxUnavailable
 
 BASE_URL = "https://api.telnyx.com/v2"
@@ -75,9 +76,9 @@ BAD_ROUTING = "90057"
 OPTIONAL_ROUTING = ("webhook_urls", "webhook_retries_policies")
 """Parameters that a command can do without: it is sent again without those that the answer blames."""
 
-NEVER_REPEATED = frozenset({"dial", "client_state_update"})
-"""A second call would ring, or a newer state be overwritten: client_state_update takes no command_id, and it is
-not documented what becomes of a dial whose id is repeated while the first is still being handled."""
+NEVER_REPEATED = WITHOUT_COMMAND_ID | {"dial"}
+"""Without a command_id Telnyx cannot recognize the second copy: a newer state would be overwritten. And it is not
+documented what becomes of a dial whose id is repeated while the first is still being handled."""
 
 
 @dataclass(frozen=True, slots=True)
