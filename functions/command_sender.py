@@ -32,6 +32,7 @@ from hookline.environment import Environment, environment
 from hookline.errors import HooklineError, JournalUnavailable, Unavailable, Unreadable
 from hookline.events import Event
 from hookline.journal import History, event_key
+from hookline.limits import REFUSALS
 from hookline.precedence import is_contradicted
 from hookline.queues import CommandMessage, QueuedCommand
 from hookline.telnyx import Outcome
@@ -122,7 +123,7 @@ class Sending:
             "code": result.code,
         }
         self.env.logger.info("queued command settled", extra=fields)
-        if result.result in (Outcome.REFUSED.value, EXPIRED):
+        if result.result in (Outcome.REFUSED.value, EXPIRED) and result.code not in REFUSALS:
             self.env.count("CommandRefused" if result.result == Outcome.REFUSED.value else "CommandExpired")
         self._record(queued, {"event_id": self.message.event_id, **result.to_dict()})
         self._add_fallback(queued, result.result)
@@ -149,16 +150,17 @@ class Sending:
         planned = _plan_of(queued)
         if (wait_seconds := queued.not_before - time.time()) > 0:
             raise RetryLater("not due yet", wait_seconds, longest=LONGEST_DELAY_SECONDS)
-        answer = send_once(self.env.telnyx, planned, seconds=PATIENCE_SECONDS * self.env.patience)
         identity = self.message.identity
+        legs = {"call_leg_id": identity.call_leg_id, "call_session_id": identity.call_session_id}
+        ids = {"event_id": self.message.event_id, **legs}
+        answer = send_once(self.env, planned, seconds=PATIENCE_SECONDS * self.env.patience, ids=ids)
         if answer.outcome is Outcome.UNAUTHORIZED:
-            report_unauthorized(self.env, answer, event_id=self.message.event_id, call_leg_id=identity.call_leg_id)
+            report_unauthorized(self.env, answer, **ids)
         if not answer.outcome.is_final:
             reason = answer.code or answer.status or "nothing"
             fields = {"action": queued.command.action, "reason": f"Telnyx answered {reason}"}
-            ids = {"event_id": self.message.event_id, "event_type": self.message.event_type}
-            legs = {"call_leg_id": identity.call_leg_id, "call_session_id": identity.call_session_id}
-            self.env.logger.warning("command requeued", extra={**fields, **ids, **legs})
+            ids |= {"event_type": self.message.event_type}
+            self.env.logger.warning("command requeued", extra={**fields, **ids})
             raise RetryLater(f"Telnyx answered {reason}", answer.wait_seconds)
         return result_of(planned, answer)
 

@@ -47,7 +47,8 @@ def deployed() -> Iterator[World]:
     """The stack's table, bucket, queues and secret as template.yaml describes them, in moto."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        template = load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": API_KEY})
+        given = {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": API_KEY, "DialAllow": "+1202,@sip.example.com"}
+        template = load_template(PROJECT / "template.yaml", given)
         create_resources(template)
         yield World(template)
 

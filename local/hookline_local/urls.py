@@ -15,3 +15,8 @@ def checked_url(url: str, example: str) -> str:
     if not (good and url.isprintable() and " " not in url):
         raise CliError(f"{url}: invalid URL", f"Example: {example}", code=USAGE)
     return url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL reaches this machine and no other."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")

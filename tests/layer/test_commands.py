@@ -141,19 +141,19 @@ def test_an_empty_client_state_of_ours_is_not_lost(text: str, value: object) -> 
 
 @given(st.text(min_size=1), JSON)
 def test_the_name_of_a_flow_travels_beside_its_own_state(flow: str, state: Any) -> None:
-    assert client_state.decode_for_flow(client_state.encode_for_flow(flow, state)) == (flow, state)
+    assert client_state.decode_for_flow(client_state.encode_for_flow(flow, state)) == (flow, state, None)
 
 
 @given(JSON)
 def test_a_client_state_without_a_flow_is_of_no_flow_and_has_no_state(value: Any) -> None:
     if isinstance(value, dict):
         value.pop("flow", None)
-    assert client_state.decode_for_flow(client_state.encode(value)) == (None, None)
+    assert client_state.decode_for_flow(client_state.encode(value)) == (None, None, None)
 
 
 @pytest.mark.parametrize("flow", [None, 7, True, ["reception"], {"name": "reception"}])
 def test_the_name_of_a_flow_is_text(flow: object) -> None:
-    assert client_state.decode_for_flow(client_state.encode({"flow": flow, "state": 1})) == (None, None)
+    assert client_state.decode_for_flow(client_state.encode({"flow": flow, "state": 1})) == (None, None, None)
 
 
 def test_the_json_of_another_application_reads_as_what_it_is() -> None:

@@ -40,6 +40,11 @@ class MemoryTable:
         found = self.partitions.get(Key["pk"]["S"], {}).get(Key["sk"]["S"])
         return {"Item": found} if found else {}
 
+    def delete_item(self, *, Key: Item, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.requests.append("DeleteItem")
+        self.partitions.get(Key["pk"]["S"], {}).pop(Key["sk"]["S"], None)
+        return {}
+
     def query(
         self,
         *,
@@ -52,6 +57,7 @@ class MemoryTable:
         partition = self.partitions.get(values[":p"], {})
         keys = sorted(key for key in partition if values[":a"] <= key <= values[":z"])
         page: dict[str, Any] = {"Items": list(_page([partition[key] for key in keys[:Limit]]))}
+        page["Count"] = len(page["Items"])
         self.read_items += len(page["Items"])
         self.read_bytes += sum(len(json.dumps(item)) for item in page["Items"])
         if len(page["Items"]) < len(keys):

@@ -18,6 +18,7 @@ import command_sender
 import deferred
 from flows.reception import CallFlow
 from hookline.command_schema import SPEAK_LANGUAGES
+from hookline.journal import LIVE_PARTITION
 from hookline.precedence import LONG_LIFETIME_SECONDS
 from hookline.routing import ROUTED_EVENTS
 from hookline.transcription_engines import LANGUAGES, takes_language
@@ -247,6 +248,7 @@ def test_a_function_that_answers_webhooks_has_a_role_of_its_own_and_may_do_exact
         "arn:aws:s3:::hookline-recordingsbucket",
     )
     assert permissions_of(ROUTER, resources, template) == {
+        ("dynamodb:DeleteItem", table),
         ("dynamodb:GetItem", table),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
@@ -299,6 +301,7 @@ def test_the_command_sender_may_do_exactly_this(resources: Mapping[str, Any], te
     assert permissions_of("CommandSenderFunction", resources, template) == {
         *receiving("CommandQueue", template),
         *logging_(template),
+        ("dynamodb:DeleteItem", table),
         ("dynamodb:GetItem", table),  # for an event beyond the history that a decision reads
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
@@ -306,6 +309,23 @@ def test_the_command_sender_may_do_exactly_this(resources: Mapping[str, Any], te
         ("sqs:SendMessage", arn_of("CommandQueue", template)),
         ("sqs:SendMessage", arn_of("QuarantineQueue", template)),
     }
+
+
+def test_nothing_but_live_calls_can_be_deleted_from_the_journal(resources: Mapping[str, Any]) -> None:
+    policies = [policy["PolicyDocument"] for policy in all_policies(resources)]
+    statements = [statement for policy in policies for statement in policy["Statement"] if "Action" in statement]
+    deleting = [statement for statement in statements if "dynamodb:DeleteItem" in str(statement["Action"])]
+    assert len(deleting) == 2
+    for statement in deleting:
+        assert statement["Action"] == "dynamodb:DeleteItem"
+        assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [LIVE_PARTITION]}}
+
+
+def all_policies(resources: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every policy in the template: managed ones, and those inside a role."""
+    roles = of_type(resources, "AWS::IAM::Role").values()
+    inside = [policy for role in roles for policy in role.get("Policies", [])]
+    return [*of_type(resources, "AWS::IAM::ManagedPolicy").values(), *inside]
 
 
 def test_the_archiver_may_do_exactly_this(resources: Mapping[str, Any], template: Template) -> None:
@@ -497,7 +517,7 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
     [
         {"TelnyxPublicKeys": f"{KEY},{KEY}"},
         {"TelnyxApiKey": "", "TelnyxApiKeySecretArn": SECRET_ARN},
-        {"TelnyxApiKey": "", "TelnyxApiKeySecretArn": SECRET_ARN.replace("telnyx", "t" * 512)},
+        {"TelnyxApiKey": "", "TelnyxApiKeySecretArn": SECRET_ARN.replace("telnyx", "t" * 256)},
         {"TelnyxApiBaseUrl": "http://127.0.0.1:8080/v2", "WebhookBaseUrl": "http://localhost:8081"},
         {"LineForkRx": "udp:203.0.113.7:9000", "LineForkTx": "udp:203.0.113.7:9002"},
         {"LineStreamUrl": "wss://media.example.com/telnyx"},
@@ -765,8 +785,10 @@ def test_an_alarm_on_a_metric_of_ours_watches_one_that_is_emitted(resources: Map
         else:
             assert alarm["MetricName"] in filtered
     by_metric = {alarm["MetricName"]: alarm["Threshold"] for alarm in ours if isinstance(alarm["MetricName"], str)}
-    assert by_metric.keys() == {"ApiKeyRefused", "CommandExpired", "CommandRefused", "FlowFailed", "WebhookStale"}
-    assert (by_metric["ApiKeyRefused"], by_metric["FlowFailed"]) == (1, 1)
+    assert by_metric.keys() == {
+        *("ApiKeyRefused", "CommandExpired", "CommandRefused", "DialRefused", "FlowFailed", "WebhookStale"),
+    }
+    assert {by_metric[name] for name in ("ApiKeyRefused", "DialRefused", "FlowFailed")} == {1}
 
 
 @pytest.mark.parametrize("status", ["401", "429"])

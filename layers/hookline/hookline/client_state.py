@@ -1,7 +1,8 @@
 """client_state: the value that a command leaves on a call leg and every later webhook of that leg brings back.
 
 On the wire it is base64 text (Telnyx refuses anything else with 90017). Hookline puts JSON inside: `{"flow": the name
-of the call flow, "state": the flow's own value}`. What comes in is not always ours: it may be null, empty, absent, cut
+of the call flow, "state": the flow's own value}`, and on a leg that was placed here "placed", the key under which it
+counts as a live call. What comes in is not always ours: it may be null, empty, absent, cut
 short, or another application's. That is normal, and reads as no flow and no state. A leg that was placed here without a
 flow carries an empty name: it is not documented whether Telnyx would otherwise give it the client_state of the leg that
 placed it.
@@ -11,6 +12,7 @@ import base64
 import json
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 
 def encode(value: object) -> str:
@@ -56,23 +58,38 @@ def decode(text: object) -> object | None:
     return value
 
 
-def encode_for_flow(flow: str, state: object) -> str:
+class FlowState(NamedTuple):
+    """The client_state of a leg of ours. flow: None for no flow. placed: the key of a leg that was placed here."""
+
+    flow: str | None = None
+    state: object | None = None
+    placed: str | None = None
+
+
+def encode_for_flow(flow: str, state: object, placed: str | None = None) -> str:
     """The base64 text of a flow's name, "" for none, and its own value. Raises ValueError as `encode` does."""
-    return encode({"flow": flow, "state": state})
+    return encode({"flow": flow, "state": state} | ({"placed": placed} if placed else {}))
 
 
-def decode_for_flow(text: object) -> tuple[str | None, object | None]:
+def decode_for_flow(text: object) -> FlowState:
     """The name of the flow, None where it is empty, and its own value. Never raises.
 
-    (None, None) for what `encode_for_flow` did not make: another application may have a "flow" in its JSON as well.
+    Empty for what `encode_for_flow` did not make: another application may have a "flow" in its JSON as well.
     """
     value = decode(text)
-    if not isinstance(value, dict) or value.keys() != _KEYS or not isinstance(value["flow"], str):
-        return None, None
-    return value["flow"] or None, value["state"]
+    if not isinstance(value, dict) or value.keys() - {"placed"} != _KEYS or not isinstance(value["flow"], str):
+        return FlowState()
+    placed = value.get("placed")
+    if placed is not None and not isinstance(placed, str):
+        return FlowState()
+    return FlowState(value["flow"] or None, value["state"], placed)
 
 
 @lru_cache(maxsize=256)
-def flow_of(text: str) -> str | None:
-    """The name of the flow alone: the same few texts come back with every webhook of a leg."""
-    return decode_for_flow(text)[0]
+def name_and_key_of(text: str) -> tuple[str | None, str | None]:
+    """The name of the flow and the key of a placed leg alone: the same few texts come back with every webhook of a leg.
+
+    Without the value, which a flow might change.
+    """
+    found = decode_for_flow(text)
+    return found.flow, found.placed

@@ -1,17 +1,20 @@
 """Sends the commands that were decided: in order and in time, and by the command queue what does not fit into that."""
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from hookline.client_state import decode, encode_for_flow
+from hookline.client_state import decode, decode_for_flow, encode_for_flow
 from hookline.commands import Command, command_id
 from hookline.deadline import Deadline
 from hookline.environment import Environment
+from hookline.errors import JournalUnavailable
 from hookline.events import UNKNOWN_TIME, Event
-from hookline.journal import History
+from hookline.journal import History, timestamp
+from hookline.limits import DESTINATIONS, NOT_ALLOWED, PLACED_STATE, TOO_MANY
 from hookline.precedence import CLIENT_STATE, LONG_LIVED, lifetimes, yields_to
 from hookline.queues import LARGEST_MESSAGE_BYTES, CommandMessage, QueuedCommand
 from hookline.telnyx import BAD_ROUTING, OPTIONAL_ROUTING, Answer, Outcome, Telnyx
@@ -19,9 +22,6 @@ from hookline.telnyx import BAD_ROUTING, OPTIONAL_ROUTING, Answer, Outcome, Teln
 QUEUED = "queued"
 EXPIRED = "expired"
 SUPERSEDED = "superseded"
-
-PLACED_STATE: Mapping[str, str] = {"dial": "client_state", "transfer": "target_leg_client_state"}
-"""The parameter that holds the client_state of the leg that a command places."""
 
 _NOT_SENT = Answer(Outcome.RETRY_LATER)
 
@@ -83,11 +83,12 @@ def plan(
     own_leg = event.call_control_id or next((e.call_control_id for e in history.events if e.call_control_id), None)
     ids = with_ids(event, commands)
     now = time.time()
+    addressed = _Addressed(flow, event.occurred_at, event.placed)
     for (command, own_id), lifetime in zip(ids, lifetimes(commands), strict=True):
         leg = None if command.action == "dial" else command.call_control_id or own_leg
         is_own_leg = command.call_control_id is None or command.call_control_id == own_leg
         is_stale = is_own_leg and CLIENT_STATE in newer
-        for_flow = _for_flow(command, flow, is_stale=is_stale)
+        for_flow = addressed.command(command, own_id, is_own_leg=is_own_leg, is_stale=is_stale)
         expires_at = first_received_at + lifetime
         known = None
         if recorded := history.results.get(own_id):
@@ -129,9 +130,10 @@ def send_commands(
         elif is_queueing or is_delayed:
             result = result_of(planned, _NOT_SENT)
         else:
-            answer = send_once(environment.telnyx, planned, seconds=ends - time.monotonic())
+            ids = {"event_id": event.id, "call_leg_id": event.call_leg_id, "call_session_id": event.call_session_id}
+            answer = send_once(environment, planned, seconds=ends - time.monotonic(), ids=ids)
             if answer.outcome is Outcome.UNAUTHORIZED:
-                report_unauthorized(environment, answer, event_id=event.id, call_leg_id=event.call_leg_id)
+                report_unauthorized(environment, answer, **ids)
             result = result_of(planned, answer)
         results.append(result)
         if result.result == Outcome.CALL_ENDED.value:
@@ -202,7 +204,47 @@ def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, s
     return pairs
 
 
-def send_once(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
+def send_once(environment: Environment, planned: Plan, *, seconds: float, ids: Mapping[str, Any]) -> Answer:
+    """Send one command, unless the limits of the stack refuse it: everything that places a call passes here.
+
+    A call that cannot be counted, because the journal is unavailable, is not placed now. ids: for the log.
+    """
+    if planned.command.action not in DESTINATIONS:
+        return _send(environment.telnyx, planned, seconds=seconds)
+    limits = environment.limits
+    if not limits.allow(planned.command):
+        return _refuse(environment, planned, NOT_ALLOWED, ids)
+    if planned.command.action not in PLACED_STATE:
+        return _send(environment.telnyx, planned, seconds=seconds)
+    deadline = Deadline(seconds)
+    key = decode_for_flow(planned.command.params.get(PLACED_STATE[planned.command.action])).placed
+    key = key or f"{timestamp(time.time())}#{planned.command_id}"
+    try:
+        live = environment.journal.count_placed(
+            key, at=time.time(), longest_seconds=limits.longest_seconds, most=limits.live_calls, deadline=deadline
+        )
+    except JournalUnavailable:
+        return _NOT_SENT
+    if live > limits.live_calls:
+        answer = _refuse(environment, planned, TOO_MANY, ids)
+    else:
+        bounded = planned._replace(command=limits.bounded(planned.command))
+        answer = _send(environment.telnyx, bounded, seconds=deadline.left())
+    if answer.outcome in (Outcome.REFUSED, Outcome.CALL_ENDED):
+        with contextlib.suppress(JournalUnavailable):  # it then counts until it would have ended for certain
+            environment.journal.end_placed(key, deadline)
+    return answer
+
+
+def _refuse(environment: Environment, planned: Plan, code: str, ids: Mapping[str, Any]) -> Answer:
+    """Refuse to place a call; logged without the number."""
+    fields = {"action": planned.command.action, "code": code, "command_id": planned.command_id}
+    environment.logger.error("call not placed", extra={**fields, **ids})
+    environment.count("DialRefused")
+    return Answer(Outcome.REFUSED, code=code)
+
+
+def _send(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
     """Send one command; once more without the routing that Telnyx blames for a refusal.
 
     The second form has an id of its own, derived from the first: it is not documented whether Telnyx remembers the id
@@ -215,7 +257,7 @@ def send_once(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
         return answer
     plain = replace(command, params={name: value for name, value in command.params.items() if name not in blamed})
     again = planned._replace(command=plain, command_id=command_id(planned.command_id, command.action, 0))
-    return send_once(telnyx, again, seconds=ends - time.monotonic())
+    return _send(telnyx, again, seconds=ends - time.monotonic())
 
 
 def report_unauthorized(environment: Environment, answer: Answer, **ids: str | None) -> None:
@@ -239,30 +281,46 @@ def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
     return frozenset() if answer.pointers else frozenset(routing)
 
 
-def _for_flow(command: Command, flow: str, *, is_stale: bool) -> Command:
-    """The command, and its fallback, with the flow's name beside its client_state.
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """What the client_state of an event's commands carries besides the flow's own value.
 
-    The leg that it places carries the name of its own flow, or of none. is_stale: a newer event has set the
-    client_state of the leg that is commanded; then the command leaves it alone.
+    flow: of the event's leg. occurred_at: of the event. placed: the key of the event's leg, when it was placed here.
     """
-    action, placed = command.action, PLACED_STATE.get(command.action)
-    if not (placed or command.fallback or action == "answer" or "client_state" in command.params):
-        return command
-    params = dict(command.params)
-    if placed:
-        params[placed] = _state_for_flow(command.flow or "", params.get(placed))
-    if is_stale and action != "dial":
-        params.pop("client_state", None)
-    elif action == "answer" or (action != "dial" and "client_state" in params):
-        params["client_state"] = _state_for_flow(flow, params.get("client_state"))
-    fallback = _for_flow(command.fallback, flow, is_stale=is_stale) if command.fallback else None
-    return Command(action, params, command.call_control_id, command.delay_seconds, fallback)
+
+    flow: str
+    occurred_at: str
+    placed: str | None
+
+    def command(self, command: Command, own_id: str, *, is_own_leg: bool, is_stale: bool) -> Command:
+        """The command, and its fallback, with the flow's name beside its client_state.
+
+        The leg that it places carries the name of its own flow, or of none. is_stale: a newer event has set the
+        client_state of the leg that is commanded; then the command leaves it alone.
+        """
+        action, state_of_placed = command.action, PLACED_STATE.get(command.action)
+        if not (state_of_placed or command.fallback or action == "answer" or "client_state" in command.params):
+            return command
+        params = dict(command.params)
+        if state_of_placed:
+            key = f"{self.occurred_at}#{own_id}"
+            params[state_of_placed] = _state_for_flow(command.flow or "", params.get(state_of_placed), key)
+        if is_stale and action != "dial":
+            params.pop("client_state", None)
+        elif action == "answer" or (action != "dial" and "client_state" in params):
+            placed = self.placed if is_own_leg else None
+            params["client_state"] = _state_for_flow(self.flow, params.get("client_state"), placed)
+        fallback = command.fallback
+        if fallback:
+            fallback_id = command_id(own_id, fallback.action, 0)
+            fallback = self.command(fallback, fallback_id, is_own_leg=is_own_leg, is_stale=is_stale)
+        return Command(action, params, command.call_control_id, command.delay_seconds, fallback)
 
 
 @lru_cache(maxsize=256)
-def _state_for_flow(flow: str, state: object) -> str:
+def _state_for_flow(flow: str, state: object, placed: str | None) -> str:
     """The client_state on the wire. state: as the command functions have encoded it, None without one."""
-    return encode_for_flow(flow, decode(state))
+    return encode_for_flow(flow, decode(state), placed)
 
 
 def _recorded(command: Command, own_id: str, recorded: Mapping[str, Any]) -> CommandResult:

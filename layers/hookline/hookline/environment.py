@@ -26,6 +26,7 @@ from hookline.aws_errors import translate_aws_errors
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.flows import Flows
 from hookline.journal import Journal
+from hookline.limits import TELNYX_CALL_SECONDS, Limits
 from hookline.oversize import OversizeStore
 from hookline.queues import Queues
 from hookline.signature import public_keys
@@ -167,6 +168,16 @@ class Environment:
     def flow_failure_text(self) -> str:
         """Spoken when a flow has failed, before the call is ended."""
         return self.settings.get("FLOW_FAILURE_TEXT", "")
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Who may be called from here, and how; no one without DIAL_ALLOW."""
+        allowed = self.settings.get("DIAL_ALLOW", "").lower().split(",")
+        return Limits(
+            allowed=tuple(each for each in allowed if each),
+            live_calls=self._whole("MAX_LIVE_CALLS", 0),
+            call_seconds=self._whole("MAX_CALL_SECONDS", TELNYX_CALL_SECONDS),
+        )
 
     @cached_property
     def public_keys(self) -> "list[VerifyKey]":

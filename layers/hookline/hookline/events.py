@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from hookline.client_state import decode_for_flow, flow_of
+from hookline.client_state import decode_for_flow, name_and_key_of
 from hookline.errors import Unreadable
 
 UNKNOWN_TIME = "1970-01-01T00:00:00.000000Z"
@@ -92,13 +92,19 @@ class Event:
     @property
     def client_state(self) -> Any:
         """The value that the flow's last command left on the leg; None without one or when it is not ours."""
-        return decode_for_flow(self.payload.get("client_state"))[1]
+        return decode_for_flow(self.payload.get("client_state")).state
 
     @property
     def flow(self) -> str | None:
         """The name of the flow that decides on this leg; None when no command of ours has named one."""
         text = self.payload.get("client_state")
-        return flow_of(text) if isinstance(text, str) else None
+        return name_and_key_of(text)[0] if isinstance(text, str) else None
+
+    @property
+    def placed(self) -> str | None:
+        """The key under which the leg counts as a live call, when it was placed here; see hookline.limits."""
+        text = self.payload.get("client_state")
+        return name_and_key_of(text)[1] if isinstance(text, str) else None
 
 
 def identifier(value: object) -> str | None:

@@ -9,6 +9,8 @@
         TRANSCRIPT#<occurred_at>#<event id>      a `call.transcription` without commands, apart from the call's events
         <KIND>#<name>                            any other note: the result of archiving a recording or transcription
 
+    LIVE  <occurred_at>#<command id>             a leg that was placed by that command and has not ended, see limits
+
 <newest first> is a timestamp whose digits are subtracted from 9, so that text order is the reverse of time. One limited
 query from CALL# to KEY# gives a decision all that it may read, however many keys a caller has pressed.
 
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 DAY_INDEXED_EVENTS = frozenset({"call.initiated", "call.answered", "call.hangup", "call.recording.saved"})
 """The events that put a call on the list of its day. Any one of them is enough; the last so that no announced recording
 is out of sight of `hookline recordings verify`."""
+
+LIVE_PARTITION = "LIVE"
+"""The live calls that were placed here. The one partition whose items are deleted again."""
 
 _LIFECYCLE = frozenset({"call.initiated", "call.answered", "call.hangup"})
 
@@ -240,6 +245,42 @@ class Journal:
         }
         self._expire(item, at)
         self._put(item, once=False)
+
+    def count_placed(
+        self, key: str, *, at: float, longest_seconds: int, most: int, deadline: Deadline | None = None
+    ) -> int:
+        """Record a leg that is about to be placed as a live call, and count those there are, this one included.
+
+        key: begins with the time of the event that places it; the same key counts once. at: seconds since 1970 UTC.
+        longest_seconds: after so long a leg has ended, also when its hang-up was never reported. most: no more are
+        counted than one above it: one write and one limited query, whatever has happened before.
+        """
+        item = {
+            "pk": {"S": LIVE_PARTITION},
+            "sk": {"S": key},
+            "occurred_at": {"S": timestamp(at)},
+            "expires_at": {"N": str(int(at) + longest_seconds + 86_400)},
+        }
+        self._put(item, once=False, deadline=deadline)
+        with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
+            page = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z",
+                ExpressionAttributeValues={
+                    ":p": {"S": LIVE_PARTITION},
+                    ":a": {"S": timestamp(at - longest_seconds)},
+                    ":z": {"S": "~"},
+                },
+                ConsistentRead=True,
+                Limit=most + 1,
+                Select="COUNT",
+            )
+        return max(1, page["Count"])  # one of an event from long ago, a sample or a replay, counts as well
+
+    def end_placed(self, key: str, deadline: Deadline | None = None) -> None:
+        """The leg of this key is no live call any more. Idempotent."""
+        with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
+            self._client.delete_item(TableName=self._table, Key={"pk": {"S": LIVE_PARTITION}, "sk": {"S": key}})
 
     def put_note(
         self,

@@ -6,6 +6,7 @@ webhooks). What is verified to come from Telnyx is never lost: it is handled, or
 journalled without Telnyx's help.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ from hookline.errors import (
 from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope
 from hookline.flows import Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
+from hookline.limits import REFUSALS
 from hookline.precedence import CLIENT_STATE, ENDING
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
 from hookline.redaction import Parsed, event_type_of, parse, redact
@@ -266,7 +268,7 @@ def append(env: Environment, delivery: Delivery) -> bool:
     if any("client_state" in result.command.params for result in own):
         actions.append(CLIENT_STATE)
     defer_seconds = 0.0 if helps_to_deliver_again(event) else min(DEFER_SECONDS, delivery.deadline.left() / 2)
-    return env.journal.append_event(
+    is_new = env.journal.append_event(
         event,
         body=None if body_uri else delivery.body.decode(),
         body_uri=body_uri,
@@ -281,6 +283,10 @@ def append(env: Environment, delivery: Delivery) -> bool:
         trouble=_trouble(delivery),
         deadline=delivery.deadline.less(defer_seconds),
     )
+    if event.type == "call.hangup" and event.placed:
+        with contextlib.suppress(JournalUnavailable):  # it then counts until it would have ended for certain
+            env.journal.end_placed(event.placed, delivery.deadline)
+    return is_new
 
 
 def _name(event: Event) -> str:
@@ -298,6 +304,8 @@ def _trouble(delivery: Delivery) -> str | None:
     """A code when an operator should look at this call."""
     if delivery.decision.error:
         return "flow_failed"
+    if any(result.code in REFUSALS for result in delivery.results):
+        return "dial_refused"
     if any(result.result == Outcome.REFUSED.value for result in delivery.results):
         return "command_refused"
     if any(result.queued and result.status in (401, 403) for result in delivery.results):
@@ -425,7 +433,8 @@ def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dic
     )
     for result in results:
         is_delayed = result.queued is not None and result.queued.not_before > 0
-        if result.result in METRIC_BY_RESULT and not result.is_repeat and not is_delayed:
+        is_counted = result.is_repeat or is_delayed or result.code in REFUSALS
+        if result.result in METRIC_BY_RESULT and not is_counted:
             env.count(METRIC_BY_RESULT[result.result])
     answer: dict[str, Any] = {"event": event.id, "commands": summaries}
     if is_duplicate:

@@ -43,6 +43,7 @@ from hookline_local.emulator.template import EventSource, LayerResource, Templat
 from hookline_local.loopback import LoopbackServer, Receive, Scope, Send
 from hookline_local.processes import is_running
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.urls import is_loopback
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -256,6 +257,8 @@ class LocalStack:
 
     def _load(self) -> Template:
         ours = {"TelnyxPublicKeys": self._public_key, "TelnyxApiKey": self._api_key}
+        if self._telnyx_base_url and is_loopback(self._telnyx_base_url):
+            ours["DialAllow"] = "+,@"  # a simulator: no one is called
         return load_template(self.template_path, self._parameters, filled_in=ours)
 
     def _log(self, line: LogLine) -> None:
