@@ -30,6 +30,8 @@ ARCHIVE_LIMIT_SECONDS = 60.0
 SPEED = 4.0
 """Call seconds per second."""
 PATIENCE = 10.0
+APPLICATION, NUMBER = "simulator", "+12025550123"
+"""As the simulator has them at its start; no webhook URL is set."""
 HOOKLINE = sam.PROJECT / ".venv" / "bin" / "hookline"
 
 
@@ -78,7 +80,8 @@ class Rehearsal:
             self._check_enforcement(deployment)
             self._check_consumers(deployment)
             self._check_deferral(deployment)
-            call = play_call(simulator, deployment.webhook_url)
+            self._connect()
+            call = play_call(simulator)
             self._check_call(call)
             self._read(call)
         self._delete()
@@ -110,7 +113,7 @@ class Rehearsal:
         deployment.fill_gaps()
         expect(deployment.parameters() == before | changed, "the second deployment has changed other parameters")
         expect(deployment.memory_size("CallAnsweredFunction") == 1024, "MemorySize has not reached the functions")
-        self.done("deployed again with two changed parameters; all others kept their values")
+        self.done("deployed again with two changed parameters; all others have their old values")
 
     def _check_enforcement(self, deployment: Deployment) -> None:
         """That a permission which is missing shows: otherwise the call proves none of them."""
@@ -138,6 +141,13 @@ class Rehearsal:
             time.sleep(0.2)
         self.done("a webhook on the wrong route was deferred and journalled")
 
+    def _connect(self) -> None:
+        """The application and the number, and whether all is well then."""
+        self._hookline("connect", "--application", APPLICATION, "--number", NUMBER, "--yes")
+        key = b64encode(self.seed).decode()
+        self._hookline("doctor", "--application", APPLICATION, "--number", NUMBER, "--key", key)
+        self.done("connected with hookline connect; hookline doctor finds no fault")
+
     def _check_call(self, call: PlayedCall) -> None:
         expect(set(call.answers) == {200}, f"webhooks were answered {dict(call.answers)}")
         expect(not call.refused, f"Telnyx has refused {', '.join(call.refused)}")
@@ -147,7 +157,7 @@ class Rehearsal:
         self.done(f"a call: {call.answers.total()} webhooks answered 200, {call.commands.total()} commands")
 
     def _read(self, call: PlayedCall) -> None:
-        """What `hookline ... --stack` shows of it, once its recording is archived."""
+        """Read it with `hookline ... --stack`, once its recording is archived."""
         document = self._archived(call)
         expect(document["call"]["ended_at"] is not None, "the journal does not have the end of the call")
         expect(call.call_leg_id in self._hookline("calls", "--json"), "`calls` does not list the call")

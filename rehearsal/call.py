@@ -1,4 +1,4 @@
-"""What the simulator of Telnyx does with the deployed stack: single webhooks, and one whole call."""
+"""The simulator of Telnyx and the deployed stack: single webhooks, and one whole call."""
 
 import time
 from collections import Counter
@@ -43,11 +43,10 @@ def post(emulator: Emulator, url: str, webhook: Sample, seed: bytes) -> int:
         return http.post(url, content=webhook.body, headers=headers).status_code
 
 
-def play_call(simulator: SimulatorInThread, webhook_url: str) -> PlayedCall:
+def play_call(simulator: SimulatorInThread) -> PlayedCall:
     """Ring the stack and play the scenario to its end. Raises TimeoutError."""
     seen: list[Observation] = []
     simulator.observe(seen.append)
-    simulator.call(lambda telnyx: telnyx.send_webhooks_to(webhook_url))
     leg = simulator.place_inbound_call(scenario=read_scenario(SCENARIO))
     simulator.settle(leg, timeout_seconds=CALL_LIMIT_SECONDS)
     commands = [entry for entry in seen if isinstance(entry, CommandReceived) and entry.call_control_id]

@@ -11,7 +11,7 @@ STACK = "hookline"
 """The stack of samconfig.toml's first table."""
 
 CONSUMING = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-"""What Lambda needs to poll a queue. Source: Lambda's developer guide, "Using Lambda with Amazon SQS"."""
+"""Needed by Lambda to poll a queue. Source: Lambda's developer guide, "Using Lambda with Amazon SQS"."""
 
 
 class Deployment:
@@ -83,7 +83,7 @@ class Deployment:
         return bool(found["Items"])
 
     def denied_to_consumers(self) -> list[str]:
-        """What Lambda needs of a queue and a function's role does not allow: "<function> <action>"."""
+        """Actions that Lambda needs on a queue and a function's role does not allow: "<function> <action>"."""
         denied = []
         for mapping in self._lambda.list_event_source_mappings()["EventSourceMappings"]:
             function = self._lambda.get_function_configuration(FunctionName=mapping["FunctionArn"])
@@ -113,7 +113,7 @@ class Deployment:
 
 
 def leftovers() -> dict[str, list[str]]:
-    """What is there after the stack has been deleted, by kind."""
+    """The resources that are there after the stack has been deleted, by kind."""
     return {
         "functions": [found["FunctionName"] for found in boto3.client("lambda").list_functions()["Functions"]],
         "queues": boto3.client("sqs").list_queues().get("QueueUrls", []),

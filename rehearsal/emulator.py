@@ -59,7 +59,9 @@ class Emulator:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.url,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1",
             "SAM_CLI_TELEMETRY": "0",
+            "SSL_CERT_FILE": str(self.certificate),  # httpx
         }
 
 

@@ -39,6 +39,8 @@ COMMANDS = [
     "replay",
     "sign",
     "keys new",
+    "connect",
+    "doctor",
 ]
 
 

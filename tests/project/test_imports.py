@@ -11,10 +11,10 @@ PACKAGE = LOCAL / "hookline_local"
 
 LAYERS = (
     {"cli"},
-    {"replay"},
+    {"replay", "doctor"},
     {"stacks"},
     {"emulator", "simulator", "samples"},
-    {"http_event", "signing", "urls", "errors", "loopback", "processes", "flow_check"},
+    {"http_event", "signing", "urls", "errors", "loopback", "processes", "telnyx_account", "flow_check"},
 )
 """From the top. Packages of one layer do not import each other; the modules of the lowest may."""
 

@@ -1,4 +1,4 @@
-"""What `make rehearse` stands on. The rehearsal itself takes most of a minute, and is a step of its own in .ci/run."""
+"""The parts of `make rehearse`. The rehearsal itself takes most of a minute, and is a step of its own in .ci/run."""
 
 from pathlib import Path
 

@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from hookline_local.cli import call, calls, demo, invoke, keys, recordings, replay, serve, sign, tail, trigger
+from hookline_local.cli import (
+    call,
+    calls,
+    connect,
+    demo,
+    doctor,
+    invoke,
+    keys,
+    recordings,
+    replay,
+    serve,
+    sign,
+    tail,
+    trigger,
+)
 from hookline_local.errors import CliError
 
 INTERNAL_ERROR, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
@@ -30,7 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=EPILOG,
 )
-for command in (serve, demo, call, trigger, invoke, sign, tail, replay):
+for command in (serve, demo, call, trigger, invoke, sign, tail, replay, connect, doctor):
     app.add_typer(command.app)
 app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -329,7 +330,7 @@ class Api:
             action=name or f"{request.method} {request.url.path}",
             call_control_id=call_control_id,
             is_command=name is not None,
-            headers=self._rate_limit(),
+            headers={"date": self._date(), **self._rate_limit()},
         )
         try:
             call.raw = await request.body()
@@ -391,6 +392,10 @@ class Api:
         expected = self._account.config.api_key
         if scheme.lower() != "bearer" or not key.strip() or expected not in (None, key.strip()):
             raise ApiError("10009", "Could not authenticate the request with the provided credentials.")
+
+    def _date(self) -> str:
+        """As the header shows Telnyx's clock, by which its webhooks are signed as well."""
+        return formatdate(time.time() + self._account.injector.faults.clock_skew_seconds, usegmt=True)
 
     def _rate_limit(self) -> dict[str, str]:
         now = time.monotonic()

@@ -55,6 +55,7 @@ def _of_running(found: running.RunningStack) -> StackResources:
         bucket=found.bucket,
         queues=found.queues,
         parameters=found.parameters,
+        outputs={"WebhookUrl": found.webhook_url},
         endpoint_url=found.aws_endpoint_url,
         region=found.region,
     )
@@ -91,6 +92,7 @@ def _deployed(name: str, profile: str | None, region: str | None) -> StackResour
         parameters={
             parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in found.get("Parameters", [])
         },
+        outputs=outputs,
         region=region or session.region_name,
         profile=profile,
     )

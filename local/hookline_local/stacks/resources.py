@@ -36,8 +36,8 @@ class StackResources:
     """One stack, seen from outside.
 
     name: for people. queues: URLs by output name or logical id. parameters: of the stack, the secret ones
-    masked unless `of_template` made it. endpoint_url: of a local AWS, None for the real one; then profile and region
-    are boto3's.
+    masked unless `of_template` made it. outputs: of the stack; locally WebhookUrl alone. endpoint_url: of a local AWS,
+    None for the real one; then profile and region are boto3's.
     """
 
     name: str
@@ -45,6 +45,7 @@ class StackResources:
     bucket: str
     queues: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     endpoint_url: str | None = None
     region: str | None = None
     profile: str | None = None
@@ -61,6 +62,12 @@ class StackResources:
             endpoint_url=endpoint_url,
             region=template.region,
         )
+
+    @property
+    def webhook_url(self) -> str:
+        """The URL that belongs into the application at Telnyx; empty when it is not known."""
+        base_url = self.parameters.get("WebhookBaseUrl")
+        return f"{base_url}/webhooks" if base_url else self.outputs.get("WebhookUrl", "")
 
     def session(self) -> boto3.Session:
         """Made-up credentials for a local AWS, the user's own for the real one."""

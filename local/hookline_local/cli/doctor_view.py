@@ -1,0 +1,157 @@
+"""The findings of an examination on the terminal: one line each, with the mend."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from hookline_local.cli.screen import Screen
+from hookline_local.doctor.finding import Finding, Level
+
+MARKS = {
+    Level.OK: ("ok    ", "green"),
+    Level.UNKNOWN: ("?     ", "dim"),
+    Level.WARNING: ("warn  ", "yellow"),
+    Level.FAULT: ("FAULT ", "red"),
+}
+
+
+class Text(NamedTuple):
+    """sentence: with the facts of the finding. mend: what to do; empty for nothing."""
+
+    sentence: str
+    mend: str = ""
+
+
+CONNECT = "hookline connect sets it."
+TEXTS = {
+    # AWS
+    "secret_readable": Text("the secret with the API key can be read"),
+    "secret_unreadable": Text(
+        "the secret with the API key cannot be read: {reason}",
+        "Put the key into it (aws secretsmanager put-secret-value), or give another TelnyxApiKeySecretArn. Until then "
+        "every command is queued.",
+    ),
+    "region": Text("endpoints and URLs are in {region}"),
+    "endpoint_region": Text(
+        "{name} is in {endpoint}, and the stack is looked for in {region}",
+        "Unset the variable, or name the region of the stack with --region.",
+    ),
+    "function_settings": Text("{functions} functions have the settings of the stack"),
+    "queue_url": Text(
+        "{setting} of {functions} functions ({function}) is not the stack's queue: {value}",
+        "It was changed by hand. make deploy with a changed parameter, such as LogLevel, sets it again.",
+    ),
+    "function_setting": Text(
+        "{setting} of {functions} functions ({function}) is not what the stack says: {value}",
+        "It was changed by hand. make deploy with a changed parameter, such as LogLevel, sets it again.",
+    ),
+    "queue_missing": Text("{queue} ({setting}) does not exist: {reason}", "Delete the stack and deploy it again."),
+    "dead_letters": Text("{messages} messages in {queue}", "Look at one, mend the cause, then redrive the queue."),
+    "queues": Text("the queues exist, {waiting} messages wait"),
+    "permissions": Text("the router may journal, queue and defer"),
+    "permission": Text("{role} may not {permission}", "make deploy, after a change of the template's policies."),
+    "retention": Text("events are kept {events} days, recordings {recordings} (0: forever)"),
+    "time_to_live": Text("events should expire after {days} days and never do: TTL is {status}", "make deploy again."),
+    "no_backups": Text("the table has no point-in-time recovery: {status}", "make deploy again."),
+    "aws_unreadable": Text("not checked, {what}: {reason}", "Use credentials that may read the stack."),
+    # The URL
+    "reachable": Text("{url} refuses a forged webhook"),
+    "not_a_webhook": Text(
+        "{url} answers {status} to a forged webhook, and should answer 401",
+        "Only Hookline answers 401: is a proxy or another program in between? 500: see the function's log.",
+    ),
+    "unreachable": Text(
+        "{url} cannot be reached: {reason}", "Is the stack deployed, the tunnel open, hookline serve running?"
+    ),
+    "round_trip": Text("a signed webhook is answered 200"),
+    "round_trip_failed": Text(
+        "a signed webhook is answered {status}: {answer}",
+        "401: the key that signed is not configured, or a clock is off. 5xx: the log of the function has the reason.",
+    ),
+    "no_signing_key": Text("not signed here: only Telnyx has the private key; see its deliveries below"),
+    # Telnyx
+    "no_api_key": Text("not checked, Telnyx: no API key", "Set TELNYX_API_KEY."),
+    "api_key": Text("Telnyx accepts the API key"),
+    "api_key_refused": Text(
+        "Telnyx refuses the API key: {reason}",
+        "Create one in the portal (Account > Keys & Credentials) and put it into the secret.",
+    ),
+    "api_key_of_another_account": Text(
+        "the API key is of another account: neither the application nor the public key of this stack is there",
+        "Put a key of the account that owns the number into the secret.",
+    ),
+    "public_key": Text("the configured public key is the account's"),
+    "public_key_unknown": Text("not checked, public key: Telnyx does not show it for this API key"),
+    "public_key_of_another_account": Text(
+        "no configured public key is the account's, so every webhook is answered 401",
+        "make deploy with TELNYX_PUBLIC_KEY={current}",
+    ),
+    "public_key_dead": Text(
+        "the account no longer signs with one of the configured public keys, {key}",
+        "The rotation is over: make deploy with the other key alone.",
+    ),
+    "application_missing": Text(
+        "the account has no Call Control application {application}, nor one with this URL",
+        "hookline connect creates it; or name yours with --application.",
+    ),
+    "application_inactive": Text("the application {application} is not active", "Activate it in the portal."),
+    "application": Text("the application {application} posts to {webhook_url}"),
+    "webhook_url_missing": Text("the application has no webhook URL; expected {expected}", CONNECT),
+    "webhook_url_path": Text("the webhook URL has another path: {url}; expected {expected}", CONNECT),
+    "webhook_url_elsewhere": Text("the webhook URL is of another stack: {url}; expected {expected}", CONNECT),
+    "failover_url_missing": Text("no failover URL: after the last retry a webhook is lost", CONNECT),
+    "api_version": Text("the webhook API version is {version}, and every webhook goes to quarantine", CONNECT),
+    "timeout": Text("Telnyx waits {seconds} s for an answer, and retries that much later", CONNECT),
+    "timeout_unset": Text("no webhook timeout is set, and Telnyx's default is not documented", CONNECT),
+    "number": Text("{number} belongs to the application ({numbers} in all)"),
+    "number_elsewhere": Text(
+        "{number} belongs to another application ({application})", "hookline connect --number {number} moves it here."
+    ),
+    "no_number": Text(
+        "the account does not have the number ({number})", "Buy or port one in the portal, then hookline connect."
+    ),
+    "deliveries": Text("Telnyx's last webhook here, {event_type} at {at}, was answered {status}"),
+    "delivery_failed": Text(
+        "Telnyx's last webhook here, {event_type} at {at}, was answered {status}",
+        "401: a key or a clock, see above. 5xx or none: the log of the function has the reason.",
+    ),
+    "no_deliveries": Text("Telnyx's log has no webhook to this URL yet", "Call the number once."),
+    "telnyx_unavailable": Text("not checked, Telnyx: {reason}", "Try again later."),
+    # This machine
+    "clock": Text("this machine's clock is {seconds} s off"),
+    "clock_unknown": Text("not checked, clock: no server has answered"),
+}
+CLOCK_FAULT = "Set the clock by a time server. A stack that runs here refuses signatures that are 300 s off."
+
+
+def show_findings(findings: Iterable[Finding], screen: Screen) -> bool:
+    """A line for each, as it comes; whether there is no fault."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        _show(finding, screen)
+    faults = sum(finding.level is Level.FAULT for finding in found)
+    screen.document({"healthy": not faults, "findings": [_as_json(finding) for finding in found]})
+    screen.paragraph(f"{faults} faults" if faults != 1 else "1 fault", style="red" if faults else "green")
+    return not faults
+
+
+def _show(finding: Finding, screen: Screen) -> None:
+    mark, style = MARKS[finding.level]
+    screen.unwrapped((mark, style), _sentence(finding))
+    if mend := _mend(finding):
+        screen.unwrapped("      ", (mend, "dim"))
+
+
+def _sentence(finding: Finding) -> str:
+    return TEXTS[finding.code].sentence.format_map(finding.facts)
+
+
+def _mend(finding: Finding) -> str:
+    if finding.level is Level.OK:
+        return ""
+    return CLOCK_FAULT if finding.code == "clock" else TEXTS[finding.code].mend.format_map(finding.facts)
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    sentence, mend = _sentence(finding), _mend(finding)
+    return {"code": finding.code, "level": finding.level, "sentence": sentence, "mend": mend, **finding.facts}

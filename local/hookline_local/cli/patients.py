@@ -1,0 +1,56 @@
+"""From the options of `hookline doctor` to what is examined."""
+
+import os
+from dataclasses import dataclass
+
+from hookline_local.cli.options import resources_of
+from hookline_local.cli.telnyx_options import TUNNEL, api_base_url, tunnel_url
+from hookline_local.doctor.aws import DeployedStack
+from hookline_local.doctor.examination import Patient
+from hookline_local.doctor.telnyx import Expected
+from hookline_local.errors import CliError
+from hookline_local.samples import catalog
+from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY, DEVELOPMENT_SEED
+from hookline_local.stacks import running
+from hookline_local.stacks.local import API_KEY
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options, as they were given."""
+
+    stack: str | None
+    url: str | None
+    profile: str | None
+    region: str | None
+    application: str | None
+    number: str | None
+    webhook_url: str | None
+    key: str | None
+
+
+def patient_of(choice: Choice) -> Patient:
+    """The deployed stack, else the one that runs here. Raises CliError."""
+    resources = resources_of(choice.url, choice.stack, choice.profile, choice.region)
+    keys = [key for key in resources.parameters.get("TelnyxPublicKeys", "").split(",") if key]
+    expected = Expected(
+        application=choice.application or choice.stack or TUNNEL,
+        webhook_url=tunnel_url(choice.webhook_url) if choice.webhook_url else resources.webhook_url,
+        public_keys=keys,
+        number=choice.number,
+    )
+    if not expected.webhook_url:
+        raise CliError(
+            f"{resources.name} has no webhook URL", "Start one with hookline serve, or name one with --stack."
+        )
+    seed = catalog.seed_of(choice.key) if choice.key else None
+    api_key = os.environ.get("TELNYX_API_KEY")
+    if choice.stack is not None:
+        stack = DeployedStack(resources, choice.stack)
+        return Patient(expected, api_base_url(resources), stack, api_key, seed)
+    here = running.find(choice.url)
+    if here.telnyx_url is not None:
+        api_key = api_key or API_KEY
+    if seed is None and DEVELOPMENT_PUBLIC_KEY in keys:
+        seed = DEVELOPMENT_SEED
+    return Patient(expected, here.telnyx_api_base_url, None, api_key, seed)

@@ -1,0 +1,148 @@
+"""The Telnyx side: API key, public key, application, number, and what Telnyx's log says about the last webhooks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from hookline_local.doctor.finding import Finding, fault, ok, unknown, warning
+from hookline_local.telnyx_account import ApiKeyRefused, TelnyxAccount, TelnyxAccountError
+
+LONGEST_TIMEOUT_SECONDS = 5
+"""A webhook is answered within 2 s or not at all. Waiting longer only delays the retry."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What should be configured. application: its name or id. number: E.164, or None for any."""
+
+    application: str
+    webhook_url: str
+    public_keys: Sequence[str]
+    number: str | None = None
+
+
+class TelnyxSide:
+    """One account, compared with what a stack expects."""
+
+    def __init__(self, account: TelnyxAccount, expected: Expected) -> None:
+        self._account, self._expected = account, expected
+        self._numbers: list[dict[str, Any]] = []
+
+    def examine(self) -> Iterator[Finding]:
+        """All of it; nothing more after the first request that fails."""
+        try:
+            applications = self._account.applications()
+            yield ok("api_key")
+            self._numbers = self._account.phone_numbers()
+            application = self._application(applications)
+            yield from self._keys(is_ours=application is not None)
+            if application is None:
+                yield fault("application_missing", application=self._expected.application)
+                return
+            yield from self._settings(application)
+            yield self._number(application)
+            yield from self._deliveries()
+        except ApiKeyRefused as error:
+            yield fault("api_key_refused", reason=str(error))
+        except TelnyxAccountError as error:
+            yield unknown("telnyx_unavailable", reason=str(error))
+
+    def _application(self, applications: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """By id, by name, by its webhook URL, or the one that the number belongs to."""
+        connections = {
+            entry["connection_id"] for entry in self._numbers if entry["phone_number"] == self._expected.number
+        }
+        tests = (
+            lambda entry: entry["id"] == self._expected.application,
+            lambda entry: entry["application_name"] == self._expected.application,
+            lambda entry: entry.get("webhook_event_url") == self._expected.webhook_url,
+            lambda entry: entry["id"] in connections,
+        )
+        return next((entry for test in tests for entry in applications if test(entry)), None)
+
+    def _keys(self, *, is_ours: bool) -> Iterator[Finding]:
+        """is_ours: the account has our application. When it has neither, the API key is of another account."""
+        configured, current = self._expected.public_keys, self._account.public_key()
+        if current is None:
+            yield unknown("public_key_unknown")
+        elif current not in configured:
+            yield fault("public_key_of_another_account" if is_ours else "api_key_of_another_account", current=current)
+        else:
+            dead = [key for key in configured if key != current]
+            for key in dead:
+                yield warning("public_key_dead", key=key)
+            if not dead:
+                yield ok("public_key")
+
+    def _settings(self, application: Mapping[str, Any]) -> Iterator[Finding]:
+        name = application["application_name"]
+        found = [
+            _webhook_url(application, self._expected.webhook_url),
+            _failover(application),
+            _api_version(application),
+            _timeout(application),
+            None if application.get("active", True) else fault("application_inactive", application=name),
+        ]
+        wrong = [finding for finding in found if finding is not None]
+        yield from wrong
+        if not wrong:
+            yield ok("application", application=name, webhook_url=self._expected.webhook_url)
+
+    def _number(self, application: Mapping[str, Any]) -> Finding:
+        numbers = self._numbers
+        if self._expected.number is not None:
+            numbers = [entry for entry in numbers if entry["phone_number"] == self._expected.number]
+        if not numbers:
+            return fault("no_number", number=self._expected.number or "any")
+        own = [entry for entry in numbers if entry["connection_id"] == application["id"]]
+        if own:
+            return ok("number", number=own[0]["phone_number"], numbers=len(own))
+        other = numbers[0]
+        return fault("number_elsewhere", number=other["phone_number"], application=other["connection_id"])
+
+    def _deliveries(self) -> Iterator[Finding]:
+        """The newest webhook that Telnyx has sent to this URL: a signed round trip that has really happened."""
+        host = urlsplit(self._expected.webhook_url).netloc
+        newest = next((entry for entry in self._account.deliveries() if _host(entry) == host), None)
+        if newest is None:
+            yield unknown("no_deliveries")
+            return
+        response = newest["attempts"][0].get("http", {}).get("response", {})
+        facts = {
+            "event_type": newest["webhook"]["event_type"],
+            "at": newest["started_at"],
+            "status": response.get("status"),
+        }
+        yield ok("deliveries", **facts) if newest["status"] == "delivered" else fault("delivery_failed", **facts)
+
+
+def _host(delivery: Mapping[str, Any]) -> str:
+    attempts = delivery.get("attempts") or [{}]
+    return urlsplit(str(attempts[0].get("http", {}).get("request", {}).get("url", ""))).netloc
+
+
+def _webhook_url(application: Mapping[str, Any], expected: str) -> Finding | None:
+    url = application.get("webhook_event_url")
+    if not url:
+        return fault("webhook_url_missing", expected=expected)
+    if url == expected:
+        return None
+    same_host = urlsplit(url).netloc == urlsplit(expected).netloc
+    return fault("webhook_url_path" if same_host else "webhook_url_elsewhere", url=url, expected=expected)
+
+
+def _failover(application: Mapping[str, Any]) -> Finding | None:
+    return None if application.get("webhook_event_failover_url") else fault("failover_url_missing")
+
+
+def _api_version(application: Mapping[str, Any]) -> Finding | None:
+    version = application.get("webhook_api_version")
+    return None if version == "2" else fault("api_version", version=version)
+
+
+def _timeout(application: Mapping[str, Any]) -> Finding | None:
+    seconds = application.get("webhook_timeout_secs")
+    if seconds is None:
+        return warning("timeout_unset")
+    return fault("timeout", seconds=seconds) if seconds > LONGEST_TIMEOUT_SECONDS else None
