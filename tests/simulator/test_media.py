@@ -13,8 +13,11 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from hookline_local.simulator import Leg, SimulatorInThread
-from hookline_local.simulator.sound import SILENCE, sound_file
+from hookline_local.simulator.sound import sound_file
+from hookline_local.simulator.stream_codecs import seconds_of_reply, stream_codec
 from tests.support.flow_server import CallApplication, answered_call, app_and_telnyx
+
+SILENCE = stream_codec("PCMU").silence
 
 
 class MediaServer:
@@ -195,6 +198,111 @@ def test_a_mark_comes_back_when_the_sound_before_it_has_been_played() -> None:
         assert [one["mark"]["name"] for one in listening.all("mark")[2:]] == ["one", "two"]
 
 
+def linear_of_a_law(coded: int) -> int:
+    """G.711 A-law, decoded as the recommendation has it."""
+    bits = coded ^ 0x55
+    exponent, mantissa = bits >> 4 & 7, bits & 0x0F
+    magnitude = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << exponent - 1
+    return magnitude if bits & 0x80 else -magnitude
+
+
+@pytest.mark.parametrize(
+    "name, encoding, rate, size",
+    [
+        ("default", "PCMU", 8000, 160),
+        ("PCMU", "PCMU", 8000, 160),
+        ("PCMA", "PCMA", 8000, 160),
+        ("L16", "L16", 16_000, 640),
+    ],
+)
+def test_a_frame_of_every_codec_lasts_20_ms(name: str, encoding: str, rate: int, size: int) -> None:
+    codec = stream_codec(name)
+    assert codec.media_format == {"encoding": encoding, "sample_rate": rate, "channels": 1}
+    assert {len(frame) for frame in (codec.silence, *codec.tone)} == {size}
+    assert len(codec.tone) == 50
+
+
+def test_the_tone_is_the_same_in_a_law_as_in_linear_samples() -> None:
+    a_law = b"".join(stream_codec("PCMA").tone)
+    linear = struct.unpack(">16000h", b"".join(stream_codec("L16").tone))
+    assert {linear_of_a_law(coded) for coded in stream_codec("PCMA").silence} == {8}
+    for coded, sample in zip(a_law, linear[::2], strict=True):
+        assert abs(linear_of_a_law(coded) - sample) <= max(abs(sample) / 16, 16)
+
+
+@pytest.mark.parametrize(
+    "codec, rate, payload, seconds",
+    [
+        ("PCMU", 8000, bytes(8000), 1),
+        ("PCMA", 8000, bytes(160), 0.02),
+        ("G722", 16_000, bytes(8000), 1),
+        ("L16", 8000, bytes(16_000), 1),
+        ("L16", 16_000, bytes(32_000), 1),
+        ("L16", 24_000, bytes(6 * 48_000), 6),
+        ("L16", 16_000, bytes(3), 0),
+        ("OPUS", 48_000, bytes([0b00001_000]) + bytes(59), 0.02),  # one frame of SILK, 20 ms
+        ("OPUS", 48_000, bytes([0b00011_001]) + bytes(59), 0.12),  # two of 60 ms
+        ("OPUS", 48_000, bytes([0b11111_011, 3]) + bytes(59), 0.06),  # three of CELT, 20 ms
+        ("OPUS", 48_000, b"", 0),
+    ],
+)
+def test_sound_of_the_application_lasts_as_long_as_its_codec_and_rate_make_it(
+    codec: str, rate: int, payload: bytes, seconds: float
+) -> None:
+    assert seconds_of_reply(codec, rate, payload) == pytest.approx(seconds)
+
+
+def test_a_stream_is_in_the_codec_that_was_asked_for_and_marks_count_its_sound() -> None:
+    body = {
+        "stream_codec": "L16",
+        "stream_bidirectional_mode": "rtp",
+        "stream_bidirectional_codec": "L16",
+        "stream_bidirectional_sampling_rate": 24_000,
+    }
+    with streaming(**body) as (_, _, leg, listening):
+        start = listening.wait_for("start")["start"]
+        assert start["media_format"] == {"encoding": "L16", "sample_rate": 16_000, "channels": 1}
+        payload = base64.b64decode(listening.wait_for("media")["media"]["payload"])
+        assert payload == bytes(640)
+        began = leg.clock.elapsed()
+        listening.send(event="media", media={"payload": base64.b64encode(bytes(24_000)).decode()})
+        listening.send(event="mark", mark={"name": "half a second"})
+        assert listening.wait_for("mark")["mark"] == {"name": "half a second"}
+        assert leg.clock.elapsed() - began >= 0.5
+        listening.send(event="media", media={"payload": base64.b64encode(bytes(31 * 48_000)).decode()})
+        assert listening.wait_for("error")["payload"]["code"] == 100004  # over 30 s
+
+
+@pytest.mark.parametrize(
+    "parameter, codec",
+    [
+        ("stream_codec", "G722"),
+        ("stream_codec", "OPUS"),
+        ("stream_codec", "AMR-WB"),
+        ("stream_bidirectional_codec", "AMR-WB"),
+    ],
+)
+def test_a_codec_that_is_not_simulated_is_refused_by_name(parameter: str, codec: str) -> None:
+    with app_and_telnyx(lambda app, received: None) as (app, telnyx):
+        leg = telnyx.place_inbound_call()
+        app.wait_for("call.initiated")
+        body = {"stream_url": "ws://127.0.0.1:9", "stream_bidirectional_mode": "rtp", parameter: codec}
+        (refusal,) = app.send(leg.call_control_id, "answer", **body).json()["errors"]
+        assert (refusal["code"], refusal["source"]) == ("not_simulated", {"pointer": f"/{parameter}"})
+        assert codec in refusal["detail"]
+
+
+def test_a_stream_to_dialogflow_begins_and_ends_and_takes_the_place_of_any_other() -> None:
+    with app_and_telnyx() as (app, telnyx):
+        leg = answered_call(app, telnyx)
+        assert app.send(leg.call_control_id, "streaming_start", enable_dialogflow=True).status_code == 200
+        app.wait_for("streaming.started")
+        again = app.send(leg.call_control_id, "streaming_start", stream_url="ws://127.0.0.1:9")
+        assert again.json()["errors"][0]["code"] == "90045"
+        assert app.send(leg.call_control_id, "streaming_stop").status_code == 200
+        app.wait_for("streaming.stopped")
+
+
 def test_what_telnyx_would_not_understand_is_complained_about() -> None:
     with streaming() as (_, _, _, listening):
         listening.wait_for("start")
@@ -212,17 +320,19 @@ def test_what_telnyx_would_not_understand_is_complained_about() -> None:
         }
 
 
-def test_a_fork_sends_rtp_to_both_targets() -> None:
+@pytest.mark.parametrize("family, address", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_fork_sends_rtp_to_both_targets(family: socket.AddressFamily, address: str) -> None:
     with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rx,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tx,
+        socket.socket(family, socket.SOCK_DGRAM) as rx,
+        socket.socket(family, socket.SOCK_DGRAM) as tx,
         app_and_telnyx(speed=1) as (app, telnyx),
     ):
         for target in (rx, tx):
-            target.bind(("127.0.0.1", 0))
+            target.bind((address, 0))
             target.settimeout(60)
         leg = answered_call(app, telnyx)
-        ports = {"rx": f"udp:127.0.0.1:{rx.getsockname()[1]}", "tx": f"udp:127.0.0.1:{tx.getsockname()[1]}"}
+        host = f"[{address}]" if ":" in address else address
+        ports = {"rx": f"udp:{host}:{rx.getsockname()[1]}", "tx": f"udp:{host}:{tx.getsockname()[1]}"}
         app.send(leg.call_control_id, "fork_start", **ports)
         assert app.wait_for("call.fork.started").payload["stream_type"] == "decrypted"
         sources = set()

@@ -8,7 +8,8 @@
 The CLI and the tests may import it. It imports nothing of `hookline`, the emulator or the stacks: it is the other side.
 
 Modules, from the bottom up: api_errors, clock, sound, observations, faults, scenario, settings (values);
-command_schema (parameters of commands); webhooks (on their way); calls (legs and what runs on them); api, control
+parameter_checks, transcription_languages, transcription_schema, assistant_schema, command_schema (parameters of
+commands); webhooks (on their way); calls (legs and what runs on them); api, control
 (HTTP); server (start and stop).
 """
 

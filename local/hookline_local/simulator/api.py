@@ -19,12 +19,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from hookline_local.signing import public_key_of
+from hookline_local.simulator import list_filters
 from hookline_local.simulator.api_errors import ApiError
 from hookline_local.simulator.calls.commands import dial, execute
 from hookline_local.simulator.calls.recording_store import BUCKET, LinkRefused
 from hookline_local.simulator.calls.switch import Switch
-from hookline_local.simulator.command_schema import COMMAND_SCHEMAS, check, web_address
+from hookline_local.simulator.command_schema import COMMAND_SCHEMAS, check
 from hookline_local.simulator.observations import CommandReceived
+from hookline_local.simulator.parameter_checks import web_address
 from hookline_local.simulator.sound import SoundFile
 
 Body = Mapping[str, Any]
@@ -129,17 +131,11 @@ class Api:
 
     async def recordings(self, request: Request) -> Response:
         """GET /v2/recordings, newest first."""
-        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
             store = self._account.recordings
-            rows: Iterable[Any] = [store.to_dict(recording) for recording in reversed(store.recordings.values())]
-            for key in "call_control_id call_leg_id call_session_id connection_id conference_id from to".split():
-                rows = filters.equal(rows, key)
-            rows = filters.within(rows, "created_at")
-            rows = filters.within(rows, "start_time", "recording_started_at")
-            rows = filters.within(rows, "end_time", "recording_ended_at")
-            return _page(request, rows)
+            rows = [store.to_dict(recording) for recording in reversed(store.recordings.values())]
+            return _page(request, rows, RECORDING_FILTERS)
 
         return await self._answer(request, "recordings", work)
 
@@ -168,17 +164,15 @@ class Api:
                 raise ApiError("10004", "ids is required.", pointer="/ids")
             for recording_id in ids:
                 self._account.recordings.delete(recording_id)
-            return {"data": {"status": "ok"}}
+            return {"status": "ok"}
 
         return await self._answer(request, "recordings", work)
 
     async def transcriptions(self, request: Request) -> Response:
         """GET /v2/recording_transcriptions."""
-        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
-            rows = filters.equal(self._account.recordings.transcriptions.values(), "recording_id")
-            return _page(request, filters.within(rows, "created_at"))
+            return _page(request, self._account.recordings.transcriptions.values(), TRANSCRIPTION_FILTERS)
 
         return await self._answer(request, "recording_transcriptions", work)
 
@@ -198,14 +192,9 @@ class Api:
 
     async def deliveries(self, request: Request) -> Response:
         """GET /v2/webhook_deliveries, newest first."""
-        filters = _Filters(request)
 
         def work(body: Body) -> dict[str, Any]:
-            rows: Iterable[Any] = reversed(self._account.webhook_sender.log)
-            rows = filters.equal(rows, "status[eq]", "status")
-            rows = filters.event_types(rows)
-            rows = filters.containing(filters.containing(rows, "webhook"), "attempts")
-            return _page(request, filters.within(filters.within(rows, "started_at"), "finished_at"))
+            return _page(request, reversed(self._account.webhook_sender.log), DELIVERY_FILTERS)
 
         return await self._answer(request, "webhook_deliveries", work)
 
@@ -222,16 +211,14 @@ class Api:
 
     async def call_events(self, request: Request) -> Response:
         """GET /v2/call_events."""
-        filters = _Filters(request)
+
+        def of_application(row: Mapping[str, Any], value: str) -> bool:
+            application = self._account.applications.get(row["metadata"]["connection_id"]) if row else None
+            return application is not None and value in application["application_name"]
 
         def work(body: Body) -> dict[str, Any]:
-            rows: Iterable[Any] = self._account.call_events
-            if filters.get("product", "call_control") != "call_control":
-                rows = []
-            rows = filters.equal(rows, "leg_id", "call_leg_id")
-            rows = filters.equal(rows, "application_session_id", "call_session_id")
-            rows = filters.equal(filters.equal(rows, "name"), "type")
-            return _page(request, filters.within(rows, "occurred_at", "event_timestamp"))
+            filters = {**CALL_EVENT_FILTERS, "application_name[contains]": of_application}
+            return _page(request, self._account.call_events, filters)
 
         return await self._answer(request, "call_events", work)
 
@@ -240,7 +227,7 @@ class Api:
 
         def work(body: Body) -> dict[str, Any]:
             if request.method == "GET":
-                return _page(request, list(self._account.applications.values()))
+                return _page(request, _sorted(request, self._account.applications.values()), APPLICATION_FILTERS)
             for key in ("application_name", "webhook_event_url"):
                 if not isinstance(body.get(key), str):
                     raise ApiError("10004", f"{key} is required.", pointer=f"/{key}")
@@ -271,16 +258,10 @@ class Api:
         return any(leg.state != "ended" and leg.connection_id == application_id for leg in legs)
 
     async def phone_numbers(self, request: Request) -> Response:
-        """GET /v2/phone_numbers. filter[phone_number] takes three digits or more; anything else finds nothing."""
-        filters = _Filters(request)
+        """GET /v2/phone_numbers."""
 
         def work(body: Body) -> dict[str, Any]:
-            rows: Iterable[Any] = self._account.phone_numbers.values()
-            digits = filters.get("phone_number", "")
-            if digits and not (digits.isdecimal() and len(digits) >= 3):
-                rows = []
-            rows = [row for row in rows if digits in row["phone_number"]]
-            return _page(request, filters.equal(rows, "connection_id"))
+            return _page(request, self._account.phone_numbers.values(), PHONE_NUMBER_FILTERS)
 
         return await self._answer(request, "phone_numbers", work)
 
@@ -561,63 +542,69 @@ def _object(raw: bytes) -> Body:
     return content
 
 
-class _Filters:
-    """The query `filter[a][b]=1`, applied to rows: a filter that is not given lets every row pass."""
-
-    _TESTS: Mapping[str, Callable[[str, str], bool]] = {
-        "eq": str.__eq__,
-        "gt": str.__gt__,
-        "gte": str.__ge__,
-        "lt": str.__lt__,
-        "lte": str.__le__,
-    }
-
-    def __init__(self, request: Request) -> None:
-        self._values: dict[str, str] = {}
-        for key, value in request.query_params.items():
-            match = re.fullmatch(r"filter\[([^\]]+)\](.*)", key)
-            if match:
-                self._values[match[1] + match[2]] = value
-
-    def get(self, key: str, default: str) -> str:
-        return self._values.get(key, default)
-
-    def equal(self, rows: Iterable[Any], key: str, field: str | None = None) -> list[Any]:
-        """field: of the row, when it is called otherwise than the filter."""
-        expected = self._values.get(key)
-        return [row for row in rows if expected is None or row[field or key] == expected]
-
-    def containing(self, rows: Iterable[Any], key: str) -> list[Any]:
-        """Rows whose field, written as JSON, contains the text."""
-        text = self._values.get(f"{key}[contains]")
-        return [row for row in rows if text is None or text in json.dumps(row[key])]
-
-    def event_types(self, rows: Iterable[Any]) -> list[Any]:
-        """Webhook deliveries of the listed types."""
-        types = self._values.get("event_type")
-        return [row for row in rows if types is None or row["webhook"]["event_type"] in types.split(",")]
-
-    def within(self, rows: Iterable[Any], key: str, field: str | None = None) -> list[Any]:
-        """Rows whose time is in the range."""
-        return [row for row in rows if self._is_within(key, str(row[field or key] or ""))]
-
-    def _is_within(self, key: str, value: str) -> bool:
-        """ISO 8601 times in UTC compare as text, if they are written alike; the SDK writes what it is given."""
-        value = value.removesuffix("Z")
-        return all(
-            test(value, self._values[f"{key}[{name}]"].removesuffix("Z").removesuffix("+00:00"))
-            for name, test in self._TESTS.items()
-            if f"{key}[{name}]" in self._values
-        )
+def _has_digits(row: Mapping[str, Any], value: str) -> bool:
+    """filter[phone_number] takes three digits or more; anything else finds nothing."""
+    return value.isdecimal() and len(value) >= 3 and value in row.get("phone_number", "")
 
 
-def _page(request: Request, rows: Iterable[Any]) -> dict[str, Any]:
+RECORDING_FILTERS: Mapping[str, list_filters.Filter] = {
+    **list_filters.equals(
+        "call_control_id", "call_leg_id", "call_session_id", "connection_id", "conference_id", "from", "to"
+    ),
+    **list_filters.within("created_at"),
+    **list_filters.within("start_time", "recording_started_at"),
+    **list_filters.within("end_time", "recording_ended_at"),
+}
+TRANSCRIPTION_FILTERS: Mapping[str, list_filters.Filter] = {
+    **list_filters.equals("recording_id"),
+    **list_filters.within("created_at"),
+}
+DELIVERY_FILTERS: Mapping[str, list_filters.Filter] = {
+    "status[eq]": list_filters.at("status"),
+    "event_type": list_filters.one_of_list(lambda row: row["webhook"]["event_type"] if row else ""),
+    "webhook[contains]": list_filters.contains("webhook"),
+    "attempts[contains]": list_filters.contains("attempts"),
+    **list_filters.within("started_at"),
+    **list_filters.within("finished_at"),
+}
+CALL_EVENT_FILTERS: Mapping[str, list_filters.Filter] = {
+    "product": lambda row, value: value == "call_control",
+    "leg_id": list_filters.at("call_leg_id"),
+    "application_session_id": list_filters.at("call_session_id"),
+    "connection_id": list_filters.at("metadata", "connection_id"),
+    "from": list_filters.at("metadata", "event", "payload", "from"),
+    "to": list_filters.at("metadata", "event", "payload", "to"),
+    **list_filters.equals("name", "type"),
+    **list_filters.within("occurred_at", "event_timestamp", by=("eq", "gt", "gte", "lt", "lte")),
+}
+APPLICATION_FILTERS: Mapping[str, list_filters.Filter] = {
+    "application_name[contains]": list_filters.contains("application_name")
+}
+PHONE_NUMBER_FILTERS: Mapping[str, list_filters.Filter] = {
+    "phone_number": _has_digits,
+    **list_filters.equals("connection_id"),
+}
+SORTS: Mapping[str, str] = {"created_at": "created_at", "connection_name": "application_name", "active": "active"}
+
+
+def _sorted(request: Request, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """By `sort`, with a `-` before it downwards; as they were made without one."""
+    given = request.query_params.get("sort", "created_at")
+    field = SORTS.get(given.removeprefix("-"))
+    if field is None:
+        raise ApiError("10032", f"sort must be one of {', '.join(SORTS)}, with or without a - before it.")
+    return sorted(rows, key=lambda row: str(row[field]), reverse=given.startswith("-"))
+
+
+def _page(
+    request: Request, rows: Iterable[Mapping[str, Any]], filters: Mapping[str, list_filters.Filter]
+) -> dict[str, Any]:
     try:
         number = max(int(request.query_params.get("page[number]", 1)), 1)
         size = min(max(int(request.query_params.get("page[size]", 20)), 1), 250)
     except ValueError:
         raise ApiError("10015", "page[number] and page[size] must be integers.") from None
-    rows = list(rows)
+    rows = list_filters.apply(request.query_params.multi_items(), rows, filters)
     return {
         "data": rows[(number - 1) * size : number * size],
         "meta": {

@@ -15,6 +15,9 @@ class ErrorCode(NamedTuple):
     title: str
 
 
+NOT_SIMULATED = "not_simulated"
+"""The simulator's own code, which Telnyx does not have: the parameters are right, and nothing was done."""
+
 ERROR_CODES: Mapping[str, ErrorCode] = {
     "10004": ErrorCode(422, "Missing required parameter"),
     "10005": ErrorCode(404, "Resource not found"),
@@ -63,6 +66,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "90056": ErrorCode(422, "Invalid initial_timeout_millis"),
     "90057": ErrorCode(422, "Invalid event type in webhook_urls"),
     "90059": ErrorCode(422, "Invalid recording track"),
+    NOT_SIMULATED: ErrorCode(422, "Not simulated"),
     "90102": ErrorCode(422, "Outbound calls cannot be answered"),
 }
 
@@ -84,5 +88,7 @@ class ApiError(Exception):
         error: dict[str, object] = {"code": self.code, "title": self.title, "detail": self.detail}
         if self.pointer is not None:
             error["source"] = {"pointer": self.pointer}
+        if self.code == NOT_SIMULATED:
+            return {"errors": [error]}
         error["meta"] = {"url": f"https://developers.telnyx.com/docs/overview/errors/{self.code}"}
         return {"errors": [error]}

@@ -5,246 +5,39 @@ are refused: a misspelled one would silently have no effect on a real call. Code
 where it has one for the parameter; which of 90025, 90026, 90028 and 90056 belongs to which timeout is our reading.
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
-
-import httpx
 
 from hookline_local.simulator.api_errors import ApiError
-
-Check = Callable[[str, object], None]
-Body = Mapping[str, object]
-
-EVENT_TYPES = frozenset(
-    "call.initiated call.answered call.bridged call.hangup call.dtmf.received call.gather.ended call.enqueued "
-    "call.dequeued call.speak.started call.speak.ended call.playback.started call.playback.ended call.fork.started "
-    "call.fork.stopped streaming.started streaming.stopped streaming.failed call.transcription call.recording.saved "
-    "call.recording.error call.recording.transcription.saved call.machine.detection.ended call.machine.greeting.ended "
-    "call.machine.premium.detection.ended call.machine.premium.greeting.ended call.cost call.hold call.unhold "
-    "call.refer.started call.refer.completed call.refer.failed call.siprec.started call.siprec.stopped "
-    "call.siprec.failed call.ai_gather.ended call.conversation.ended call.conversation_insights.generated".split()
+from hookline_local.simulator.assistant_schema import ASSISTANT, ASSISTANT_GATHER, MESSAGES, PARTICIPANT, RELAY
+from hookline_local.simulator.parameter_checks import (
+    LANGUAGES,
+    VOICE,
+    Body,
+    Check,
+    anything,
+    array,
+    callee,
+    callees,
+    client_state,
+    content,
+    datagram_address,
+    event_urls,
+    fields,
+    flag,
+    integer,
+    looped,
+    name,
+    number,
+    one_of,
+    party,
+    retries_policies,
+    rows,
+    socket_address,
+    text,
+    web_address,
 )
-LANGUAGES = (
-    "arb cmn-CN cy-GB da-DK de-DE en-AU en-GB en-GB-WLS en-IN en-US es-ES es-MX es-US fr-CA fr-FR hi-IN is-IS it-IT "
-    "ja-JP ko-KR nb-NO nl-NL pl-PL pt-BR pt-PT ro-RO ru-RU sv-SE tr-TR".split()
-)
-VOICE = re.compile(
-    r"male|female|(?i:AWS|Azure|Telnyx|ElevenLabs|Minimax|Resemble|Inworld|FishAudio|Soniox|xAI|Humain)\..+"
-)
-E164 = re.compile(r"\+[1-9]\d{1,14}")
-ENGINES = "Google Telnyx Deepgram Azure xAI AssemblyAI Speechmatics Soniox Parakeet Humain Reson8 Cohere A B".split()
-SAME_ENGINE = {"A": "Google", "B": "Telnyx"}
-
-
-def flag(pointer: str, value: object) -> None:
-    """true or false."""
-    if not isinstance(value, bool):
-        raise ApiError("10015", "Must be true or false.", pointer=pointer)
-
-
-def anything(pointer: str, value: object) -> None:
-    """Unchecked: the simulator does not use it."""
-
-
-def callee(pointer: str, value: object) -> None:
-    """A phone number in +E.164 or a SIP URI."""
-    if not isinstance(value, str) or not (E164.fullmatch(value) or re.fullmatch(r"sips?:[^\s@]+@[^\s@]+", value)):
-        raise ApiError("10016", "Must be a phone number in +E.164 format or a SIP URI.", pointer=pointer)
-
-
-def callees(pointer: str, value: object) -> None:
-    """One or several of them."""
-    values = value if isinstance(value, list) and value else [value]
-    for number in values:
-        callee(pointer, number)
-
-
-def client_state(pointer: str, value: object) -> None:
-    """Base64, as it must be."""
-    try:
-        base64.b64decode(value if isinstance(value, str) else "*", validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError("90017", "Must be a valid base64 encoded string.", pointer=pointer) from None
-
-
-def text(*, longest: int | None = None, like: str | None = None, code: str = "10015", empty: bool = False) -> Check:
-    """A string; like: a pattern for all of it."""
-
-    def check(pointer: str, value: object) -> None:
-        if not isinstance(value, str):
-            raise ApiError(code, "Must be a string.", pointer=pointer)
-        if not value and not empty:
-            raise ApiError(code, "Must not be empty.", pointer=pointer)
-        if longest is not None and len(value) > longest:
-            raise ApiError(code, f"Must be at most {longest} characters long.", pointer=pointer)
-        if like is not None and not re.fullmatch(like, value, re.DOTALL):
-            raise ApiError(code, f"Must match {like}.", pointer=pointer)
-
-    return check
-
-
-def integer(low: int, high: int | None = None, *, code: str = "10033") -> Check:
-    """An integer, both ends included."""
-
-    def check(pointer: str, value: object) -> None:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ApiError(code if code != "10033" else "10015", "Must be an integer.", pointer=pointer)
-        if value < low or (high is not None and value > high):
-            raise ApiError(code, f"Must be {low} to {'any number' if high is None else high}.", pointer=pointer)
-
-    return check
-
-
-def one_of(*values: object, code: str = "10032") -> Check:
-    """One of these values, exactly."""
-
-    def check(pointer: str, value: object) -> None:
-        if not any(value == choice and type(value) is type(choice) for choice in values):
-            raise ApiError(code, f"Must be one of {', '.join(map(str, values))}.", pointer=pointer)
-
-    return check
-
-
-def looped(pointer: str, value: object) -> None:
-    """1 to 100 times, or "infinity"."""
-    if value != "infinity":
-        integer(1, 100, code="90009")(pointer, value)
-
-
-def content(pointer: str, value: object) -> None:
-    """Audio in base64."""
-    try:
-        base64.b64decode(value if isinstance(value, str) else "*", validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError("10015", "Must be base64 encoded audio.", pointer=pointer) from None
-
-
-def rows(*keys: str) -> Check:
-    """A list of objects that have these keys, each a string."""
-
-    def check(pointer: str, value: object) -> None:
-        if not isinstance(value, list):
-            raise ApiError("10015", "Must be an array.", pointer=pointer)
-        for index, row in enumerate(value):
-            for key in keys:
-                if not isinstance(row, dict) or not isinstance(row.get(key), str):
-                    raise ApiError("10015", f"Must have a string {key}.", pointer=f"{pointer}/{index}/{key}")
-
-    return check
-
-
-def event_urls(pointer: str, value: object) -> None:
-    """A map from event type to a URL or several."""
-    if not isinstance(value, dict):
-        raise ApiError("10015", "Must be an object.", pointer=pointer)
-    for event_type, urls in value.items():
-        if event_type not in EVENT_TYPES:
-            raise ApiError("90057", f"{event_type} is not a valid event type.", pointer=f"{pointer}/{event_type}")
-        for address in urls if isinstance(urls, list) and urls else [urls]:
-            web_address(f"{pointer}/{event_type}", address)
-
-
-def retries_policies(pointer: str, value: object) -> None:
-    """A map from event type to {"retries_ms": [...]}: at most 5 retries within 60000 ms."""
-    if not isinstance(value, dict):
-        raise ApiError("10015", "Must be an object.", pointer=pointer)
-    for event_type, policy in value.items():
-        where = f"{pointer}/{event_type}"
-        if event_type not in EVENT_TYPES:
-            raise ApiError("90057", f"{event_type} is not a valid event type.", pointer=where)
-        delays = policy.get("retries_ms") if isinstance(policy, dict) else None
-        if not isinstance(delays, list) or not all(type(delay) is int and delay >= 0 for delay in delays):
-            raise ApiError("10015", "Must have retries_ms, a list of milliseconds.", pointer=f"{where}/retries_ms")
-        if len(delays) > 5 or sum(delays) > 60_000:
-            raise ApiError("10033", "At most 5 retries, 60000 ms in all.", pointer=f"{where}/retries_ms")
-
-
-def url(schemes: str) -> Check:
-    """A URL with a valid host and port. schemes: a pattern."""
-
-    def check(pointer: str, value: object) -> None:
-        text(like=rf"(?:{schemes})://[^\s]+")(pointer, value)
-        if not _addressable(str(value)):
-            raise ApiError("10015", "Must be a URL with a valid host and port.", pointer=pointer)
-
-    return check
-
-
-def _addressable(address: str) -> bool:
-    """Whether urllib, httpx, and Python's codec for host names accept it."""
-    try:
-        httpx.URL(address)
-        parts = urlsplit(address)
-        return parts.port != 0 and bool((parts.hostname or "").encode("idna"))
-    except (ValueError, httpx.InvalidURL):
-        return False
-
-
-web_address = url("https?")
-socket_address = url("wss?")
-datagram_address = text(like=r"udp:(\d{1,3}\.){3}\d{1,3}:\d{1,5}")
-name = text()
-
-
-def engine_config(pointer: str, value: object) -> None:
-    """An object whose own transcription_engine determines its other keys."""
-    if not isinstance(value, dict):
-        raise ApiError("10015", "Must be an object.", pointer=pointer)
-    engine = value.get("transcription_engine", "Google")
-    one_of(*ENGINES)(f"{pointer}/transcription_engine", engine)
-    checks = ENGINE_CONFIGS.get(SAME_ENGINE.get(str(engine), str(engine)))
-    if checks is None:
-        return
-    for key, given in value.items():
-        if key == "transcription_engine":
-            continue
-        if key not in checks:
-            raise ApiError("10015", f"{key} is not a parameter of {engine}.", pointer=f"{pointer}/{key}")
-        checks[key](f"{pointer}/{key}", given)
-    if engine == "Azure" and "region" not in value:
-        raise ApiError("10004", "region is required for Azure.", pointer=f"{pointer}/region")
-
-
-ENGINE_CONFIGS: Mapping[str, Mapping[str, Check]] = {
-    "Google": {
-        "language": name,
-        "interim_results": flag,
-        "enable_speaker_diarization": flag,
-        "min_speaker_count": integer(1),
-        "max_speaker_count": integer(1),
-        "profanity_filter": flag,
-        "use_enhanced": flag,
-        "model": one_of(
-            *"latest_long latest_short command_and_search phone_call video default".split(),
-            *"medical_conversation medical_dictation".split(),
-        ),
-        "hints": anything,
-        "speech_context": anything,
-    },
-    "Telnyx": {
-        "language": name,
-        "transcription_model": one_of("openai/whisper-tiny", "openai/whisper-large-v3-turbo"),
-    },
-    "Deepgram": {
-        "transcription_model": one_of("deepgram/nova-2", "deepgram/nova-3"),
-        "language": name,
-        "interim_results": flag,
-        "hints": anything,
-        "keyterms": anything,
-        "keywords_boosting": anything,
-        "smart_format": flag,
-        "utterance_end_ms": integer(0, 5000),
-    },
-    "Azure": {
-        "region": one_of(*"australiaeast centralindia eastus northcentralus westeurope westus2".split()),
-        "api_key_ref": name,
-        "language": name,
-    },
-}
+from hookline_local.simulator.transcription_schema import TRANSCRIPTION, check_engine, check_language
 
 COMMON: Mapping[str, Check] = {"client_state": client_state, "command_id": name}
 SIP: Mapping[str, Check] = {"custom_headers": rows("name", "value"), "sip_headers": rows("name", "value")}
@@ -282,15 +75,15 @@ DIGITS: Mapping[str, Check] = {
     "maximum_digits": integer(1, 128, code="90028"),
     "timeout_millis": integer(1, code="90025"),
     "inter_digit_timeout_millis": integer(1, 120_000, code="90026"),
-    "terminating_digit": text(like=r"[0-9*#]", code="90014"),
+    "terminating_digit": text(like=r"[0-9*#]?", code="90014", empty=True),
     "valid_digits": text(like=r"[0-9*#]+", code="90014"),
 }
 SPEECH: Mapping[str, Check] = {
-    "payload": text(longest=3000, code="90010"),
+    "payload": text(longest=5000, code="90010"),  # 3000 in the schema, 5000 in the text of 90010
     "payload_type": one_of("text", "ssml", code="90011"),
     "voice": text(like=VOICE.pattern, code="90012"),
     "voice_settings": anything,
-    "language": one_of(*LANGUAGES, code="90013"),
+    "language": name,  # see _speech
     "service_level": one_of("basic", "premium", code="90030"),
 }
 LEGS = one_of("self", "opposite", "both")
@@ -336,10 +129,14 @@ class CommandSchema:
     """Checks several parameters together."""
 
 
-def _basic_service_level(body: Body) -> None:
-    """service_level basic supports en-US and plain text only."""
+def _speech(body: Body) -> None:
+    """The languages of speech; service_level basic supports en-US and plain text only."""
+    language = body.get("language", "en-US")
+    is_soniox = str(body.get("voice", "")).lower().startswith("soniox.")
+    if not (is_soniox and isinstance(language, str) and len(language) == 2):  # "the two-letter code", with Soniox
+        one_of(*LANGUAGES, code="90013")("/language", language)
     if body.get("service_level") == "basic":
-        if body.get("language", "en-US") != "en-US":
+        if language != "en-US":
             raise ApiError("90013", "Service level basic speaks en-US only.", pointer="/language")
         if body.get("payload_type", "text") != "text":
             raise ApiError("90011", "Service level basic takes text only.", pointer="/payload_type")
@@ -352,7 +149,7 @@ def _digit_counts(body: Body) -> None:
 
 
 def _speech_and_digits(body: Body) -> None:
-    _basic_service_level(body)
+    _speech(body)
     _digit_counts(body)
 
 
@@ -362,15 +159,19 @@ def _audio_and_digits(body: Body) -> None:
         raise ApiError("10015", "Excludes invalid_audio_url.", pointer="/invalid_media_name")
 
 
-def _same_engine(body: Body) -> None:
-    """The engine of the config must be the engine of the command."""
-    config = body.get("transcription_engine_config")
-    if not isinstance(config, dict) or "transcription_engine" not in config:
-        return
-    engine, config_engine = str(body.get("transcription_engine", "Google")), str(config["transcription_engine"])
-    if SAME_ENGINE.get(engine, engine) != SAME_ENGINE.get(config_engine, config_engine):
-        pointer = "/transcription_engine_config/transcription_engine"
-        raise ApiError("10027", f"The engine of the command is {engine}.", pointer=pointer)
+def _transcription(body: Body) -> None:
+    """The settings of the engine. `language` at the top is the older form, of the engine Google alone."""
+    check_engine(body)
+    if "language" in body:
+        engine = str(body.get("transcription_engine", "Google"))
+        if engine not in ("Google", "A"):
+            raise ApiError("10015", f"language is not a parameter of {engine}.", pointer="/language")
+        check_language(engine, body["language"], "")
+
+
+def _somewhere_to_stream(body: Body) -> None:
+    if "stream_url" not in body and not body.get("enable_dialogflow"):
+        raise ApiError("10004", "stream_url is required.", pointer="/stream_url")
 
 
 def _deepgram_language(body: Body) -> None:
@@ -398,12 +199,15 @@ def _one_audio_source(body: Body) -> None:
         raise ApiError("10015", "Excludes audio_url.", pointer="/media_name")
 
 
+PAYMENT_STEPS = (
+    "payment-card-number expiration-date security-code postal-code bank-routing-number bank-account-number".split()
+)
+CARD_TYPES = "visa mastercard amex maestro discover optima jcb diners-club enroute".split()
+NOISE_ENGINES = (
+    "Denoiser DeepFilterNet Krisp AiCoustics aic_l_quail aic_l_rook aic_s_quail aic_s_rook quail_voice_focus_s "
+    "quail_voice_focus_xs A B C D"
+).split()
 RECORDING_ID: Mapping[str, Check] = {"recording_id": name}
-TRANSCRIPTION: Mapping[str, Check] = {
-    "transcription_engine": one_of(*ENGINES),
-    "transcription_engine_config": engine_config,
-    "transcription_tracks": one_of("inbound", "outbound", "both"),
-}
 
 
 def transcription_config(pointer: str, value: object) -> None:
@@ -414,6 +218,38 @@ def transcription_config(pointer: str, value: object) -> None:
         if key not in TRANSCRIPTION and key not in COMMON:
             raise ApiError("10015", f"{key} is not a parameter.", pointer=f"{pointer}/{key}")
         {**TRANSCRIPTION, **COMMON}[key](f"{pointer}/{key}", given)
+    check_engine(value, pointer)
+
+
+def _charge(body: Body) -> None:
+    if body.get("transaction_type") == "charge" and not body.get("amount"):
+        raise ApiError("10004", "amount is required to charge.", pointer="/amount")
+    if "payment_token" in body and "valid_card_types" in body:
+        raise ApiError("10015", "Excludes payment_token.", pointer="/valid_card_types")
+
+
+def _relay(body: Body) -> None:
+    if not {"url", "conversation_relay_url", "conversation_relay_settings"} & set(body):
+        raise ApiError("10004", "url is required.", pointer="/url")
+    if ("provider" in body) != ("structured_provider" in body):
+        raise ApiError("10004", "provider and structured_provider go together.", pointer="/provider")
+
+
+def postal_code(pointer: str, value: object) -> None:
+    """Whether to ask for it, or the postal code itself."""
+    if not isinstance(value, bool):
+        text(like=r".*\S.*")(pointer, value)
+
+
+def prompt(pointer: str, value: object) -> None:
+    """A text, or several for different occasions."""
+    (array(fields("text", text=name)) if isinstance(value, list) else name)(pointer, value)
+
+
+def session_timeout(pointer: str, value: object) -> None:
+    """Seconds: 0 for none, or at least 90."""
+    if value != 0 or isinstance(value, bool):
+        integer(90)(pointer, value)
 
 
 COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
@@ -451,10 +287,10 @@ COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
             **STREAM,
             **MORE_STREAM,
         },
-        required=("stream_url",),
+        together=_somewhere_to_stream,
     ),
     "streaming_stop": CommandSchema({"stream_id": name}),
-    "transcription_start": CommandSchema(TRANSCRIPTION, together=_same_engine),
+    "transcription_start": CommandSchema({**TRANSCRIPTION, "language": name}, together=_transcription),
     "transcription_stop": CommandSchema({}),
     "playback_start": CommandSchema(
         {
@@ -498,12 +334,12 @@ COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
     "speak": CommandSchema(
         {**SPEECH, "loop": looped, "stop": one_of("current", "all", code="90016"), "target_legs": LEGS},
         required=("payload", "voice"),
-        together=_basic_service_level,
+        together=_speech,
     ),
     "transfer": CommandSchema(
         {
             "to": callee,
-            "from": callee,
+            "from": party,
             "early_media": flag,
             "mute_dtmf": MUTED,
             "target_leg_client_state": client_state,
@@ -533,7 +369,7 @@ COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
         together=_digit_counts,
     ),
     "gather_using_speak": CommandSchema(
-        {**SPEECH, **DIGITS, "invalid_payload": text(longest=3000, code="90010"), "maximum_tries": integer(1)},
+        {**SPEECH, **DIGITS, "invalid_payload": text(longest=5000, code="90010"), "maximum_tries": integer(1)},
         required=("payload", "voice"),
         together=_speech_and_digits,
     ),
@@ -568,7 +404,7 @@ COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
     "dial": CommandSchema(
         {
             "connection_id": name,
-            "from": callee,
+            "from": party,
             "to": callees,
             "assistant": anything,
             "billing_group_id": name,
@@ -595,13 +431,101 @@ COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
         required=("connection_id", "from", "to"),
         together=_supervisor,
     ),
+    "ai_assistant_add_messages": CommandSchema({"messages": MESSAGES, "trigger_response": flag}),
+    "ai_assistant_join": CommandSchema(
+        {"conversation_id": name, "participant": PARTICIPANT}, required=("conversation_id", "participant")
+    ),
+    "ai_assistant_start": CommandSchema(ASSISTANT),
+    "ai_assistant_stop": CommandSchema({}),
+    "conversation_relay_start": CommandSchema(RELAY, together=_relay),
+    "conversation_relay_stop": CommandSchema({}),
+    "gather_using_ai": CommandSchema(ASSISTANT_GATHER, required=("parameters",)),
+    "pay": CommandSchema(
+        {
+            "amount": number(0),
+            "connector_name": name,
+            "currency": one_of("USD", "usd"),
+            "description": text(empty=True),
+            "inter_digit_timeout_millis": integer(1),
+            "language": name,
+            "max_attempts": integer(1),
+            "metadata": fields(),
+            "min_postal_code_length": integer(1),
+            "parameters": fields(),
+            "payment_method": one_of("credit-card", "ach-debit"),
+            "payment_token": name,
+            "postal_code": postal_code,
+            "prompts": fields(**dict.fromkeys(PAYMENT_STEPS, prompt)),
+            "service_level": name,
+            "timeout_millis": integer(1),
+            "transaction_type": one_of("charge", "tokenize"),
+            "valid_card_types": array(one_of(*CARD_TYPES)),
+            "voice": text(like=VOICE.pattern, code="90012"),
+        },
+        together=_charge,
+    ),
+    "refer": CommandSchema(
+        {
+            "sip_address": text(like=r"sips?:\S+"),
+            "sip_auth_password": name,
+            "sip_auth_username": name,
+            **SIP,
+        },
+        required=("sip_address",),
+    ),
+    "send_sip_info": CommandSchema(
+        {"body": name, "content_type": text(longest=1400)}, required=("body", "content_type")
+    ),
+    "siprec_start": CommandSchema(
+        {
+            "connector_name": name,
+            "include_metadata_custom_headers": flag,
+            "secure": flag,
+            "session_timeout_secs": session_timeout,
+            "sip_transport": one_of("udp", "tcp", "tls"),
+            "siprec_track": one_of("inbound_track", "outbound_track", "both_tracks"),
+        }
+    ),
+    "siprec_stop": CommandSchema({}),
+    "suppression_start": CommandSchema(
+        {
+            "direction": one_of("inbound", "outbound", "both"),
+            "noise_suppression_engine": one_of(*NOISE_ENGINES),
+            "noise_suppression_engine_config": fields(
+                attenuation_limit=integer(0, 100),
+                enhancement_level=number(0, 1),
+                family=one_of("sparrow", "quail"),
+                mode=one_of("standard", "advanced"),
+                model=name,
+                size=one_of("s", "l", "xs", "xxs", "vf_l", "vf_1_1_l"),
+                suppression_level=number(0, 100),
+                voice_gain=number(0.1, 4),
+            ),
+        }
+    ),
+    "suppression_stop": CommandSchema({}),
+    "switch_supervisor_role": CommandSchema({"role": one_of("barge", "whisper", "monitor")}, required=("role",)),
 }
+
+NO_COMMON: Mapping[str, frozenset[str]] = {
+    "client_state_update": frozenset({"command_id"}),
+    "siprec_start": frozenset({"command_id"}),
+    "switch_supervisor_role": frozenset({"command_id", "client_state"}),
+}
+"""The common parameters that a command does not have."""
+
+
+def parameters_of(action: str) -> Mapping[str, Check]:
+    """All parameters of a command, the common ones included."""
+    missing = NO_COMMON.get(action, frozenset())
+    common = {key: check for key, check in COMMON.items() if key not in missing}
+    return {**common, **COMMAND_SCHEMAS[action].parameters}
 
 
 def check(action: str, body: Body) -> None:
     """Raise ApiError, pointing at the parameter, unless Telnyx would accept this body for this action."""
     schema = COMMAND_SCHEMAS[action]
-    checks = {**schema.parameters} if action == "client_state_update" else {**schema.parameters, **COMMON}
+    checks = parameters_of(action)
     for key, value in body.items():
         if key not in checks:
             raise ApiError("10015", f"{key} is not a parameter of {action}.", pointer=f"/{key}")

@@ -1,4 +1,4 @@
-"""Sound without a codec library: WAV and MP3 files with a tone in them, u-law frames, and how long a file lasts.
+"""Sound without a codec library: WAV and MP3 files with a tone in them, G.711 samples, and how long a file lasts.
 
 The MP3 frames are written bit by bit: a Layer III frame whose side information names one Huffman-coded spectral line
 per granule and no scale factors. Any decoder turns it into a steady buzz near the line's frequency. Each frame stands
@@ -154,23 +154,21 @@ def _seconds_of_mp3(content: bytes) -> float | None:
     return seconds or None
 
 
-SILENCE = b"\xff" * 160
-"""20 ms of silence in PCMU."""
-
-
-def _u_law(sample: int) -> int:
+def u_law(sample: int) -> bytes:
     """One 16-bit sample as G.711 u-law."""
     sign, magnitude = (0x80, -sample) if sample < 0 else (0, sample)
     magnitude = min(magnitude, 32_635) + 132
     exponent = max(magnitude.bit_length() - 8, 0)
-    return ~(sign | exponent << 4 | magnitude >> (exponent + 3) & 0x0F) & 0xFF
+    return bytes([~(sign | exponent << 4 | magnitude >> (exponent + 3) & 0x0F) & 0xFF])
 
 
-@cache
-def tone_frames(tone: int = TONES[0]) -> tuple[bytes, ...]:
-    """20 ms frames of 160 bytes PCMU that make one second of a tone."""
-    coded = bytes(
-        _u_law(round(8000 * math.sin(2 * math.pi * tone * index / SAMPLES_PER_SECOND)))
-        for index in range(SAMPLES_PER_SECOND)
-    )
-    return tuple(coded[offset : offset + 160] for offset in range(0, len(coded), 160))
+def a_law(sample: int) -> bytes:
+    """One 16-bit sample as G.711 A-law."""
+    mask, magnitude = (0x55, ~sample >> 3) if sample < 0 else (0xD5, sample >> 3)
+    exponent = max(magnitude.bit_length() - 5, 0)
+    return bytes([(exponent << 4 | magnitude >> max(exponent, 1) & 0x0F) ^ mask])
+
+
+def tone_samples(rate: int, tone: int = TONES[0]) -> list[int]:
+    """One second of a tone in 16-bit samples. rate: samples per second."""
+    return [round(8000 * math.sin(2 * math.pi * tone * index / rate)) for index in range(rate)]

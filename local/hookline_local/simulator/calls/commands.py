@@ -9,15 +9,16 @@ import uuid
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from hookline_local.simulator.api_errors import ApiError
+from hookline_local.simulator.api_errors import NOT_SIMULATED, ApiError
 from hookline_local.simulator.calls.gathering import Gathering
 from hookline_local.simulator.calls.legs import Leg
-from hookline_local.simulator.calls.media import Forking, Streaming
+from hookline_local.simulator.calls.media import Dialogflow, Forking, Streaming
 from hookline_local.simulator.calls.playing import File, Sound, Speech, player_of
 from hookline_local.simulator.calls.queueing import Queueing
 from hookline_local.simulator.calls.recording import Recording
 from hookline_local.simulator.calls.switch import CALL_SECONDS, Switch
 from hookline_local.simulator.calls.transcribing import Transcribing
+from hookline_local.simulator.stream_codecs import NOT_PLAYED, NOT_STREAMED
 
 COMMAND_ID_SECONDS = 60.0
 """Wall-clock time: how long a command_id is known."""
@@ -42,6 +43,10 @@ def execute(switch: Switch, leg: Leg, action: str, body: Body) -> tuple[Result, 
         raise ApiError("90020")
     if leg.state == "ringing" and action not in BEFORE_ANSWER:
         raise ApiError("90034", "This call cannot be commanded before it has been answered.")
+    _check_codecs(body)
+    if action not in ACTIONS:
+        detail = f"The parameters are valid. The simulator does not simulate {action}, and has done nothing."
+        raise ApiError(NOT_SIMULATED, detail)
     before, leg.client_state = leg.client_state, body.get("client_state", leg.client_state)
     try:
         result: Result = {"result": "ok", **(ACTIONS[action](switch, leg, body) or {})}
@@ -52,6 +57,14 @@ def execute(switch: Switch, leg: Leg, action: str, body: Body) -> tuple[Result, 
     leg.log("command", action, body)
     leg.session.happened(action, body)
     return result, False
+
+
+def _check_codecs(body: Body) -> None:
+    """Raise ApiError for a codec of a stream that the simulator has no encoder or no measure for."""
+    for parameter, missing in (("stream_codec", NOT_STREAMED), ("stream_bidirectional_codec", NOT_PLAYED)):
+        if body.get(parameter) in missing:
+            detail = f"The value is valid. The simulator does not simulate {parameter} {body[parameter]}."
+            raise ApiError(NOT_SIMULATED, detail, pointer=f"/{parameter}")
 
 
 def _known_result(command_ids: MutableMapping[str, tuple[float, Result]], body: Body) -> Result | None:
@@ -74,8 +87,9 @@ def dial(switch: Switch, body: Body) -> tuple[Result, bool]:
         return known, True
     if body["connection_id"] not in switch.account.applications:
         raise ApiError("10027", "Unknown Call Control Application.", pointer="/connection_id")
+    _check_codecs(body)
     linked = switch.leg(body["link_to"]) if "link_to" in body else None
-    numbers = body["to"] if isinstance(body["to"], list) else [body["to"]]
+    numbers = body["to"] if isinstance(body["to"], list) else [number_of(body["to"])]
     session = linked.session if linked is not None else switch.new_session()
     legs = [
         switch.call_out(
@@ -97,6 +111,11 @@ def dial(switch: Switch, body: Body) -> tuple[Result, bool]:
     first.log("command", "dial", body)
     session.happened("dial", body)
     return result, False
+
+
+def number_of(to: str) -> str:
+    """The number without the digits behind it, which the callee hears as tones."""
+    return to.partition(",")[0] if to.startswith("+") else to
 
 
 async def _dialled(
@@ -129,7 +148,7 @@ def _at_answer(switch: Switch, leg: Leg, body: Body, *, recording_id: str | None
             file_name=body.get("record_custom_file_name"),
             initiated_by="OutboundAPI" if leg.direction == "outgoing" else "StartCallRecordingAPI",
         )
-    if "stream_url" in body:
+    if "stream_url" in body or body.get("enable_dialogflow"):
         streaming_start(switch, leg, body)
     if body.get("transcription"):
         transcription_start(switch, leg, body.get("transcription_config", {}))
@@ -190,7 +209,7 @@ def transfer(switch: Switch, leg: Leg, body: Body) -> None:
     new = switch.call_out(
         leg.session,
         from_number=body.get("from", leg.to_number),
-        to_number=body["to"],
+        to_number=number_of(body["to"]),
         connection_id=leg.connection_id,
         client_state=body.get("target_leg_client_state"),
         body=body,
@@ -261,6 +280,18 @@ def leave_queue(switch: Switch, leg: Leg, body: Body) -> None:
 
 def client_state_update(switch: Switch, leg: Leg, body: Body) -> None:
     """`execute` has stored it."""
+
+
+def send_sip_info(switch: Switch, leg: Leg, body: Body) -> None:
+    """No event: the other end of the leg has no application."""
+
+
+def suppression_start(switch: Switch, leg: Leg, body: Body) -> None:
+    """No event, and no noise."""
+
+
+def suppression_stop(switch: Switch, leg: Leg, body: Body) -> None:
+    """No event."""
 
 
 # Sound towards the person
@@ -349,11 +380,11 @@ def gather_stop(switch: Switch, leg: Leg, body: Body) -> None:
 # Recording
 
 
-def record_start(switch: Switch, leg: Leg, body: Body) -> Result:
-    """No event reports its start."""
+def record_start(switch: Switch, leg: Leg, body: Body) -> None:
+    """No event reports its start, and the answer does not name the recording: only that of `record` does."""
     if body.get("timeout_secs") and leg.find(Transcribing) is not None:
         raise ApiError("90053", pointer="/timeout_secs")
-    recording = Recording(
+    Recording(
         leg,
         channels=body["channels"],
         file_format=body["format"],
@@ -363,7 +394,6 @@ def record_start(switch: Switch, leg: Leg, body: Body) -> Result:
         file_name=body.get("custom_file_name"),
         transcription=body.get("transcription", False),
     )
-    return {"recording_id": recording.id}
 
 
 def _recordings(leg: Leg, body: Body) -> list[Recording]:
@@ -425,14 +455,22 @@ def transcription_stop(switch: Switch, leg: Leg, body: Body) -> None:
 
 def streaming_start(switch: Switch, leg: Leg, body: Body) -> None:
     """streaming.started, or streaming.failed."""
-    if leg.find(Streaming) is not None or leg.find(Forking) is not None:
+    if _streaming(leg) is not None or leg.find(Forking) is not None:
         raise ApiError("90045")
-    Streaming(leg, body)
+    if "stream_url" in body:
+        Streaming(leg, body)
+    else:
+        Dialogflow(leg)
+
+
+def _streaming(leg: Leg) -> Streaming | Dialogflow | None:
+    """At most one streams: to a WebSocket, or to Dialogflow."""
+    return leg.find(Streaming) or leg.find(Dialogflow)
 
 
 def streaming_stop(switch: Switch, leg: Leg, body: Body) -> None:
     """streaming.stopped."""
-    streaming = leg.find(Streaming)
+    streaming = _streaming(leg)
     if streaming is None or body.get("stream_id", streaming.id) != streaming.id:
         raise ApiError("90048")
     streaming.stop()
@@ -442,7 +480,7 @@ def fork_start(switch: Switch, leg: Leg, body: Body) -> None:
     """call.fork.started; a fork replaces a streaming."""
     if leg.find(Forking) is not None:
         raise ApiError("90045", "The call is forked already.")
-    streaming = leg.find(Streaming)
+    streaming = _streaming(leg)
     if streaming is not None:
         streaming.stop()
     Forking(leg, rx=body["rx"], tx=body["tx"])
@@ -481,9 +519,12 @@ ACTIONS: Mapping[str, Callable[[Switch, Leg, Body], Result | None]] = {
         record_stop,
         reject,
         send_dtmf,
+        send_sip_info,
         speak,
         streaming_start,
         streaming_stop,
+        suppression_start,
+        suppression_stop,
         transcription_start,
         transcription_stop,
         transfer,

@@ -22,7 +22,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidH
 from hookline_local.simulator.calls.activity import Activity, Track
 from hookline_local.simulator.calls.legs import Leg
 from hookline_local.simulator.calls.playing import Player
-from hookline_local.simulator.sound import SILENCE, seconds_of, tone_frames
+from hookline_local.simulator.sound import seconds_of
+from hookline_local.simulator.stream_codecs import StreamCodec, seconds_of_reply, stream_codec
 from hookline_local.simulator.webhooks import USER_ID
 
 FRAME_SECONDS = 0.02
@@ -34,15 +35,16 @@ TOKEN_HEADER = "x-telnyx-streaming-auth-token"  # noqa: S105  # a header's name
 class _TrackSound:
     """20 ms frames of what one track sounds like: a tone while something is on it, else silence."""
 
-    def __init__(self, leg: Leg, track: Track) -> None:
+    def __init__(self, leg: Leg, track: Track, codec: StreamCodec) -> None:
         self._leg = leg
         self._track = track
+        self._codec = codec
         self._index = 0
 
     def frame(self) -> bytes:
         if not self._audible():
-            return SILENCE
-        frames = tone_frames()
+            return self._codec.silence
+        frames = self._codec.tone
         self._index = (self._index + 1) % len(frames)
         return frames[self._index]
 
@@ -74,7 +76,10 @@ class Streaming(Activity):
         self._url: str = body["stream_url"]
         self._track: str = body.get("stream_track", "inbound_track")
         self._token: str | None = body.get("stream_auth_token")
+        self._codec = stream_codec(body.get("stream_codec", "default"))
         self._mode: str = body.get("stream_bidirectional_mode", "mp3")
+        self._reply_codec: str = body.get("stream_bidirectional_codec", "PCMU")
+        self._reply_rate: int = body.get("stream_bidirectional_sampling_rate", 8000)
         self._custom = {row["name"]: row["value"] for row in body.get("custom_parameters", [])}
         self._sequence = 0
         self._chunks: dict[str, int] = {}
@@ -172,7 +177,7 @@ class Streaming(Activity):
             "tags": [],
             "client_state": leg.client_state,
             "custom_parameters": self._custom,
-            "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1},
+            "media_format": self._codec.media_format,
         }
         self._send("start", start=start)
         leg.emit("streaming.started", {"stream_url": self._url})
@@ -198,7 +203,7 @@ class Streaming(Activity):
         tracks: list[Track] = ["inbound", "outbound"]
         if self._track != "both_tracks":
             tracks = [track for track in tracks if self._track == f"{track}_track"]
-        sounds = {track: _TrackSound(self._leg, track) for track in tracks}
+        sounds = {track: _TrackSound(self._leg, track, self._codec) for track in tracks}
         pace = _Pace(self._leg)
         while True:
             await pace.next()
@@ -254,7 +259,7 @@ class Streaming(Activity):
 
     def _rtp_seconds(self, sound: bytes) -> float | None:
         """None: an error has been sent."""
-        seconds = len(sound) / 8000
+        seconds = seconds_of_reply(self._reply_codec, self._reply_rate, sound)
         if 0.02 <= seconds <= 30:
             return seconds
         self._send_error(100004, "invalid_media", "Must be 20 ms to 30 s of sound.")
@@ -302,6 +307,25 @@ class Streaming(Activity):
                 return
 
 
+class Dialogflow(Activity):
+    """A streaming to Dialogflow: its beginning and its end are simulated, the agent is not."""
+
+    def __init__(self, leg: Leg) -> None:
+        self.id = str(uuid.uuid4())
+        self._leg = leg
+        leg.start(self)
+        leg.emit("streaming.started", {})
+
+    def on_hangup(self) -> None:
+        """The end of the call ends the streaming."""
+        self.stop()
+
+    def stop(self) -> None:
+        """streaming.stopped. Idempotent."""
+        if self._leg.finish(self):
+            self._leg.emit("streaming.stopped", {})
+
+
 class Forking(Activity):
     """RTP to two UDP targets: what Telnyx receives on the call, and what it sends."""
 
@@ -325,23 +349,29 @@ class Forking(Activity):
         self._leg.emit("call.fork.stopped", {"stream_type": "decrypted"})
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("0.0.0.0", 0))  # noqa: S104  # to any target
+        loop, codec = asyncio.get_running_loop(), stream_codec("PCMU")
+        transports: dict[Track, asyncio.DatagramTransport] = {}
         try:
-            sounds = {track: _TrackSound(self._leg, track) for track in self._targets}
+            for track, target in self._targets.items():
+                anywhere = "::" if ":" in target[0] else "0.0.0.0"  # noqa: S104  # to any target
+                transports[track], _ = await loop.create_datagram_endpoint(
+                    asyncio.DatagramProtocol, local_addr=(anywhere, 0)
+                )
+            sounds = {track: _TrackSound(self._leg, track, codec) for track in self._targets}
             sources = {track: random.getrandbits(32) for track in self._targets}
             pace, number = _Pace(self._leg), 0
             while True:
                 await pace.next()
-                for track, target in self._targets.items():
+                for track, transport in transports.items():
                     # Version 2, payload type 0 (PCMU): RFC 3550, section 5.1.
                     head = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160 & 0xFFFFFFFF, sources[track])
-                    transport.sendto(head + sounds[track].frame(), target)
+                    transport.sendto(head + sounds[track].frame(), self._targets[track])
                 number += 1
         finally:
-            transport.close()
+            for transport in transports.values():
+                transport.close()
 
 
 def _target(address: str) -> tuple[str, int]:
-    _, host, port = address.split(":")
-    return host, int(port)
+    host, _, port = address.removeprefix("udp:").rpartition(":")
+    return host.strip("[]"), int(port)
