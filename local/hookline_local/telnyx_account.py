@@ -18,7 +18,7 @@ FEWEST_DIGITS = 3
 """filter[phone_number] wants three digits, and finds nothing for a number with its plus sign."""
 
 APPLICATION_REQUIRED = ("application_name", "webhook_event_url")
-"""What a PATCH of an application must hold, changed or not. Source: Telnyx's OpenAPI description."""
+"""A PATCH of an application must hold these, changed or not. Source: Telnyx's OpenAPI description."""
 
 
 class TelnyxAccountError(Exception):

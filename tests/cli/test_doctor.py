@@ -54,7 +54,7 @@ FOLLOWS = {
     "public_key_of_another_account": {"round_trip_failed"},
     "api_key_of_another_account": {"application_missing"},
 }
-"""What else is not as it should be then, and is reported as well."""
+"""More that is not as it should be then, and is reported as well."""
 
 IN_TWOS = [
     ({"webhook_url_missing", "public_key_of_another_account", "round_trip_failed"}, NO_URL | FOREIGN_PUBLIC_KEY),

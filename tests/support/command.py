@@ -16,7 +16,7 @@ from hookline_local.cli import app as cli
 
 
 class Done(NamedTuple):
-    """What a command has printed, and its exit code."""
+    """The output of a command, and its exit code."""
 
     returncode: int
     stdout: str

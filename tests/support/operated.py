@@ -54,7 +54,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Operated:
-    """What runs. webhook_url: of the stack."""
+    """The running parts. webhook_url: of the stack."""
 
     webhook_url: str
     telnyx: SimulatorInThread
@@ -72,7 +72,10 @@ class Operated:
 
 @dataclass(frozen=True)
 class Outside:
-    """The servers that many stacks share. url: of the function. own, foreign: the account that rings the stack, and another one."""
+    """The servers that many stacks share.
+
+    url: of the function. own: the account that rings the stack. foreign: another account.
+    """
 
     url: str
     own: SimulatorInThread

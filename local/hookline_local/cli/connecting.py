@@ -48,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written. application: None when it has to be created. number: None when none is moved."""
+    """The changes to be written. application: None when it has to be created. number: None when none is moved."""
 
     application: Mapping[str, Any] | None
     settings: Mapping[str, Any]
@@ -57,7 +57,7 @@ class Plan:
 
 
 def connect_application(account: TelnyxAccount, wish: Wish, screen: Screen, *, write: bool, ask: bool) -> None:
-    """Show what differs, ask unless told not to, and write. Raises CliError; nothing is written before that."""
+    """Show what differs, ask if `ask`, and write if `write`. Raises CliError; nothing is written before that."""
     if wish.number is not None and not E164.fullmatch(wish.number):
         raise CliError(f"--number {wish.number}: not in E.164 form", "Example: --number +12025550123", code=USAGE)
     try:

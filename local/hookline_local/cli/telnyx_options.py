@@ -1,4 +1,4 @@
-"""What `connect` and `doctor` need to know before they speak to Telnyx: the URL of a stack, and an API key."""
+"""The options that `connect` and `doctor` share: the URL of a stack, and an API key for Telnyx."""
 
 import os
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ NEEDED = {
     "DeferredQueue": ["sqs:SendMessage"],
     "RecordingQueue": ["sqs:SendMessage"],
 }
-"""What the router needs, by resource."""
+"""Permissions that the router needs, by resource."""
 _REGION = re.compile(r"(?:^|\.)([a-z]{2}(?:-[a-z]+)+-[0-9])\.")
 
 

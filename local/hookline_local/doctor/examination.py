@@ -16,8 +16,9 @@ CLOCK_TOLERANCE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Patient:
-    """What is examined. stack: None for a stack on this machine. api_key: for Telnyx when the secret is not readable.
+    """The set-up that is examined.
 
+    stack: None for a stack on this machine. api_key: for Telnyx when the secret is not readable.
     seed: 32 bytes that sign for one of the public keys; None when only Telnyx can sign.
     """
 

@@ -1,4 +1,4 @@
-"""What an examination finds: codes with figures. The sentences are made where they are shown."""
+"""The findings of an examination: codes with figures. The sentences are made where they are shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

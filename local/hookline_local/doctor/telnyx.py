@@ -1,4 +1,4 @@
-"""The Telnyx side: API key, public key, application, number, and what Telnyx's log says about the last webhooks."""
+"""The Telnyx side: API key, public key, application, number, and the last webhook in Telnyx's log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LONGEST_TIMEOUT_SECONDS = 5
 
 @dataclass(frozen=True)
 class Expected:
-    """What should be configured. application: its name or id. number: E.164, or None for any."""
+    """The expected configuration. application: its name or id. number: E.164, or None for any."""
 
     application: str
     webhook_url: str
@@ -133,7 +133,7 @@ def _webhook_url(application: Mapping[str, Any], expected: str) -> Finding | Non
 
 
 def _failover(application: Mapping[str, Any]) -> Finding | None:
-    return None if application.get("webhook_event_failover_url") else fault("failover_url_missing")
+    return None if application.get("webhook_event_failover_url") else warning("failover_url_missing")
 
 
 def _api_version(application: Mapping[str, Any]) -> Finding | None:
