@@ -346,7 +346,7 @@ Resources:
         ("", "it has no Resources"),
         ("Description: nothing else", "it has no Resources"),
         ("- a list", "it has no Resources"),
-        ("Resources:\n  A: [unclosed", "line 2: expected ',' or ']'"),
+        ("Resources:\n  A: [unclosed", "expected ',' or ']'"),
         ("Resources: 5", "its Resources are not a map"),
         ("{Parameters: 5, Resources: {}}", "its Parameters are not a map"),
         ("{Parameters: {P: {Default: x}}, Resources: {}}", "P has no Type"),

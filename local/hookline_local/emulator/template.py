@@ -105,7 +105,7 @@ class FunctionResource:
     reserved_concurrency: int | None = None
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]  # one of the two
     """YAML 1.1 with CloudFormation's short tags in their long form."""
 
 
