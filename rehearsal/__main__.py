@@ -106,14 +106,14 @@ class Rehearsal:
         return deployment
 
     def _deploy_again(self, template: Path, deployment: Deployment) -> None:
-        """With two parameters: the others keep their values."""
+        """With other parameters: the rest keep their values."""
         before = deployment.parameters()
-        changed = {"MemorySize": "1024", "WebhookBaseUrl": deployment.base_url}
+        changed = {"MemorySize": "1024", "Tracing": "Active", "WebhookBaseUrl": deployment.base_url}
         sam.deploy(template, changed, self.environment)
         deployment.fill_gaps()
         expect(deployment.parameters() == before | changed, "the second deployment has changed other parameters")
         expect(deployment.memory_size("CallAnsweredFunction") == 1024, "MemorySize has not reached the functions")
-        self.done("deployed again with two changed parameters; all others have their old values")
+        self.done("deployed again with three changed parameters; all others have their old values")
 
     def _check_enforcement(self, deployment: Deployment) -> None:
         """That a permission which is missing shows: otherwise the call proves none of them."""

@@ -30,6 +30,7 @@ TEMPLATE = ROOT / "template.yaml"
 KEY = "A" * 43 + "="
 GIVEN = {"TelnyxPublicKeys": KEY, "TelnyxApiKey": "KEY0"}
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:telnyx-AbCdEf"
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 KMS_KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
 
 ROUTER = "WebhookRouterFunction"
@@ -57,15 +58,14 @@ template["Globals"]["Function"]["CodeUri"] = "s3://bucket/functions"  # what `sa
 for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::LayerVersion":
         resource["Properties"]["ContentUri"] = "s3://bucket/layer"
-json.dump(Translator({}, Parser()).translate(template, {}), sys.stdout)
+json.dump(Translator({}, Parser()).translate(template, json.loads(sys.argv[2])), sys.stdout)
 """
 
 
-@pytest.fixture(scope="session")
-def resources() -> dict[str, Any]:
-    """The resources of the template as SAM hands them to CloudFormation."""
+def translated(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The resources of the template as SAM hands them to CloudFormation, with these parameters."""
     finished = subprocess.run(
-        [ROOT / ".venv-sam/bin/python", "-c", TRANSLATE, TEMPLATE],
+        [ROOT / ".venv-sam/bin/python", "-c", TRANSLATE, TEMPLATE, json.dumps(parameters)],
         env={"AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
         text=True,
@@ -75,6 +75,12 @@ def resources() -> dict[str, Any]:
     assert finished.returncode == 0, finished.stderr
     found: dict[str, Any] = json.loads(finished.stdout)["Resources"]
     return found
+
+
+@pytest.fixture(scope="session")
+def resources() -> dict[str, Any]:
+    """The same with the default parameters."""
+    return translated({})
 
 
 @pytest.fixture
@@ -502,6 +508,11 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:alias/hookline"}, "KmsKeyArn"),
         ({"RecordingHosts": ".amazonaws.com, .telnyx.com"}, "RecordingHosts"),
         ({"AlarmEmail": "unknown"}, "AlarmEmail"),
+        ({"DomainName": "voice.example.com"}, "WholeDomain"),
+        ({"DomainCertificateArn": CERTIFICATE_ARN}, "WholeDomain"),
+        ({"HostedZoneId": "Z0123456789ABC"}, "WholeDomain"),
+        ({"DomainName": "https://voice.example.com", "DomainCertificateArn": CERTIFICATE_ARN}, "DomainName"),
+        ({"Tracing": "on"}, "Tracing"),
         ({"LogRetentionDays": "2"}, "LogRetentionDays"),
     ],
 )
@@ -527,6 +538,9 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
         {"LineLanguage": "en-GB-WLS", "LineRecord": "off", "LineGreeting": "Hello."},
         {"LineTranscriptionLanguage": "de"},
         {"LineTranscriptionLanguage": "en-GB", "LineTranscriptionEngine": "Deepgram"},
+        {"DomainName": "voice.example.com", "DomainCertificateArn": CERTIFICATE_ARN},
+        {"DomainName": "v.example", "DomainCertificateArn": CERTIFICATE_ARN, "HostedZoneId": "Z0123456789ABC"},
+        {"Tracing": "Active"},
         {"KmsKeyArn": KMS_KEY_ARN},
         {"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"},
     ],
@@ -743,6 +757,9 @@ def test_everything_that_can_carry_a_tag_has_the_tag_of_the_project(resources: M
     assert {"name": "Project", "x-amazon-apigateway-tag-value": "Hookline"} in api
     without = {
         "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::ApiMapping",
+        "AWS::IAM::Policy",
+        "AWS::Route53::RecordSetGroup",
         "AWS::IAM::ManagedPolicy",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::LayerVersion",
@@ -758,7 +775,39 @@ def test_everything_that_can_carry_a_tag_has_the_tag_of_the_project(resources: M
         assert resource["Type"] in without or tags.get("Project") == "Hookline", name
 
 
+# A domain of the operator's own
+
+
+def test_a_domain_leads_to_the_api_and_into_the_webhook_url(resources: Mapping[str, Any]) -> None:
+    given = {"DomainName": "voice.example.com", "DomainCertificateArn": CERTIFICATE_ARN}
+    own = load_template(TEMPLATE, GIVEN | given)
+    url = own.source["Outputs"]["WebhookUrl"]["Value"]
+    assert own.resolve(url) == "https://voice.example.com/webhooks"
+    assert "execute-api" in load_template(TEMPLATE, GIVEN).resolve(url)
+    (mapping,) = of_type(resources, "AWS::ApiGatewayV2::ApiMapping").values()
+    assert (mapping["ApiId"], mapping["Stage"]) == ({"Ref": "WebhookApi"}, "$default")
+    assert resources["DomainMapping"]["DependsOn"] in resources
+    assert {resources[name]["Condition"] for name in ("Domain", "DomainMapping")} == {"HasDomain"}
+    assert resources["DomainRecords"]["Condition"] == "HasHostedZone"
+
+
 # Monitoring
+
+
+def test_functions_are_traced_and_may_be_only_when_a_parameter_asks_for_it(
+    resources: Mapping[str, Any], template: Template
+) -> None:
+    traced = translated({"Tracing": "Active"})
+    roles_of_policy = {role["Ref"] for role in traced["TracingPolicy"]["Properties"]["Roles"]}
+    for function in template.functions():
+        properties = traced[function]["Properties"]
+        assert properties["TracingConfig"]["Mode"] == {"Ref": "Tracing"}
+        managed = [arn for arn in role_of(function, traced).get("ManagedPolicyArns", []) if isinstance(arn, str)]
+        of_sam = any("xray" in arn.lower() for arn in managed)  # its name depends on the region
+        assert of_sam or properties["Role"]["Fn::GetAtt"][0] in roles_of_policy
+        assert "TracingConfig" not in resources[function]["Properties"]
+        assert "xray" not in json.dumps(role_of(function, resources)).lower()
+    assert resources["TracingPolicy"]["Condition"] == "IsTraced"
 
 
 def test_every_alarm_reaches_the_topic_and_says_what_to_do(resources: Mapping[str, Any]) -> None:
@@ -857,7 +906,7 @@ def test_each_output_says_what_it_is_for_and_the_url_to_paste_comes_first(templa
     outputs = template.source["Outputs"]
     assert next(iter(outputs)) == "WebhookUrl"
     assert "Telnyx portal" in outputs["WebhookUrl"]["Description"]
-    assert outputs["WebhookUrl"]["Value"]["Fn::Sub"].endswith("/webhooks")
+    assert all(value["Fn::Sub"].endswith("/webhooks") for value in outputs["WebhookUrl"]["Value"]["Fn::If"][1:])
     for name, output in outputs.items():
         assert len(output["Description"]) > 20, name
         assert not set(references(output["Value"])) & {"TelnyxApiKey", "LineStreamAuthToken"}
