@@ -140,7 +140,7 @@ class Sending:
             return None
         own_leg = self.message.identity.call_control_id
         is_own_leg = own_leg is None or queued.command.call_control_id in (None, own_leg)
-        if is_own_leg and is_contradicted(queued.command.action, self.history.newer_actions):
+        if is_own_leg and is_contradicted(queued.command, self.history.newer_actions):
             return CommandResult(queued.command, queued.command_id, SUPERSEDED)
         if time.time() > queued.expires_at:
             return CommandResult(queued.command, queued.command_id, EXPIRED)

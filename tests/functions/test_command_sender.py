@@ -265,6 +265,45 @@ def test_a_delayed_command_does_not_hold_back_one_that_is_due_sooner(world: Worl
     assert world.actions == ["hangup"]
 
 
+# Only if nothing follows
+
+
+def due(world: World) -> dict[str, Any]:
+    """The queue's messages, those with a time of their own due now."""
+    request = world.records("COMMAND")
+    for record in request["Records"]:
+        message = json.loads(record["body"])
+        for command in message["commands"]:
+            command["not_before"] = min(command["not_before"], time.time() - 1)
+        record["body"] = json.dumps(message)
+    return request
+
+
+def test_an_idle_leg_is_hung_up(world: World) -> None:
+    with deciding(call_answered=hangup().if_idle(20), call_dtmf_received=[]):
+        deliver("call.answered")
+        deliver_key("1")
+    assert send(world, due(world)) == []
+    assert world.actions == ["hangup"]
+
+
+@pytest.mark.parametrize("action", [record_start(channels="dual", format="mp3"), client_state_update(client_state=1)])
+def test_a_leg_that_a_newer_event_has_commanded_is_not_idle(world: World, action: Command) -> None:
+    with deciding(call_answered=hangup().if_idle(20), call_dtmf_received=action):
+        deliver("call.answered")
+        deliver_key("1")
+    assert send(world, due(world)) == []
+    assert world.actions == [action.action]
+    assert results(world) == [("hangup", "superseded")]
+
+
+def test_a_newer_hang_up_that_waits_for_an_idle_leg_takes_nothing_away(world: World, queued: dict[str, Any]) -> None:
+    with deciding(call_dtmf_received=hangup().if_idle(20)):
+        deliver_key("7")
+    assert send(world, queued) == []
+    assert world.actions == [*OPENING, "answer"]
+
+
 # The journal away
 
 

@@ -236,6 +236,15 @@ def test_a_delay_is_a_second_to_an_hour(seconds: float) -> None:
         hangup().after(seconds)
 
 
+def test_a_command_for_an_idle_leg_is_a_delayed_one_with_a_condition() -> None:
+    assert hangup().if_idle(20) == replace(hangup().after(20), only_if_idle=True)
+    assert hangup().if_idle(20).body("id") == hangup().body("id")
+    with pytest.raises(ValueError, match="delay"):
+        hangup().if_idle(0)
+    with pytest.raises(ValueError, match="for the leg of the event"):
+        hangup(on="v3:other").if_idle(20)
+
+
 def test_a_fallback_is_no_part_of_what_telnyx_is_sent() -> None:
     first = speak(payload="Goodbye.", voice="female")
     assert first.otherwise(hangup()).fallback == hangup()

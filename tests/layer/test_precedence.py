@@ -98,7 +98,7 @@ def test_a_command_yields_to_its_own_subject_and_to_the_end_of_the_leg(action: s
 def test_what_contradicts_a_queued_command_is_something_that_a_late_one_yields_to(
     action: str, newer: frozenset[str]
 ) -> None:
-    if is_contradicted(action, newer):
+    if is_contradicted(command_of(action), newer):
         assert yields_to(command_of(action), newer)
 
 
@@ -122,7 +122,22 @@ def test_what_contradicts_a_queued_command_is_something_that_a_late_one_yields_t
     ],
 )
 def test_a_queued_command_is_dropped_only_for_what_contradicts_it(action: str, newer: str, contradicted: bool) -> None:
-    assert is_contradicted(action, {newer}) is contradicted
+    assert is_contradicted(command_of(action), {newer}) is contradicted
+
+
+@given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from([*ACTIONS, "client_state"])))
+def test_what_is_sent_only_if_idle_yields_to_any_newer_command(action: str, newer: frozenset[str]) -> None:
+    command = replace(command_of(action), only_if_idle=True)
+    assert is_contradicted(command, newer) is yields_to(command, newer) is bool(newer)
+
+
+def test_a_hang_up_for_an_idle_leg_ends_nothing_that_is_older(world: World) -> None:
+    older, newer = speak(payload="Hello.", voice="female"), hangup().if_idle(20)
+    assert post_late(older, newer=newer) == ["speak: accepted"]
+
+
+def test_a_hang_up_for_an_idle_leg_is_not_even_queued_when_something_newer_was_commanded(world: World) -> None:
+    assert post_late(hangup().if_idle(20), newer=record_pause()) == ["hangup: superseded"]
 
 
 # Lifetimes

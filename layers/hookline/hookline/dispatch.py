@@ -45,6 +45,7 @@ class CommandResult(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """As the journal stores it: secret parameters are masked; routing, which no flow has decided, is left out."""
         delay = {"delay_seconds": self.command.delay_seconds} if self.command.delay_seconds else {}
+        condition = {"only_if_idle": True} if self.command.only_if_idle else {}
         return {
             "action": self.command.action,
             "command_id": self.command_id,
@@ -54,6 +55,7 @@ class CommandResult(NamedTuple):
             "code": self.code,
             "milliseconds": self.milliseconds,
             **delay,
+            **condition,
         }
 
 
@@ -314,7 +316,8 @@ class _Addressed:
         if fallback:
             fallback_id = command_id(own_id, fallback.action, 0)
             fallback = self.command(fallback, fallback_id, is_own_leg=is_own_leg, is_stale=is_stale)
-        return Command(action, params, command.call_control_id, command.delay_seconds, fallback)
+        delay, only_if_idle = command.delay_seconds, command.only_if_idle
+        return Command(action, params, command.call_control_id, delay, fallback, only_if_idle=only_if_idle)
 
 
 @lru_cache(maxsize=256)

@@ -133,14 +133,17 @@ def yields_to(command: Command, newer: Collection[str]) -> bool:
     """Whether a command of a late event is dropped. newer: the actions of all newer events of its leg."""
     if not newer:
         return False
-    if not ENDING.isdisjoint(newer):
+    if command.only_if_idle or not ENDING.isdisjoint(newer):
         return True
     subject = SUBJECTS.get(command.action)
     return subject is not None and any(SUBJECTS.get(action) == subject for action in newer)
 
 
-def is_contradicted(action: str, newer: Collection[str]) -> bool:
+def is_contradicted(command: Command, newer: Collection[str]) -> bool:
     """Whether a queued command is dropped. newer: the actions of all newer events of its leg."""
+    if command.only_if_idle and newer:
+        return True
+    action = command.action
     return not ENDING.isdisjoint(newer) or not _CONTRADICTED_BY.get(action, frozenset()).isdisjoint(newer)
 
 

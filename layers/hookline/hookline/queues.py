@@ -286,6 +286,7 @@ def _command_to_dict(command: Command) -> dict[str, Any]:
         "params": command.params,
         "call_control_id": command.call_control_id,
         "fallback": fallback,
+        "only_if_idle": command.only_if_idle,
     }
 
 
@@ -296,6 +297,7 @@ def _command(content: Mapping[str, Any]) -> Command:
         content["params"],
         content["call_control_id"],
         fallback=_command(fallback) if fallback else None,
+        only_if_idle=bool(content.get("only_if_idle")),
     )
 
 

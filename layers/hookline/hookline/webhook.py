@@ -314,7 +314,12 @@ def _trouble(delivery: Delivery) -> str | None:
 
 
 def _counts(result: CommandResult) -> bool:
-    """Whether older events yield to this command. A refused pause counts, a refused hang-up ends nothing."""
+    """Whether older events yield to this command. A refused pause counts, a refused hang-up ends nothing.
+
+    What is sent only if nothing follows takes nothing away from what came before.
+    """
+    if result.command.only_if_idle:
+        return False
     is_refused = result.result == Outcome.REFUSED.value
     return result.result != SUPERSEDED and not (is_refused and result.command.action in ENDING)
 

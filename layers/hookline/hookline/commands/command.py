@@ -35,6 +35,7 @@ class Command:
     delay_seconds: how long it waits in the command queue before it is sent; 0 is at once.
     fallback: sent in its place when Telnyx refuses it, or when it has become too old to be sent.
     flow: of the leg that it places, the flow that decides on it; None where none does.
+    only_if_idle: dropped when a newer event of its leg has commanded anything by then.
     """
 
     action: str
@@ -43,6 +44,7 @@ class Command:
     delay_seconds: float = 0.0
     fallback: Command | None = None
     flow: str | None = None
+    only_if_idle: bool = False
 
     def after(self, seconds: float) -> Command:
         """The same command, sent that many seconds later, whatever happens on the call until then.
@@ -52,6 +54,16 @@ class Command:
         if not 1 <= seconds <= _LONGEST_DELAY_SECONDS:
             raise ValueError(f"{self.action}: a delay must be 1 to {_LONGEST_DELAY_SECONDS} seconds")
         return replace(self, delay_seconds=float(seconds))
+
+    def if_idle(self, seconds: float) -> Command:
+        """The same command, sent that many seconds later unless a newer event of the leg has commanded it by then.
+
+        The end of a step whose own end may never be reported: `hangup().if_idle(20)`. It is for the leg of the event.
+        seconds: 1 to 3,600. Raises ValueError outside that, and for a command to another leg.
+        """
+        if self.call_control_id is not None:
+            raise ValueError(f"{self.action}: if_idle() is for the leg of the event, without on=")
+        return replace(self.after(seconds), only_if_idle=True)
 
     def otherwise(self, fallback: Command) -> Command:
         """The same command, with another that is sent when Telnyx refuses it or it has become too old.
