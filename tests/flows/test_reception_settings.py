@@ -1,4 +1,4 @@
-"""What the template, the samples and the README say of the reception is what it is."""
+"""The template, the samples and the README say of the reception what is so."""
 
 import ast
 from dataclasses import fields

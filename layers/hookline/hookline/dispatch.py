@@ -285,7 +285,7 @@ def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Addressed:
-    """What the client_state of an event's commands carries besides the flow's own value.
+    """Of the client_state of an event's commands, all but the flow's own value.
 
     flow: of the event's leg. occurred_at: of the event. placed: the key of the event's leg, when it was placed here.
     """

@@ -278,7 +278,7 @@ class Journal:
         return max(1, page["Count"])  # one of an event from long ago, a sample or a replay, counts as well
 
     def end_placed(self, key: str, deadline: Deadline | None = None) -> None:
-        """The leg of this key is no live call any more. Idempotent."""
+        """The leg of this key is not live any more. Idempotent."""
         with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
             self._client.delete_item(TableName=self._table, Key={"pk": {"S": LIVE_PARTITION}, "sk": {"S": key}})
 

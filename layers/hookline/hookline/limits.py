@@ -1,7 +1,7 @@
 """Limits: who may be called from here, how many calls at once, and for how long. `dispatch.send_once` asks them.
 
 Whatever places a call passes there: `dial` and `transfer` (and `refer`, which lets the caller's own phone call) of
-flows, of their fallbacks, of the command queue and of whoever else sends commands. A flow whose target a caller can
+flows, of their fallbacks, of the command queue and of whatever else sends commands. A flow whose target a caller can
 choose would otherwise call expensive numbers at the owner's cost. Values only.
 """
 
