@@ -74,6 +74,7 @@ docs: .venv/installed  ## make docs/parameters.md again from template.yaml
 build: .venv/installed .venv-sam/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build
 	.venv/bin/python -m hookline_local.flow_check $(FLOWS)
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
+	@.venv/bin/python layers/sbom.py > .aws-sam/sbom.cdx.json
 
 validate: .venv-sam/installed  ## sam validate --lint
 	AWS_DEFAULT_REGION="$${AWS_DEFAULT_REGION:-us-east-1}" $(SAM) validate --lint

@@ -8,6 +8,7 @@ layers for the template's runtime and architecture as well, to be looked at.
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime
 from hookline_local.emulator.template import Template, load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from layers.sbom import document
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
@@ -234,6 +236,19 @@ def test_the_layers_hold_no_more_than_twenty_megabytes_and_nothing_that_lambda_h
     names = {path.name for layer in layers_for_lambda for path in layer.iterdir()}
     assert {"flows", "hookline", "httpx", "nacl", "aws_lambda_powertools"} <= names
     assert names.isdisjoint({"boto3", "botocore", "telnyx", "pydantic", "requests", "hookline_local"})
+
+
+def test_the_bill_of_materials_lists_what_is_locked_and_nothing_else(layers_for_lambda: list[Path]) -> None:
+    _, packages, _ = layers_for_lambda
+    made = document(packages)
+    lock = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text()
+    locked = {
+        f"pkg:pypi/{name}@{version}" for name, version in re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock, re.MULTILINE)
+    }
+    assert {component["purl"] for component in made["components"]} == locked
+    assert made["dependencies"][0]["dependsOn"] == [component["bom-ref"] for component in made["components"]]
+    assert all(component["licenses"][0]["license"]["name"] for component in made["components"])
+    assert made == document(packages)
 
 
 def test_all_functions_are_the_same_artifact_of_source_and_byte_code_and_nothing_else(built_here: Template) -> None:
