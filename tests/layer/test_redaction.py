@@ -86,7 +86,8 @@ def test_a_value_is_blanked_and_its_shape_stays(value: object, blanked: object) 
     [
         AI_GATHER,
         "call.ai_gather.partial_results",
-        "call.payment.ended",
+        "call.payment.completed",
+        "call.analyzed",
         "call_ai_gather_ended",
         "call.conversation.ended",
     ],

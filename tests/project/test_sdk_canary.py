@@ -1,4 +1,4 @@
-"""What the pinned SDK has and we lack, by name: read when a newer one is pinned.
+"""Names that the pinned SDK has and we lack: read when a newer one is pinned.
 
 Parameters and listed values are walked one by one in tests/simulator/test_agreement.py; here are the lists that have no
 type of their own: the actions, and the event types.
@@ -15,8 +15,10 @@ import pytest
 import telnyx.types
 from pydantic import BaseModel
 from telnyx.resources.calls.actions import ActionsResource
+from telnyx.types import call_payment_completed_webhook_event, call_payment_progress_webhook_event
 
 from hookline.event_types import EVENT_TYPES
+from hookline.redaction import DIGIT_NAMES
 from hookline_local.simulator import parameter_checks
 from hookline_local.simulator.command_schema import COMMAND_SCHEMAS
 from tests.support.command_rows import ROWS
@@ -86,3 +88,13 @@ def test_every_event_type_of_the_sdk_is_known(known: frozenset[str], event: str)
     sdk = {event_type for event_type in event_types_of_the_sdk() if re.match(event, event_type)}
     assert {"call.initiated", "streaming.started", "call.payment.completed"} <= sdk
     assert sorted(sdk - known) == []
+
+
+@pytest.mark.parametrize(
+    "payload", [call_payment_progress_webhook_event.DataPayload, call_payment_completed_webhook_event.DataPayload]
+)
+def test_what_a_caller_keys_in_for_a_payment_is_blanked(payload: type[BaseModel]) -> None:
+    made_by_the_processor = {"pay_error_code", "payment_confirmation_code"}
+    keyed = {name for name in payload.model_fields if re.search(r"number|_code$|_date$|postal", name)}
+    assert "security_code" in keyed
+    assert sorted(keyed - DIGIT_NAMES - made_by_the_processor) == []

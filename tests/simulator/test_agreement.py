@@ -12,9 +12,10 @@ import pytest
 import typing_extensions
 from pydantic import TypeAdapter
 
-from hookline import commands
+from hookline import commands, transcription_engines
 from hookline.client_state import encode
 from hookline.commands import Command
+from hookline_local.simulator import transcription_languages
 from hookline_local.simulator.api_errors import ApiError
 from hookline_local.simulator.command_schema import COMMAND_SCHEMAS, check
 from tests.support.command_rows import CALL, HELLO, PLAIN_CALL, ROWS, VOICE, Arguments
@@ -36,7 +37,7 @@ BASES: dict[str, Arguments] = {
     "send_sip_info": {"body": "Signal=5", "content_type": "application/dtmf-relay"},
     "client_state_update": {"client_state": "aGk="},
 }
-"""What a body needs beside the parameter that is tried; of other commands the first row is."""
+"""The rest of a body, beside the parameter that is tried; of other commands it is the first row."""
 
 EXCLUSIVE = (
     {"audio_url", "media_name", "playback_content"},
@@ -106,7 +107,7 @@ STRICTER = (
     "Must have a string value. at /custom_parameters/0/value",
     "region is required for Azure.",  # and the SDK's types let Azure pass without its settings
 )
-"""What the simulator refuses on purpose, and the SDK's types let pass."""
+"""Refusals of the simulator that are stricter than the SDK's types, on purpose."""
 
 
 def values(hint: Any, name: str) -> Iterator[Any]:
@@ -223,3 +224,22 @@ def test_each_row_of_our_commands_is_taken_by_the_simulator(action: str, row: Ar
 
 def test_the_simulator_has_every_command_and_no_other() -> None:
     assert set(COMMAND_SCHEMAS) == set(ROWS)
+
+
+def test_the_languages_and_models_of_each_engine_are_those_of_the_sdk_and_no_other() -> None:
+    hints = get_type_hints(ROWS["transcription_start"][1])
+    engines: dict[str, tuple[set[str], set[str]]] = {}
+    for settings in get_args(hints["transcription_engine_config"]):
+        declared = get_type_hints(settings)
+        (engine,) = get_args(declared["transcription_engine"])
+        listed = declared.get("language")
+        if listed is not str:  # Soniox: a text, in whose description are two-letter codes and auto
+            languages, models = set(get_args(listed)), set(get_args(declared.get("transcription_model")))
+            engines[engine] = (languages, models)
+    assert len(engines) == 14
+    for table in (transcription_engines, transcription_languages):
+        for engine, (languages, models) in engines.items():
+            name = transcription_engines.ALIASES.get(engine, engine)
+            own = engine if name == "Deepgram" else name
+            assert table.LANGUAGES.get(own) == languages, (table.__name__, engine)
+            assert models <= set(table.MODELS.get(name, ())), (table.__name__, engine)

@@ -16,6 +16,7 @@ DIGIT_NAMES = frozenset(
     {
         "account_number",
         "bank_account_number",
+        "bank_routing_number",
         "card_number",
         "card_verification_code",
         "cvc",
