@@ -5,11 +5,14 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import telnyx.types as sdk_types
 import telnyx.types.calls as sdk_calls
 import typing_extensions
 
+from hookline import pay
+from hookline.telnyx import Outcome, Telnyx
 from hookline_local.simulator import Faults, SimulatorInThread
 from hookline_local.simulator.command_schema import check, parameters_of
 from tests.support.flow_server import KEY, CallApplication, answered_call, app_and_telnyx
@@ -273,6 +276,16 @@ def test_what_is_not_simulated_is_refused_by_name_and_changes_nothing(
     assert f"does not simulate {action}," in error(sent)["detail"]
 
 
+def test_a_flow_s_command_that_is_not_simulated_is_refused_for_good(
+    running: tuple[CallApplication, SimulatorInThread], ccid: str
+) -> None:
+    """So its `otherwise` is sent in its place, and it is not sent again."""
+    with httpx.HTTPTransport() as transport:
+        client = Telnyx(lambda refresh: KEY, base_url=running[1].api_base_url, transport=transport)
+        answer = client.send(pay(), call_control_id=ccid, command_id="an-id", seconds=60)
+    assert (answer.outcome, answer.code) == (Outcome.REFUSED, "not_simulated")
+
+
 @pytest.mark.parametrize(
     "action, body",
     [
@@ -342,8 +355,6 @@ def test_requests_that_are_no_commands_are_refused(
 ) -> None:
     app, telnyx = running
     url = f"{telnyx.api_base_url}/calls/{ccid}/actions/speak"
-    import httpx
-
     authorised = {"authorization": f"Bearer {KEY}"}
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {KEY}"}):
         refused = httpx.post(url, json=SPEAK, headers=headers)
