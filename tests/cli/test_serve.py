@@ -434,7 +434,7 @@ def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
 
 
 def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
-    """And a flow without a greeting takes keys all the same."""
+    """And a flow that says nothing takes keys all the same."""
     alone = Desk(tmp_path)
     flows = tmp_path / "flows"
     flows.mkdir()
@@ -442,7 +442,7 @@ def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
     (flows / "silent.py").write_text(SILENT)
     alone.environment["HOOKLINE_FLOWS"] = str(flows)
     with started(
-        [sys.executable, "-m", "hookline_local", "serve", "--speed", "0", "--logs", "--parameter", "LineGreeting="],
+        [sys.executable, "-m", "hookline_local", "serve", "--speed", "0", "--logs"],
         env=alone.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

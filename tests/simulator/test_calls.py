@@ -593,6 +593,22 @@ def test_an_invalid_scenario_is_refused_with_the_reason(content: object, message
         as_scenario(content)
 
 
+def test_a_scenario_can_wait_until_the_application_has_answered_a_webhook() -> None:
+    """Not only until the event has occurred: then a key comes after the commands that the event brings."""
+
+    def slow(app: CallApplication, received: Received) -> None:
+        if received.type == "call.answered":
+            time.sleep(0.3)
+            app.send(received.payload["call_control_id"], "gather", maximum_digits=1)
+        elif received.type == "call.initiated":
+            app.send(received.payload["call_control_id"], "answer")
+
+    with app_and_telnyx(slow, patience=1) as (app, telnyx):
+        steps = (Step(when="call.answered delivered", press="5"), Step(hangup=True))
+        telnyx.settle(telnyx.place_inbound_call(scenario=Scenario(steps=steps)))
+        assert [one.payload["digits"] for one in app.all("call.gather.ended")] == ["5"]
+
+
 def test_a_scenario_can_wait_for_a_command_and_gives_up_in_time() -> None:
     with app_and_telnyx(greeting, patience=1) as (app, telnyx):
         steps = (Step(when="speak", press="1"), Step(hangup=True))

@@ -16,7 +16,7 @@ def call(
         str | None,
         typer.Argument(help="A scenario: a file, or card, hello, impatient, storm.", show_default="keys from here"),
     ] = None,
-    keys: Annotated[str | None, typer.Option(help="Keys to press, one a second, once the line speaks.")] = None,
+    keys: Annotated[str | None, typer.Option(help="Keys to press, one a second, once the flow has answered.")] = None,
     from_number: Annotated[str | None, typer.Option("--from", help="Caller's number.")] = None,
     to_number: Annotated[str | None, typer.Option("--to", help="Number called.")] = None,
     url: Url = None,
@@ -37,6 +37,6 @@ def call(
     stack = running.find(url)
     resources = deployed.find(url=stack.url)
     if pressed is not None:
-        content["steps"] = steps_of_keys(pressed, resources)
+        content["steps"] = steps_of_keys(pressed)
     content |= {name: number for name, number in (("from", from_number), ("to", to_number)) if number}
     end(good=run(stack, resources, content, screen_for(json), interactive=not scenario and keys is None))

@@ -70,11 +70,11 @@ def checked_keys(keys: str) -> str:
     return keys
 
 
-def steps_of_keys(keys: str, resources: StackResources) -> list[dict[str, Any]]:
-    """One key a second, beginning with the greeting (without one: with the answer), then hang up."""
+def steps_of_keys(keys: str) -> list[dict[str, Any]]:
+    """One key a second, from when the flow has decided on the answer, then hang up."""
     steps: list[dict[str, Any]] = [{"after": 1.0 - KEY_SECONDS, "press": key} for key in keys]
     steps.append({"after": LISTENS_SECONDS, "hangup": True})
-    steps[0]["when"] = "call.speak.started" if resources.parameters.get("LineGreeting", "?") else "call.answered"
+    steps[0]["when"] = "call.answered delivered"
     return steps
 
 

@@ -4,7 +4,8 @@
     to = "+12025550199"
 
     [[steps]]
-    when = "call.speak.ended"      # an event of the call, or a command that was executed: "record_pause"
+    when = "call.speak.ended"      # an event of the call, or a command that was executed: "record_pause"; or an event
+                                   # whose webhook was delivered, or given up: "call.answered delivered"
     where = { status = "completed" }  # optional: only if the event's payload (the command's body) matches
     after = 0.5                    # call seconds later
     press = "1"                    # or speak = "...", hangup = true, faults = { drop = 1 }

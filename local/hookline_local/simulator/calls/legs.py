@@ -233,9 +233,13 @@ class Leg:
         self.log("webhook", event_type, webhook.data(), at=webhook.occurred_at)
         if address.urls:
             self.clock.busy()
-            self.session.spawn(self.account.webhook_sender.deliver(webhook))
+            self.session.spawn(self._deliver(webhook, content))
         self.session.happened(event_type, content)
         return webhook.id
+
+    async def _deliver(self, webhook: Webhook, content: Mapping[str, object]) -> None:
+        await self.account.webhook_sender.deliver(webhook)
+        self.session.happened(f"{webhook.type} delivered", content)
 
     def log(self, kind: str, name: str, content: Mapping[str, object], *, at: str | None = None) -> None:
         """Append to the log behind GET /v2/call_events. kind: "webhook" or "command"."""
