@@ -434,7 +434,7 @@ def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
 
 
 def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
-    """And a flow that says nothing takes keys all the same."""
+    """And a flow without a word takes keys all the same."""
     alone = Desk(tmp_path)
     flows = tmp_path / "flows"
     flows.mkdir()
