@@ -71,6 +71,8 @@ def connect_application(account: TelnyxAccount, wish: Wish, screen: Screen, *, w
         ) from error
     except TelnyxAccountError as error:
         raise CliError(f"Telnyx: {error}", "Nothing more was changed; the same command can be given again.") from error
+    if plan.changes and not write:
+        screen.paragraph("Nothing was written.")
     if write:
         screen.paragraph("Written. Check all of it with: hookline doctor", style="green")
     screen.document(

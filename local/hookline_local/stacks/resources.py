@@ -70,7 +70,11 @@ class StackResources:
         return f"{base_url}/webhooks" if base_url else self.outputs.get("WebhookUrl", "")
 
     def session(self) -> boto3.Session:
-        """Made-up credentials for a local AWS, the user's own for the real one."""
+        """Made-up credentials for a local AWS, the user's own for the real one. One for all clients: it reads much."""
+        return self._session
+
+    @cached_property
+    def _session(self) -> boto3.Session:
         if self.endpoint_url is None:
             return boto3.Session(profile_name=self.profile, region_name=self.region)
         return local_session(self.region or REGION)
