@@ -151,6 +151,13 @@ def test_a_folder_that_cannot_be_is_named(hookline: Hookline, tmp_path: Path) ->
     assert "TMPDIR" in done.stderr
 
 
+def test_the_stack_of_another_checkout_is_named(hookline: Hookline, tmp_path: Path) -> None:
+    a_running_stack(tmp_path, checkout="/home/elsewhere")
+    done = hookline("call", "hello")
+    assert "this is the stack at http://127.0.0.1:9; it runs the code in /home/elsewhere" in done.stderr
+    assert "Choose another with --url." in done.stderr
+
+
 def test_localhost_is_this_machine(hookline: Hookline, tmp_path: Path) -> None:
     a_running_stack(tmp_path, url="http://127.0.0.1:18080")
     done = hookline("call", "hello", "--url", "http://localhost:18080/webhooks")

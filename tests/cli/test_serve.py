@@ -161,10 +161,47 @@ def test_a_call_goes_from_ring_to_archived_recording(call: Any) -> None:
     assert len(call["recordings"][0]["sha256"]) == 64
 
 
-def test_any_id_of_a_call_finds_the_same_four_parts(desk: Desk, call: Any) -> None:
+def test_any_id_of_a_call_or_the_beginning_of_one_finds_the_same_four_parts(desk: Desk, call: Any) -> None:
     expected = {name: call[name] for name in ("call", "events", "transcript", "recordings")}
-    for kind in ("call_leg_id", "call_session_id", "call_control_id"):
-        assert desk.json("calls", "show", call["call"][kind]) == expected
+    ids = [call["call"][kind] for kind in ("call_leg_id", "call_session_id", "call_control_id")]
+    for any_id in (*ids, ids[0][:8], ids[1][:12]):
+        shown = desk.json("calls", "show", any_id)
+        assert {name: shown[name] for name in expected} == expected
+
+
+def test_last_is_the_newest_call_and_too_short_a_beginning_is_none(desk: Desk, call: Any) -> None:
+    newest = desk.json("calls")["calls"][-1]["call_leg_id"]
+    assert desk.json("calls", "show", "last")["call"]["call_leg_id"] == newest
+    assert desk.run("calls", "show", newest[:3]).returncode == 3
+
+
+def test_the_beginning_of_several_calls_is_no_call_and_a_session_shows_its_legs(desk: Desk, serving: Serving) -> None:
+    """Two legs of one session, whose ids begin alike, and that of a caller with a long address."""
+    ids = [f"77777777-e86d-11f1-a4ef-00005e00530{end}" for end in "ab"]
+    for number, leg in enumerate(ids):
+        changes = (
+            f"call_leg_id={leg}",
+            f"call_control_id=v3:{leg}",
+            "call_session_id=55555555-s",
+            f"to=+1202555017{number}",
+        )
+        caller = "from=sip:alice.smith@pbx.example.com"
+        assert (
+            desk.run("trigger", "call.initiated", *(f"--set={change}" for change in (*changes, caller))).returncode == 0
+        )
+    done = desk.run("calls", "show", "7777777")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "2 calls begin with 7777777" in done.stderr
+    shown = desk.json("calls", "show", "55555555")
+    assert shown["call"]["call_leg_id"] == ids[0]
+    assert [(leg["call_leg_id"], leg["to"]) for leg in shown["legs"]] == [
+        (ids[0], "+12025550170"),
+        (ids[1], "+12025550171"),
+    ]
+    text = desk.run("calls", "show", ids[1]).stdout
+    legs = text[text.index("Legs of its session") :].splitlines()
+    assert [line.split()[-1] for line in legs[2:]] == ids
+    assert all("sip:alice.sm" in line and len(line) <= 80 for line in legs[2:])
 
 
 def test_an_unknown_id_is_reported(desk: Desk, serving: Serving) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hookline_local.errors import CliError
-from hookline_local.stacks.running import RunningStack, all_running, announced, find, folder
+from hookline_local.stacks.running import CHECKOUT, RunningStack, all_running, announced, doubt, find, folder
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def stack(*, port: int, pid: int | None = None) -> RunningStack:
+def stack(*, port: int, pid: int | None = None, checkout: str = CHECKOUT) -> RunningStack:
     return RunningStack(
         pid=pid or os.getpid(),
         url=f"http://127.0.0.1:{port}",
@@ -27,6 +27,7 @@ def stack(*, port: int, pid: int | None = None) -> RunningStack:
         table="table",
         bucket="bucket",
         template="template.yaml",
+        checkout=checkout,
     )
 
 
@@ -49,3 +50,14 @@ def test_the_file_of_a_killed_stack_is_removed() -> None:
     with announced(stack(port=8080, pid=dead)):
         assert all_running() == []
         assert not (folder() / f"{dead}.json").exists()
+
+
+def test_another_checkout_s_stack_is_found_only_where_there_is_none_of_our_own_and_never_silently() -> None:
+    ours, newer = stack(port=8080), stack(port=8090, pid=os.getppid(), checkout="/home/elsewhere")
+    with announced(newer):
+        assert (find(), doubt(newer)) == (newer, "it runs the code in /home/elsewhere")
+        with announced(ours):
+            os.utime(folder() / f"{ours.pid}.json", (0, 0))
+            assert (find(), doubt(ours)) == (ours, "running as well: http://127.0.0.1:8090")
+    with announced(ours):
+        assert doubt(find()) == ""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hookline_local.cli.options import Json, Url, command_app, end, screen_for
+from hookline_local.cli.options import Json, Url, command_app, end, screen_for, stack_here
 from hookline_local.errors import USAGE, CliError
 
 app = command_app()
@@ -28,13 +28,13 @@ def call(
     line holds keys, `speak ...`, `wait 2` or `hangup`. When there are no more keys, the caller hangs up.
     """
     from hookline_local.cli.inbound_call import checked_keys, run, scenario_content, steps_of_keys
-    from hookline_local.stacks import deployed, running
+    from hookline_local.stacks import deployed
 
     if scenario and keys is not None:
         raise CliError("a scenario and --keys are mutually exclusive", code=USAGE)
     content = scenario_content(scenario) if scenario else {}
     pressed = None if keys is None else checked_keys(keys)
-    stack = running.find(url)
+    stack = stack_here(url)
     resources = deployed.find(url=stack.url)
     if pressed is not None:
         content["steps"] = steps_of_keys(pressed)

@@ -1,6 +1,6 @@
 """Views of a stack's journal: the calls of a day, one call, one transcript."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hookline.call_report import call_attributes, call_document, transcript_events
@@ -8,24 +8,13 @@ from hookline.journal import CallRecord
 from hookline.recordings.storage import Bucket
 from hookline.transcripts import document as transcript_text
 from hookline.transcripts import segments
+from hookline_local.cli.call_ids import read_call
 from hookline_local.cli.screen import Screen, print_error
-from hookline_local.errors import CliError
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.resources import StackResources
 
 WIDTH_FOR_BOTH_NUMBERS = 95
 """Columns. An id matters more than a number: the next command needs it."""
-
-
-def read(resources: StackResources, any_id: str) -> CallRecord:
-    """One call by any of its ids. Raises CliError when it is not journalled."""
-    with explain_aws_errors(resources):
-        record = resources.journal.read(any_id)
-    if record is None:
-        raise CliError(
-            f"{resources.name} has no call {any_id}", "List the calls of a day with: hookline calls --day YYYY-MM-DD"
-        )
-    return record
 
 
 def list_calls(resources: StackResources, day: str, limit: int, screen: Screen) -> None:
@@ -39,9 +28,7 @@ def list_calls(resources: StackResources, day: str, limit: int, screen: Screen) 
     if not calls:
         screen.paragraph(f"No calls on {day} (UTC).")
         return
-    wide = screen.console.width >= WIDTH_FOR_BOTH_NUMBERS
-    header = ["began", "lasted", "status", "from", *(["to"] if wide else []), "call leg id"]
-    screen.rows(header, (_row(call, wide=wide) for call in calls))
+    _table(calls, screen)
     if len(identities) > len(newest):
         screen.paragraph(f"{len(identities) - len(newest)} earlier ones are left out: --limit.", "dim")
 
@@ -60,16 +47,39 @@ def _row(call: Mapping[str, Any], *, wide: bool) -> list[str]:
 
 def show_call(resources: StackResources, any_id: str, screen: Screen) -> None:
     """Everything about one call."""
-    record = read(resources, any_id)
+    record = read_call(resources, any_id)
     with explain_aws_errors(resources):
         document = call_document(record, Bucket(resources.s3, resources.bucket))
+        document["legs"] = _legs(resources, record, document["call"])
     screen.document(document)
     screen.call_report(document)
+    if len(document["legs"]) > 1:
+        screen.heading("Legs of its session")
+        _table(document["legs"], screen)
+
+
+def _legs(resources: StackResources, record: CallRecord, call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All legs of a call's session, its own among them, in the order of their first events."""
+    session = record.identity.call_session_id
+    ids = resources.journal.legs(session) if session else []
+    others = {id_: resources.journal.read(id_) for id_ in ids if id_ != record.identity.call_leg_id}
+    known = [call if id_ not in others else _attributes(others[id_]) for id_ in ids]
+    return [leg for leg in known if leg] or [call]
+
+
+def _attributes(record: CallRecord | None) -> Mapping[str, Any] | None:
+    return call_attributes(record.call, record) if record else None
+
+
+def _table(calls: Iterable[Mapping[str, Any]], screen: Screen) -> None:
+    wide = screen.console.width >= WIDTH_FOR_BOTH_NUMBERS
+    header = ["began", "lasted", "status", "from", *(["to"] if wide else []), "call leg id"]
+    screen.rows(header, (_row(call, wide=wide) for call in calls), cut=("from", "to"))
 
 
 def show_transcript(resources: StackResources, any_id: str, screen: Screen) -> bool:
     """The transcript of one call, as one readable document; whether it is complete."""
-    record = read(resources, any_id)
+    record = read_call(resources, any_id)
     with explain_aws_errors(resources):
         events, missing = transcript_events(record, Bucket(resources.s3, resources.bucket))
     spoken = [segment.to_dict() for segment in segments(events)]

@@ -1,6 +1,7 @@
 """Options that several commands share, and how they are read."""
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from hookline_local.cli.screen import Screen
     from hookline_local.samples.catalog import Sample
     from hookline_local.stacks.resources import StackResources
+    from hookline_local.stacks.running import RunningStack
 
 PROJECT = Path(__file__).parents[3]
 DEFAULT_TEMPLATE = PROJECT / "template.yaml"
@@ -30,9 +32,15 @@ Changes = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change the event, e.g. digit=2; may be repeated."),
 ]
 Built = Annotated[bool, typer.Option("--built", help="Run what `make build` has made, in .aws-sam/build.")]
-CallId = Annotated[str, typer.Argument(metavar="ID", help="Call leg, session or control id.")]
+CallId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="Call leg, session or control id, or the beginning of one; last: the newest call."
+    ),
+]
 Url = Annotated[
-    str | None, typer.Option("--url", help="Any URL of a stack that runs here.", show_default="the newest that runs")
+    str | None,
+    typer.Option("--url", help="Any URL of a stack that runs here.", show_default="the newest of this checkout"),
 ]
 StackName = Annotated[
     str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack, by its CloudFormation name.")
@@ -72,6 +80,17 @@ def screen_for(as_json: bool) -> "Screen":
     return Screen(as_json=as_json)
 
 
+def stack_here(url: str | None) -> "RunningStack":
+    """The stack at this URL; else the one of this checkout, which is named when there are several. Raises CliError."""
+    from hookline_local.cli.screen import print_error
+    from hookline_local.stacks import running
+
+    found = running.find(url)
+    if url is None and (doubt := running.doubt(found)):
+        print_error(f"this is the stack at {found.url}; {doubt}", "Choose another with --url.")
+    return found
+
+
 def resources_of(url: str | None, stack: str | None, profile: str | None, region: str | None) -> "StackResources":
     """The resources of the stack that these options name. Raises CliError."""
     from hookline_local.stacks import deployed
@@ -80,6 +99,8 @@ def resources_of(url: str | None, stack: str | None, profile: str | None, region
         raise CliError("--profile and --region require --stack", "Name the deployed stack: --stack NAME.", code=USAGE)
     if stack is not None and url is not None:
         raise CliError("--stack and --url are mutually exclusive", code=USAGE)
+    if stack is None and url is None and not os.environ.get("AWS_ENDPOINT_URL"):
+        url = stack_here(None).url
     return deployed.find(stack=stack, profile=profile, region=region, url=url)
 
 

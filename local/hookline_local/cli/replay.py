@@ -28,9 +28,7 @@ app = command_app()
     epilog="Example: hookline replay 5b0c9a44-a5c8-11f1-9d3e-02420a0d7c68 --stack hookline --save",
 )
 def replay(
-    any_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Call leg, session or control id; or a saved call's file.")
-    ],
+    any_id: Annotated[str, typer.Argument(metavar="ID", help="As of `calls show`; or a saved call's file.")],
     save: Annotated[bool, typer.Option("--save", help="Write it as a test case, for make test.")] = False,
     folder: Annotated[
         Path, typer.Option("--into", help="Folder to save it in.", show_default="tests/flows/calls")
@@ -53,10 +51,10 @@ def replay(
     if from_file:
         case = replaying.saved(path)
     else:
-        from hookline_local.cli.call_views import read
+        from hookline_local.cli.call_ids import read_call
 
         resources = resources_of(url, stack, profile, region)
-        case = replaying.case_of(read(resources, any_id), resources)
+        case = replaying.case_of(read_call(resources, any_id), resources)
     results = replaying.replay(case, replaying.decisions(case.line))
     same = show(results, screen_for(json))
     if save and from_file:

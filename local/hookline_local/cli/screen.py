@@ -5,7 +5,7 @@ Owns Rich. Colors only on a terminal, and never with NO_COLOR. Only shows values
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -204,14 +204,13 @@ class Screen:
             table.add_row(mark, body)
         self.console.print(table)
 
-    def rows(self, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-        """A plain table; the last column may be wrapped."""
+    def rows(self, header: Sequence[str], lines: Iterable[Sequence[str]], *, cut: Container[str] = ()) -> None:
+        """A plain table, a line per row. cut: the columns that give way on a narrow terminal; all others are whole."""
         table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
-        for name in header[:-1]:
-            table.add_column(name, no_wrap=True)
-        table.add_column(header[-1], overflow="fold")
+        for name in header:
+            table.add_column(name, no_wrap=name not in cut)
         for line in lines:
-            table.add_row(*(Text(cell) for cell in line))
+            table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in line))
         self.console.print(table)
 
 

@@ -22,7 +22,7 @@ from hookline_local.simulator import Config, TelnyxSimulator
 from hookline_local.simulator.webhooks import USER_AGENT
 from hookline_local.stacks.local import API_KEY, LocalStack
 from hookline_local.stacks.resources import StackResources
-from hookline_local.stacks.running import MASKED, RunningStack, announced
+from hookline_local.stacks.running import CHECKOUT, MASKED, RunningStack, announced
 from hookline_local.urls import checked_url
 
 
@@ -178,6 +178,7 @@ def _running_stack(stack: LocalStack, simulator: TelnyxSimulator | None, telnyx_
         bucket=resources.bucket,
         queues=dict(resources.queues),
         template=str(stack.template_path),
+        checkout=CHECKOUT,
         parameters=parameters,
     )
 

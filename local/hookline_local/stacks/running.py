@@ -16,6 +16,9 @@ from hookline_local.errors import CliError
 from hookline_local.processes import is_running
 from hookline_local.urls import checked_url
 
+CHECKOUT = str(Path(__file__).parents[3])
+"""The folder of the project that this code is a part of."""
+
 START_ONE = "Start one in another terminal: hookline serve"
 MASKED = "****"
 """Replaces the value of a secret parameter, as in CloudFormation."""
@@ -23,7 +26,7 @@ MASKED = "****"
 
 @dataclass(frozen=True, kw_only=True)
 class RunningStack:
-    """A stack that runs. telnyx_url: of the simulator, None when another Telnyx is used."""
+    """A stack that runs. telnyx_url: of the simulator, None when another Telnyx is used. checkout: whose code runs."""
 
     pid: int
     url: str
@@ -35,6 +38,7 @@ class RunningStack:
     table: str
     bucket: str
     template: str
+    checkout: str = ""
     queues: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,15 +96,24 @@ def all_running() -> list[RunningStack]:
 
 
 def find(url: str | None = None) -> RunningStack:
-    """The stack at this URL (any of its URLs), or the newest. Raises CliError when there is none."""
+    """The stack at this URL (any of its URLs), or the newest, this checkout's own first. Raises CliError."""
     stacks = all_running()
     if url is None:
         if not stacks:
             raise CliError("no stack is running on this machine", START_ONE)
-        return stacks[0]
+        own = [stack for stack in stacks if stack.checkout == CHECKOUT]
+        return (own or stacks)[0]
     checked_url(url, "--url http://127.0.0.1:8080")
     for stack in stacks:
         if stack.has(url):
             return stack
     known = ", ".join(stack.url for stack in stacks)
     raise CliError(f"no stack is running at {url}", f"Running are: {known}" if known else START_ONE)
+
+
+def doubt(chosen: RunningStack) -> str:
+    """Why `find` may have chosen another stack than the one that was meant; empty when there is only this one."""
+    others = [stack.url for stack in all_running() if stack.pid != chosen.pid]
+    if chosen.checkout != CHECKOUT:
+        return f"it runs the code in {chosen.checkout or 'another checkout'}"
+    return f"running as well: {', '.join(others)}" if others else ""
