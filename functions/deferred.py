@@ -17,6 +17,7 @@ from hookline.environment import Environment, environment
 from hookline.errors import Unavailable, Unreadable
 from hookline.events import parse_event
 from hookline.journal import LARGEST_BODY_BYTES
+from hookline.lookups import facts_for
 from hookline.queues import DeferredEvent
 from hookline.routing import ARCHIVED_EVENTS
 from hookline.signed_request import SignedRequest
@@ -88,6 +89,7 @@ def journal(env: Environment, message: str, deadline: Deadline) -> None:
     if deferred.is_redacted:  # nothing is decided from digits that are not there
         delivery.results = [_sent(result) for result in deferred.results]
     else:
+        delivery.facts = facts_for(env, delivery.flow, event, deadline, is_first=False)
         delivery.decision = decide(env, delivery)
     if delivery.has_commands:
         history = env.journal.history(event)

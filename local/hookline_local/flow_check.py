@@ -18,13 +18,16 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from hookline.event_types import BY_FUNCTION_NAME
+from hookline.event_types import BY_FUNCTION_NAME, EVENT_TYPES
+from hookline.events import DTMF_EVENT, TRANSCRIPTION_EVENT
 from hookline.flows import DEFAULT, NUMBERS_FILE, Flows
 
 IMPORT_SECONDS = 60.0
 """Wall-clock time in which all flows must have been imported; only a flow that waits for something needs longer."""
 
 PACKAGE = "flows"
+
+NEVER_LOOKED_UP = frozenset({DTMF_EVENT, TRANSCRIPTION_EVENT})
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 
@@ -101,6 +104,23 @@ def _in_declarations(module: ModuleType) -> Iterator[str]:
     digits = getattr(module, "ACTING_DIGITS", "")
     if not isinstance(digits, str) or not set(digits) <= set("0123456789ABCD*#"):
         yield 'ACTING_DIGITS is a text of single keys, for example "12*#"'
+    if getattr(module, "OTHER_LEGS", True) not in (True, False):
+        yield "OTHER_LEGS is True or False"
+    yield from _in_lookup(module)
+
+
+def _in_lookup(module: ModuleType) -> Iterator[str]:
+    events = getattr(module, "LOOKUP_EVENTS", ())
+    if not isinstance(events, (tuple, list, set, frozenset)):
+        yield 'LOOKUP_EVENTS is a tuple of event types, for example ("call.initiated",)'
+        return
+    if bool(events) != hasattr(module, "lookup"):
+        yield "lookup and LOOKUP_EVENTS, the event types that it is for, go together: one of the two is missing"
+    for event_type in events:
+        if event_type in NEVER_LOOKED_UP:
+            yield f"LOOKUP_EVENTS: there may be thousands of {event_type} on a call, so that none is looked up"
+        elif event_type not in EVENT_TYPES:
+            yield f"LOOKUP_EVENTS: {event_type!r} is not known; the nearest is {_nearest(str(event_type), EVENT_TYPES)}"
 
 
 def _in_numbers(path: Path, flows: Collection[str]) -> Iterator[str]:

@@ -25,6 +25,11 @@ from hookline import Call, Command, Event, hangup
 from hookline.client_state import decode
 
 ACTING_DIGITS = "12*#"
+LOOKUP_EVENTS = ("call.initiated", "call.gather.ended")
+OTHER_LEGS = True
+
+def lookup(event, call):
+    return None
 
 @dataclass
 class Settings:
@@ -72,6 +77,21 @@ WRONG_MODULES = {
         "cannot be imported: ValueError: speak: ",
     ),
     "digits": ("ACTING_DIGITS = 12", "ACTING_DIGITS is a text of single keys"),
+    "legs": ("OTHER_LEGS = 'yes'", "OTHER_LEGS is True or False"),
+    "no_lookup": ("LOOKUP_EVENTS = ('call.initiated',)", "lookup and LOOKUP_EVENTS"),
+    "no_events": ("def lookup(event, call): ...", "lookup and LOOKUP_EVENTS"),
+    "one_text": (
+        "LOOKUP_EVENTS = 'call.initiated'\ndef lookup(event, call): ...",
+        'LOOKUP_EVENTS is a tuple of event types, for example ("call.initiated",)',
+    ),
+    "unknown_event": (
+        "LOOKUP_EVENTS = ('call.initated',)\ndef lookup(event, call): ...",
+        "LOOKUP_EVENTS: 'call.initated' is not known; the nearest is call.initiated",
+    ),
+    "every_key": (
+        "LOOKUP_EVENTS = ('call.dtmf.received',)\ndef lookup(event, call): ...",
+        "there may be thousands of call.dtmf.received on a call",
+    ),
     "two-words": ("", "two_words.py"),
 }
 

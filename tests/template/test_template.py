@@ -256,6 +256,7 @@ def test_a_function_that_answers_webhooks_has_a_role_of_its_own_and_may_do_exact
         ("dynamodb:GetItem", table),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
+        ("dynamodb:Query", f"{table}/index/by_legs"),
         ("s3:PutObject", f"{bucket}/oversize/*"),
         ("s3:PutObject", f"{bucket}/quarantine/*"),
         ("secretsmanager:GetSecretValue", template.physical_id("TelnyxApiKeySecret")),

@@ -34,6 +34,9 @@ class Call:
     status: only ever moves forward, so that a late `call.answered` does not revive a call that has ended.
     streaming, forking: whether media leaves the call now, as far as known.
     events: every event once, in the order they occurred.
+    facts: what the flow's look-up found, as JSON; None without one, and when it was missed.
+    legs: the other legs of the conversation, where the flow declares OTHER_LEGS and its history is read. Of these the
+    journal gives times, types, ids, direction and numbers, and no other payload.
     """
 
     call_leg_id: str | None = None
@@ -53,9 +56,11 @@ class Call:
     streaming: bool = False
     forking: bool = False
     events: tuple[Event, ...] = ()
+    facts: Any = None
+    legs: tuple[Call, ...] = ()
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Call:
+    def of(cls, events: Iterable[Event], *, facts: Any = None, legs: Iterable[Call] = ()) -> Call:
         """The call of these events, which may come in any order and more than once."""
         ordered = sorted_events(events)
         leg = control = session = connection = None
@@ -70,7 +75,17 @@ class Call:
             if _RANK[reached] > _RANK[status]:
                 status = reached
             known.update(_attributes_of(event, known))
-        return cls(leg, control, session, connection, status=status, events=ordered, **known)
+        return cls(
+            leg,
+            control,
+            session,
+            connection,
+            status=status,
+            events=ordered,
+            facts=facts,
+            legs=tuple(legs),
+            **known,
+        )
 
     @property
     def client_state(self) -> Any:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from hookline.call import Call
 from hookline.commands import Command
+from hookline.deadline import Deadline
 from hookline.events import DTMF_EVENT, Event
 
 Decide = Callable[[Event, Call], Sequence[Command]]
@@ -39,8 +40,19 @@ class Decision:
     error_type: str | None = None
 
 
+LARGEST_FACTS_BYTES = 16_000
+"""Of the JSON of a look-up's result: it is read with the history of its call."""
+
 _LONGEST_ERROR = 1000
+_compact = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _PLAIN = frozenset({str, int, bool, type(None)})
+
+
+class LookUp(NamedTuple):
+    """The result of a look-up: a JSON value. missed: the type of the error when it has none, TooLarge included."""
+
+    facts: Any
+    missed: str | None = None
 
 
 class Flows:
@@ -91,23 +103,52 @@ class Flows:
         numbers, number = self.numbers, payload.get("to")
         return numbers.get(number if isinstance(number, str) else "") or numbers[DEFAULT] or None
 
-    def decide(self, name: str, event: Event, others: Sequence[Event] = ()) -> Decision:
+    def decide(
+        self, name: str, event: Event, others: Sequence[Event] = (), *, facts: Any = None, legs: Sequence[Call] = ()
+    ) -> Decision:
         """Ask a flow about an event. Whatever it raises, its import included, becomes the error of the Decision.
 
         others: the known events of its call besides; they are folded only for a flow that decides on this event type.
+        facts: what its look-up found. legs: the other legs of the conversation.
         """
-        return self.call(self._decide, name, event, others)
+        return self.call(self._decide, name, event, others, facts, legs)
 
     def acting_digits(self, name: str | None, event: Event) -> str:
         """The keys that a flow acts on, as its module declares them in ACTING_DIGITS; they are stored as pressed."""
         if name is None or event.type != DTMF_EVENT:
             return ""
+        digits = self._declared(name, "ACTING_DIGITS")
+        return digits if isinstance(digits, str) else ""
+
+    def looks_up(self, name: str | None, event: Event) -> bool:
+        """Whether a flow has a look-up for this event type, as its module declares in LOOKUP_EVENTS."""
+        declared = self._declared(name, "LOOKUP_EVENTS") if name else None
+        return isinstance(declared, (tuple, list, set, frozenset)) and event.type in declared
+
+    def look_up(self, name: str, event: Event, *, deadline: Deadline) -> LookUp:
+        """Run the look-up of a flow, which may do I/O, and cut it off at the deadline."""
+
+        found: list[str] = []
+
+        def limited() -> None:
+            with deadline.enforced():
+                found.append(_compact(self._module(name).lookup(event, Call.of([event]))))
+
+        error = self.call(limited).error_type
+        if error is None and len(found[0]) > LARGEST_FACTS_BYTES:
+            error = "TooLarge"
+        return LookUp(None, error) if error else LookUp(json.loads(found[0]))
+
+    def reads_other_legs(self, name: str) -> bool:
+        """Whether a flow asks for the other legs of the conversation: its module declares OTHER_LEGS = True."""
+        return self._declared(name, "OTHER_LEGS") is True
+
+    def _declared(self, name: str, constant: str) -> object:
         module = self._modules.get(name)
         if module is None:
             self.call(self._module, name)
             module = self._modules.get(name)
-        digits = getattr(module, "ACTING_DIGITS", "")
-        return digits if isinstance(digits, str) else ""
+        return getattr(module, constant, None)
 
     @staticmethod
     def call(function: Callable[..., Any], *arguments: Any) -> Decision:
@@ -135,11 +176,13 @@ class Flows:
             self._modules[name] = importlib.import_module(f"{self._package}.{name}")
         return self._modules[name]
 
-    def _decide(self, name: str, event: Event, others: Sequence[Event]) -> list[Command]:
+    def _decide(
+        self, name: str, event: Event, others: Sequence[Event], facts: Any, legs: Sequence[Call]
+    ) -> list[Command]:
         function = getattr(self._module(name), event.type.replace(".", "_"), None)
         if function is None:
             return []
-        commands = list(function(event, Call.of([*others, event])))
+        commands = list(function(event, Call.of([*others, event], facts=facts, legs=legs)))
         for command in commands:
             self._check(command)
         return commands

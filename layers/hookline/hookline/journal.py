@@ -9,6 +9,8 @@
         TRANSCRIPT#<occurred_at>#<event id>      a `call.transcription` without commands, apart from the call's events
         <KIND>#<name>                            any other note: the result of archiving a recording or transcription
 
+         CALL_FACTS#<event id>                   what the look-up of a flow found for that event
+
     LIVE  <occurred_at>#<command id>             a leg that was placed by that command and has not ended, see limits
 
 <newest first> is a timestamp whose digits are subtracted from 9, so that text order is the reverse of time. One limited
@@ -19,7 +21,8 @@ partitions. Writing stays one conditional put whatever the order of arrival; rea
 
 Sparse indexes, all ordered by occurred_at: `by_day`, `by_from`, `by_to` (the events of DAY_INDEXED_EVENTS, for lists of
 calls), `by_trouble` (events with a refused command or a failed flow), `by_session` and `by_control` (to find a call by
-another of its ids). docs/journal.md describes the layout for readers of the table.
+another of its ids), `by_legs` (when each leg of a conversation began, was answered, bridged and ended). docs/journal.md
+describes the layout for readers of the table.
 """
 
 import hashlib
@@ -47,6 +50,14 @@ LIVE_PARTITION = "LIVE"
 """The live calls that were placed here. The one partition whose items are deleted again."""
 
 _LIFECYCLE = frozenset({"call.initiated", "call.answered", "call.hangup"})
+
+_LEG_EVENTS = _LIFECYCLE | {"call.bridged"}
+
+LEG_EVENTS = 100
+"""Of a conversation's other legs a decision reads at most this many events; a leg has four."""
+
+FACTS = "CALL_FACTS"
+"""The kind of a look-up's result. It sorts among what a decision reads of its call, behind `CALL#`."""
 
 HISTORY_ITEMS = 250
 """A decision reads at most this many items of its call, and at most the 1 MB of one page of a query."""
@@ -89,7 +100,7 @@ class History(NamedTuple):
     newer_actions: the commands of newer events of the leg, by action.
     results: of this event's own commands that were queued by an earlier delivery, by command id.
     commands_pending_until: UTC, when the last of the call's queued commands is dropped, "" if none is queued.
-    has_failed: a flow has failed on the call before.
+    has_failed: a flow has failed on the call before. facts: what the newest look-up of the call has found.
     """
 
     is_duplicate: bool
@@ -98,6 +109,7 @@ class History(NamedTuple):
     results: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     commands_pending_until: str = ""
     has_failed: bool = False
+    facts: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +235,8 @@ class Journal:
             optional |= {"trouble": trouble, "trouble_day": event.occurred_at[:10]}
         if event.type != TRANSCRIPTION_EVENT or has_commands:
             optional |= {"call_session_id": identity.call_session_id, "call_control_id": identity.call_control_id}
+        if event.type in _LEG_EVENTS and identity.call_leg_id:
+            optional["legs_session"] = identity.call_session_id
         if event.type in DAY_INDEXED_EVENTS:
             optional |= {"day": event.occurred_at[:10], **_call_list_attributes(event)}
         item |= {name: {"S": value} for name, value in optional.items() if value}
@@ -282,6 +296,41 @@ class Journal:
         with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
             self._client.delete_item(TableName=self._table, Key={"pk": {"S": LIVE_PARTITION}, "sk": {"S": key}})
 
+    def put_facts(
+        self, event: Event, facts: Any, missed: str | None, *, at: float, deadline: Deadline | None = None
+    ) -> bool:
+        """Record what a look-up found for an event, once; False when it was there already.
+
+        missed: the type of the error when it found nothing because of one. at: seconds since 1970 UTC.
+        """
+        attributes = {"facts": facts, "missed": missed, "event_id": event.id, "occurred_at": event.occurred_at}
+        item = self._note_item(event.identity, FACTS, event.id, attributes, at=at)
+        return self._put(item, once=True, deadline=deadline)
+
+    def facts(self, event: Event, deadline: Deadline | None = None) -> Mapping[str, Any] | None:
+        """The result of the look-up for this event, as {"facts", "missed"}; None before there was one."""
+        found = self._item(event.identity.partition, f"{FACTS}#{_fitting(event.id)}", deadline)
+        attributes: dict[str, Any] | None = json.loads(found[0]["attributes"]["S"]) if found else None
+        return attributes
+
+    def other_legs(self, event: Event, deadline: Deadline | None = None) -> list[Call]:
+        """The other legs of the event's conversation, in the order they began, from one limited query of an index.
+
+        An index lags the table a little. Each is the fold of when it began, was answered, bridged and ended.
+        """
+        if event.call_session_id is None:
+            return []
+        with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
+            page = self._client.query(
+                TableName=self._table,
+                IndexName="by_legs",
+                KeyConditionExpression="legs_session = :s",
+                ExpressionAttributeValues={":s": {"S": event.call_session_id}},
+                ScanIndexForward=False,
+                Limit=LEG_EVENTS,
+            )
+        return _legs_beside(event, page["Items"])
+
     def put_note(
         self,
         identity: Identity,
@@ -298,6 +347,11 @@ class Journal:
         longer than a key may be. at: seconds since 1970 UTC.
         once: the first note stands, and False is returned when there is one; otherwise it is replaced.
         """
+        return self._put(self._note_item(identity, kind, name, attributes, at=at), once=once)
+
+    def _note_item(
+        self, identity: Identity, kind: str, name: str, attributes: Mapping[str, Any], *, at: float
+    ) -> dict[str, Any]:
         item: dict[str, Any] = {
             "pk": {"S": identity.partition},
             "sk": {"S": f"{kind}#{_fitting(name)}"},
@@ -308,7 +362,7 @@ class Journal:
             if value := getattr(identity, key):
                 item[key] = {"S": value}
         self._expire(item, at)
-        return self._put(item, once=once)
+        return item
 
     def notes(self, identity: Identity, kind: str) -> list[dict[str, Any]]:
         """The notes of this kind for this call, in order of name; each carries its `name` and `created_at`."""
@@ -428,9 +482,13 @@ def _history(event: Event, items: Sequence[Mapping[str, Any]]) -> History:
     newer_actions: set[str] = set()
     results: dict[str, Mapping[str, Any]] = {}
     pending: dict[str, str] = {}
+    found: list[dict[str, Any]] = []
     for item in items:
         if "command_id" in item:
             results[item["command_id"]["S"]] = json.loads(item["attributes"]["S"])
+            continue
+        if "event_id" not in item:
+            found.append(json.loads(item["attributes"]["S"]))
             continue
         if "pending" in item:
             pending |= json.loads(item["pending"]["S"])
@@ -443,7 +501,38 @@ def _history(event: Event, items: Sequence[Mapping[str, Any]]) -> History:
             newer_actions.update(item["actions"]["S"].split(","))
     waiting = [until for name, until in pending.items() if name not in results]
     has_failed = any("error" in item for item in items)
-    return History(is_duplicate, events, frozenset(newer_actions), results, max(waiting, default=""), has_failed)
+    newest = max(found, key=lambda facts: (facts["occurred_at"], facts["event_id"]), default={"facts": None})
+    return History(
+        is_duplicate,
+        events,
+        frozenset(newer_actions),
+        results,
+        max(waiting, default=""),
+        has_failed,
+        newest["facts"],
+    )
+
+
+_LEG_PAYLOAD = {
+    "call_leg_id": "call_leg_id",
+    "call_control_id": "call_control_id",
+    "legs_session": "call_session_id",
+    "direction": "direction",
+    "from_number": "from",
+    "to_number": "to",
+}
+"""The attributes of the index by_legs, and where Telnyx has them in a payload."""
+
+
+def _legs_beside(event: Event, items: Sequence[Mapping[str, Any]]) -> list[Call]:
+    by_leg: dict[str, list[Event]] = {}
+    for item in items:
+        leg = _text(item, "call_leg_id")
+        if leg and leg != event.call_leg_id:
+            payload = {theirs: value for ours, theirs in _LEG_PAYLOAD.items() if (value := _text(item, ours))}
+            ids = (item["event_id"]["S"], item["event_type"]["S"], item["occurred_at"]["S"])
+            by_leg.setdefault(leg, []).append(Event(*ids, payload))
+    return sorted(map(Call.of, by_leg.values()), key=lambda leg: sort_key(leg.events[0]))
 
 
 def timestamp(seconds: float) -> str:

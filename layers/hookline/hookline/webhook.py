@@ -35,6 +35,7 @@ from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_e
 from hookline.flows import Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
 from hookline.limits import REFUSALS
+from hookline.lookups import facts_for
 from hookline.precedence import CLIENT_STATE, ENDING
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
 from hookline.redaction import Parsed, event_type_of, parse, redact
@@ -84,7 +85,7 @@ class Delivery:
 
     body: as it is stored, keyed digits blanked. base_url: of the per-event routes, None when they are switched off.
     pending: of commands that an earlier delivery has queued, when each is dropped, by command id. is_deferred: it comes
-    from the deferred queue.
+    from the deferred queue. facts: what its flow's look-up found.
     """
 
     event: Event
@@ -99,6 +100,7 @@ class Delivery:
     journal_seconds: float = 0.0
     pending: dict[str, float] = field(default_factory=dict)
     is_deferred: bool = False
+    facts: Any = None
 
     @property
     def has_commands(self) -> bool:
@@ -147,9 +149,11 @@ def _handle(
     if env.event_type and event.type != env.event_type:
         return _defer(env, delivery, WrongRoute(f"{event.type} came to the route of {env.event_type}"))
     archive_error = _archive(env, delivery)
-    delivery.decision = decide(env, delivery)
     is_duplicate = False
     try:
+        is_first = (event.attempt or 1) == 1
+        delivery.facts = facts_for(env, delivery.flow, event, deadline, is_first=is_first)
+        delivery.decision = decide(env, delivery)
         if delivery.has_commands:
             began = time.perf_counter()
             history = env.journal.history(event, deadline.less(_reserve(env, delivery)))
@@ -196,16 +200,22 @@ def _archive(env: Environment, delivery: Delivery) -> Unavailable | None:
     return None
 
 
-def decide(env: Environment, delivery: Delivery, others: Sequence[Event] = ()) -> Decision:
+def decide(env: Environment, delivery: Delivery, history: History | None = None) -> Decision:
     """Ask the event's flow; without a flow nothing is decided. A flow that fails is reported here.
 
-    others: the events of the call that the journal holds.
+    history: what the journal holds of the call; None for the first question.
     """
-    if delivery.flow is None:
+    flow, event = delivery.flow, delivery.event
+    if flow is None:
         return Decision()
-    decision = env.flows.decide(delivery.flow, delivery.event, others)
+    if history is None:
+        decision = env.flows.decide(flow, event, facts=delivery.facts)
+    else:
+        legs = env.journal.other_legs(event, delivery.deadline) if env.flows.reads_other_legs(flow) else ()
+        facts = history.facts if delivery.facts is None else delivery.facts
+        decision = env.flows.decide(flow, event, history.events, facts=facts, legs=legs)
     if decision.error and not delivery.decision.error:
-        fields = {"flow": delivery.flow, "error": decision.error_type, **ids_of(delivery.event)}
+        fields = {"flow": flow, "error": decision.error_type, **ids_of(event)}
         env.logger.error("flow failed", extra=fields)
         env.count("FlowFailed")
     return decision
@@ -219,8 +229,9 @@ def command(env: Environment, delivery: Delivery, history: History) -> list[Plan
     history may take commands away, never add any.
     """
     event = delivery.event
-    if history.events and not delivery.decision.error:
-        delivery.decision = decide(env, delivery, history.events)
+    reads_legs = delivery.flow is not None and env.flows.reads_other_legs(delivery.flow)
+    if (history.events or reads_legs) and not delivery.decision.error:
+        delivery.decision = decide(env, delivery, history)
     commands = delivery.decision.commands
     if delivery.decision.error:
         has_ended = Call.of([*history.events, event]).ended
