@@ -25,7 +25,7 @@ from tests.support.world import PROJECT, sample_event
 DOCS = PROJECT / "docs"
 LAYER = PROJECT / "layers" / "hookline" / "hookline"
 SIMULATOR = PROJECT / "local" / "hookline_local" / "simulator"
-PAGES = [PROJECT / "README.md", PROJECT / "events" / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [PROJECT / "README.md", PROJECT / "events" / "README.md", *sorted(DOCS.rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 FOLDERS = ("benchmarks", "docs", "events", "flows", "functions", "layers", "local", "rehearsal", "tests")
@@ -186,6 +186,14 @@ def test_the_endpoints_are_those_of_the_simulator() -> None:
 def test_the_scenarios_can_be_played() -> None:
     found = [tomllib.loads(code) for code in blocks(DOCS / "local-stack.md", "toml")]
     assert [scenario(content).steps for content in found if "steps" in content]
+
+
+def test_each_recipe_has_a_page_and_a_scenario_that_a_test_plays() -> None:
+    recipes = {path.stem for path in (PROJECT / "flows").glob("[!_]*.py")} - {"reception"}
+    assert {path.stem for path in (DOCS / "recipes").glob("*.md")} == recipes
+    for name in recipes:
+        assert (PROJECT / "local" / "hookline_local" / "scenarios" / f"{name}.toml").exists()
+        assert f'line.play("{name}")' in (PROJECT / "tests" / "flows" / f"test_{name}.py").read_text()
 
 
 def test_the_commands_are_those_that_a_flow_can_import() -> None:

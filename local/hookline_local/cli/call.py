@@ -14,7 +14,9 @@ app = command_app()
 def call(
     scenario: Annotated[
         str | None,
-        typer.Argument(help="A scenario: a file, or card, hello, impatient, storm.", show_default="keys from here"),
+        typer.Argument(
+            help="A scenario: a file, or card, hello, impatient, menu, storm, voicemail.", show_default="keys from here"
+        ),
     ] = None,
     keys: Annotated[str | None, typer.Option(help="Keys to press, one a second, once the flow has answered.")] = None,
     from_number: Annotated[str | None, typer.Option("--from", help="Caller's number.")] = None,
