@@ -14,7 +14,17 @@ LAYERS = (
     {"replay", "doctor"},
     {"stacks"},
     {"emulator", "simulator", "samples"},
-    {"http_event", "signing", "urls", "errors", "loopback", "processes", "telnyx_account", "flow_check"},
+    {
+        "http_event",
+        "signing",
+        "urls",
+        "errors",
+        "loopback",
+        "processes",
+        "telnyx_account",
+        "telnyx_codes",
+        "flow_check",
+    },
 )
 """From the top. Packages of one layer do not import each other; the modules of the lowest may."""
 

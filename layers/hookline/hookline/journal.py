@@ -400,6 +400,16 @@ class Journal:
             found.setdefault(item["pk"]["S"], _identity(item))
         return list(found.values())
 
+    def calls_in_trouble(self, day: str) -> list[Identity]:
+        """The calls with an event in trouble on this day (`YYYY-MM-DD`, UTC), each once, oldest first.
+
+        Those that the journal knows of itself: a refused command or call, a refused API key, a failed flow.
+        """
+        found: dict[str, Identity] = {}
+        for item in self._pages(IndexName="by_trouble", KeyConditionExpression="trouble_day = :d", values={":d": day}):
+            found.setdefault(item["pk"]["S"], _identity(item))
+        return list(found.values())
+
     def _legs(self, index: str, key: str, value: str) -> Iterator[str]:
         for item in self._pages(
             IndexName=index, KeyConditionExpression="#k = :k", names={"#k": key}, values={":k": value}

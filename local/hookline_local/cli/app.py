@@ -19,6 +19,7 @@ from hookline_local.cli import (
     doctor,
     invoke,
     keys,
+    queues,
     recordings,
     replay,
     serve,
@@ -48,6 +49,7 @@ for command in (serve, demo, call, trigger, invoke, sign, tail, replay, connect,
     app.add_typer(command.app)
 app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")
+app.add_typer(queues.app, name="queues")
 app.add_typer(keys.app, name="keys")
 
 

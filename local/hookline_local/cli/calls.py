@@ -13,10 +13,10 @@ from hookline_local.cli.options import (
     Url,
     day_of,
     end,
+    refuse_options,
     resources_of,
     screen_for,
 )
-from hookline_local.errors import USAGE, CliError
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="List the calls of a day.")
 
@@ -28,6 +28,9 @@ def calls(
         str | None, typer.Option(metavar="YYYY-MM-DD", help="Day to list, UTC.", show_default="today")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many, the newest.")] = 50,
+    trouble: Annotated[
+        bool, typer.Option("--trouble", help="Only calls that were refused, failed, late, unanswered, unarchived.")
+    ] = False,
     url: Url = None,
     stack: StackName = None,
     profile: Profile = None,
@@ -36,12 +39,14 @@ def calls(
 ) -> None:
     """List the calls of a day; `calls show ID` shows one call, `calls transcript ID` its transcript."""
     if context.invoked_subcommand is not None:
-        _refuse_options(context)
+        refuse_options(context)
         return
     from hookline_local.cli.call_views import list_calls
+    from hookline_local.cli.trouble_view import list_trouble
 
     listed = day_of(day)
-    list_calls(resources_of(url, stack, profile, region), listed, limit, screen_for(json))
+    show_list = list_trouble if trouble else list_calls
+    show_list(resources_of(url, stack, profile, region), listed, limit, screen_for(json))
 
 
 @app.command(
@@ -80,15 +85,3 @@ def transcript(
     from hookline_local.cli.call_views import show_transcript
 
     end(good=show_transcript(resources_of(url, stack, profile, region), any_id, screen_for(json)))
-
-
-def _refuse_options(context: typer.Context) -> None:
-    """Raise CliError for an option before the subcommand, which would not see it."""
-    for option in context.command.params:
-        source = context.get_parameter_source(option.name or "")
-        if source is not None and source.name == "COMMANDLINE":
-            raise CliError(
-                f"{option.opts[0]} precedes {context.invoked_subcommand}",
-                f"Put it behind: {context.info_name} {context.invoked_subcommand} ... {option.opts[0]} ...",
-                code=USAGE,
-            )

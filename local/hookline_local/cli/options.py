@@ -142,6 +142,18 @@ def changed(sample: "Sample", assignments: list[str] | None) -> "Sample":
     return result
 
 
+def refuse_options(context: typer.Context) -> None:
+    """Raise CliError for an option before the subcommand, which would not see it."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise CliError(
+                f"{option.opts[0]} precedes {context.invoked_subcommand}",
+                f"Put it behind: {context.info_name} {context.invoked_subcommand} ... {option.opts[0]} ...",
+                code=USAGE,
+            )
+
+
 def end(*, good: bool) -> None:
     """Exit 0, or 1 for a failed check."""
     raise typer.Exit(0 if good else CHECK_FAILED)

@@ -20,6 +20,8 @@ from hookline_local.urls import checked_url
 _QUEUE_OUTPUTS = (
     "CommandQueueUrl",
     "CommandDeadLetterQueueUrl",
+    "DeferredQueueUrl",
+    "DeferredDeadLetterQueueUrl",
     "RecordingQueueUrl",
     "RecordingDeadLetterQueueUrl",
     "QuarantineQueueUrl",

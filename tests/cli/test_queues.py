@@ -1,0 +1,165 @@
+"""`hookline queues`: what waits, what is dead and why, and how it is fed again."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hookline.events import Identity
+from hookline.queues import DeferredEvent
+from hookline_local.cli.queue_views import HOLDS
+from tests.support.deployed import announce, hookline, hookline_json
+from tests.support.world import ROUTER, Clock, World, deliver, handler, refused, request_of, sample_data
+
+
+@pytest.fixture(scope="module")
+def announced(deployed: World) -> None:
+    announce(deployed)
+
+
+@pytest.fixture
+def line(announced: None, world: World) -> Iterator[World]:
+    """The stack, with empty queues."""
+    yield world
+    for name in ("CommandDeadLetterQueue", "DeferredDeadLetterQueue", "RecordingDeadLetterQueue"):
+        url = world.template.physical_id(name)
+        while messages := world.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                world.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def bury(line: World, queue: str, kind: str) -> None:
+    """Move what waits in a queue to its dead letters, as SQS does after the last receive."""
+    record = line.records(kind)["Records"][0]
+    group = record["attributes"].get("MessageGroupId")
+    fifo = {"MessageGroupId": group, "MessageDeduplicationId": record["messageId"]} if group else {}
+    line.sqs.send_message(QueueUrl=line.template.physical_id(queue), MessageBody=record["body"], **fifo)
+    line.sqs.delete_message(QueueUrl=line.settings[f"{kind}_QUEUE_URL"], ReceiptHandle=record["receiptHandle"])
+
+
+def quarantine(body: bytes, **more: Any) -> None:
+    """Let the function quarantine a signed body."""
+    answer = handler(ROUTER)(request_of(body, age=10, **more), Clock())
+    assert "quarantined" in json.loads(answer["body"])
+
+
+def test_every_queue_of_the_stack_is_counted(line: World) -> None:
+    line.replies = lambda request: refused(401)
+    deliver("call.answered")
+    document = hookline_json("queues")
+    assert document["queues"].keys() == set(line.template.resources("AWS::SQS::Queue")) == HOLDS.keys()
+    assert document["queues"]["CommandQueue"] == {"waiting": 1, "in_flight": 0, "delayed": 0}
+    assert document["dead"] == []
+
+
+def test_dead_commands_are_shown_and_sent_again_under_the_same_ids(line: World) -> None:
+    line.replies = lambda request: refused(401)
+    deliver("call.answered")
+    ids = [queued["command_id"] for queued in line.queued_commands]
+    bury(line, "CommandDeadLetterQueue", "COMMAND")
+    assert "Why: hookline queues show CommandDeadLetterQueue" in hookline("queues").stdout
+    (shown,) = hookline_json("queues", "show", "CommandDeadLetterQueue")["messages"]
+    assert (shown["event_type"], shown["unsent_actions"]) == ("call.answered", shown["actions"])
+    hookline_json("queues", "redrive", "CommandDeadLetterQueue", shown["message_id"])
+    assert [queued["command_id"] for queued in line.queued_commands] == ids
+    assert hookline_json("queues", "show", "CommandDeadLetterQueue")["messages"] == []
+
+
+def test_a_dead_recording_is_shown_with_what_the_archiver_noted(line: World) -> None:
+    deliver("call.recording.saved", recording_urls={"mp3": "http://127.0.0.1:9/x.mp3"})
+    request = line.records("RECORDING")
+    assert line.consume("RECORDING", "recording_archiver", request)  # it has no time left
+    line.sqs.change_message_visibility(
+        QueueUrl=line.settings["RECORDING_QUEUE_URL"],
+        ReceiptHandle=request["Records"][0]["receiptHandle"],
+        VisibilityTimeout=0,
+    )
+    bury(line, "RecordingDeadLetterQueue", "RECORDING")
+    (shown,) = hookline_json("queues", "show", "RecordingDeadLetterQueue")["messages"]
+    assert [finding["code"] for finding in shown["findings"]] == ["out_of_time"]
+    assert "the function's time is nearly over" in hookline("queues", "show", "RecordingDeadLetterQueue").stdout
+    assert hookline_json("queues", "redrive", "RecordingDeadLetterQueue", "--all")["sent"] == [shown["message_id"]]
+    assert [message["event_type"] for message in line.messages("RECORDING")] == ["call.recording.saved"]
+
+
+def test_only_the_message_that_is_named_is_sent_again(line: World) -> None:
+    url = line.template.physical_id("DeferredDeadLetterQueue")
+    for number in range(3):
+        deferred = DeferredEvent(
+            f"event-{number}", Identity(f"leg-{number}", None, None, ""), "{}", None, 1.0, "JournalUnavailable"
+        )
+        line.sqs.send_message(
+            QueueUrl=url,
+            MessageBody=deferred.to_message(),
+            MessageGroupId=f"g{number}",
+            MessageDeduplicationId=str(number),
+        )
+    shown = hookline_json("queues", "show", "DeferredDeadLetterQueue")["messages"]
+    chosen = next(message for message in shown if message["event_id"] == "event-1")
+    assert chosen["reason"] == "JournalUnavailable"
+    hookline_json("queues", "redrive", "DeferredDeadLetterQueue", chosen["message_id"])
+    assert [message["event_id"] for message in line.messages("DEFERRED")] == ["event-1"]
+    left = hookline_json("queues", "show", "DeferredDeadLetterQueue")["messages"]
+    assert sorted(message["event_id"] for message in left) == ["event-0", "event-2"]
+
+
+def test_what_still_cannot_be_read_stays_in_quarantine_with_its_reason(line: World) -> None:
+    quarantine(b"CallSid=1&From=x")
+    (shown,) = hookline_json("queues", "show", "QuarantineQueue")["messages"]
+    assert "TeXML" in shown["reason"]
+    assert "CallSid" not in json.dumps(shown)
+    done = hookline("queues", "redrive", "QuarantineQueue", "--all")
+    assert done.returncode == 1
+    assert "still cannot be read" in done.stderr
+    assert len(line.messages("QUARANTINE")) == 1
+    assert line.messages("DEFERRED") == []
+
+
+def test_a_quarantined_webhook_that_can_be_read_by_now_is_journalled_and_commands_nothing(line: World) -> None:
+    """As after a fix: it was quarantined by a release that could not read it."""
+    data = sample_data("call.answered")
+    body = base64.b64encode(json.dumps({"data": data}).encode()).decode()
+    message = {"reason": "the envelope has no data", "received_at": time.time(), "body": body}
+    line.sqs.send_message(QueueUrl=line.settings["QUARANTINE_QUEUE_URL"], MessageBody=json.dumps(message))
+    assert len(hookline_json("queues", "redrive", "QuarantineQueue", "--all")["sent"]) == 1
+    assert line.messages("QUARANTINE") == []
+    assert line.consume("DEFERRED", "deferred", line.records("DEFERRED")) == []
+    (item,) = line.items
+    assert item["event_id"] == data["id"]
+    assert line.sent == line.queued_commands == []
+
+
+def test_commands_that_were_quarantined_go_back_to_their_queue(line: World) -> None:
+    line.replies = lambda request: refused(401)
+    deliver("call.answered")
+    record = line.records("COMMAND")["Records"][0]
+    line.sqs.delete_message(QueueUrl=line.settings["COMMAND_QUEUE_URL"], ReceiptHandle=record["receiptHandle"])
+    body = base64.b64encode(record["body"].encode()).decode()
+    message = {"reason": "a message of the command queue does not hold commands", "received_at": 1.0, "body": body}
+    line.sqs.send_message(QueueUrl=line.settings["QUARANTINE_QUEUE_URL"], MessageBody=json.dumps(message))
+    hookline_json("queues", "redrive", "QuarantineQueue", "--all")
+    assert [queued["command"] for queued in line.queued_commands] == [
+        queued["command"] for queued in json.loads(record["body"])["commands"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "output"),
+    [
+        (["redrive", "QuarantineQueue"], 2, "expected a message id or --all"),
+        (["redrive", "QuarantineQueue", "an-id", "--all"], 2, "expected a message id or --all"),
+        (["redrive", "QuarantineQueue", "an-id"], 3, "has no message an-id"),
+        (["redrive", "CommandQueue", "--all"], 2, "not a queue of dead messages"),
+        (["show", "RecordingQueue"], 2, "not a queue of dead messages"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_answered_with_what_to_do_next(
+    arguments: list[str], status: int, output: str, line: World
+) -> None:
+    done = hookline("queues", *arguments)
+    assert (done.returncode, output in " ".join(done.stderr.split())) == (status, True), done.stderr
+    assert line.nothing_has_changed()
