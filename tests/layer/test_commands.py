@@ -755,6 +755,16 @@ def test_not_even_deep_inside_what_we_do_not_check(value: object) -> None:
     [
         (answer, {"record_timeout_secs": 5, "transcription": True}, "record_timeout_secs and transcription"),
         (pay, {"payment_token": "t", "valid_card_types": ["visa"]}, "payment_token and valid_card_types"),
+        (
+            record_start,
+            {
+                "channels": "dual",
+                "format": "mp3",
+                "transcription_engine": "deepgram/nova-3",
+                "transcription_language": "de",
+            },
+            "transcription_language must be en",
+        ),
         (pay, {"transaction_type": "charge", "amount": 0}, "amount above 0 is required"),
         (conversation_relay_start, {}, "url, conversation_relay_url, conversation_relay_settings"),
         (conversation_relay_start, {**RELAY, "provider": "a"}, "provider requires structured_provider"),

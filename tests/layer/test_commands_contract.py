@@ -47,6 +47,7 @@ CLASHES = {
     "service_level": {"language", "payload_type"},
     "stream_bidirectional_mode": {"stream_bidirectional_codec"},
     "transcription_engine": {"transcription_engine_config"},
+    "transcription_language": {"transcription_engine"},
 }
 """The keys that a row must leave out so that each value of the key can be tried."""
 

@@ -237,6 +237,8 @@ def test_the_languages_and_models_of_each_engine_are_those_of_the_sdk_and_no_oth
             languages, models = set(get_args(listed)), set(get_args(declared.get("transcription_model")))
             engines[engine] = (languages, models)
     assert len(engines) == 14
+    recording = set(get_args(get_type_hints(ROWS["record_start"][1])["transcription_language"]))
+    assert recording == transcription_languages.RECORDING_LANGUAGES
     for table in (transcription_engines, transcription_languages):
         for engine, (languages, models) in engines.items():
             name = transcription_engines.ALIASES.get(engine, engine)

@@ -138,6 +138,7 @@ RECORD = {"channels": "dual", "format": "wav"}
             "10032",
             "/transcription_language",
         ),
+        ("record_start", RECORD | {"transcription_language": "klingon"}, "10032", "/transcription_language"),
         ("record_pause", {"recording_id": "unknown"}, "10027", "/recording_id"),
         ("fork_start", {"rx": "udp:127.0.0.1:1"}, "10004", "/tx"),
         ("fork_start", {"rx": "127.0.0.1:1", "tx": "udp:127.0.0.1:1"}, "10015", "/rx"),

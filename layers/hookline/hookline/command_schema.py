@@ -584,6 +584,13 @@ def _silent_end_or_transcription(params: Mapping[str, object]) -> str | None:
     return None
 
 
+def _english_with_nova(params: Mapping[str, object]) -> str | None:
+    language = str(params.get("transcription_language", "en-US"))
+    if params.get("transcription_engine") == "deepgram/nova-3" and language.partition("-")[0] != "en":
+        return f'transcription_language must be en or en-XX with transcription_engine="deepgram/nova-3", not {language}'
+    return None
+
+
 def _somewhere_to_stream(params: Mapping[str, object]) -> str | None:
     # The OpenAPI description requires nothing, but a stream without an address is one only with Dialogflow.
     return None if "stream_url" in params or params.get("enable_dialogflow") else "stream_url is required"
@@ -653,6 +660,7 @@ RELATIONS: Final[Mapping[str, tuple[Relation, ...]]] = {
     "record_start": (
         required("channels", "format"),
         ordered("transcription_min_speaker_count", "transcription_max_speaker_count"),
+        _english_with_nova,
     ),
     "refer": (required("sip_address"),),
     "reject": (required("cause"),),

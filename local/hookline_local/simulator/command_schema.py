@@ -37,6 +37,7 @@ from hookline_local.simulator.parameter_checks import (
     text,
     web_address,
 )
+from hookline_local.simulator.transcription_languages import RECORDING_LANGUAGES
 from hookline_local.simulator.transcription_schema import TRANSCRIPTION, check_engine, check_language
 
 COMMON: Mapping[str, Check] = {"client_state": client_state, "command_id": name}
@@ -318,7 +319,7 @@ COMMAND_SCHEMAS: Mapping[str, CommandSchema] = {
             "timeout_secs": integer(0),
             "transcription": flag,
             "transcription_engine": one_of("A", "B", "deepgram/nova-3"),
-            "transcription_language": name,
+            "transcription_language": one_of(*sorted(RECORDING_LANGUAGES)),
             "transcription_max_speaker_count": integer(1),
             "transcription_min_speaker_count": integer(1),
             "transcription_profanity_filter": flag,

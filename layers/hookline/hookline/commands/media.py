@@ -151,7 +151,8 @@ def record_start(
     """Record the call. No event reports its beginning; at the end call.recording.saved or call.recording.error.
 
     max_length: seconds, 0 to 14400, 0 is endless. timeout_secs: seconds of silence that end it, 0 is never.
-    custom_file_name: at most 40 characters. The transcription_* parameters speak of the text made afterwards.
+    custom_file_name: at most 40 characters. The transcription_* parameters speak of the text made afterwards;
+    deepgram/nova-3 takes en and en-XX only.
     """
     return make("record_start", locals())
 
