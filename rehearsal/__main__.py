@@ -193,11 +193,20 @@ class Rehearsal:
         self.done("deleted; table, bucket and queues with messages stay")
 
 
+def _stop(number: int, frame: object) -> None:
+    """End by an exception, so that everything that was started is ended as well."""
+    if number == signal.SIGALRM:
+        raise Failed(f"no end after {LIMIT_SECONDS} s")
+    raise SystemExit(128 + number)
+
+
 def main(arguments: list[str]) -> int:
     """Rehearse; the exit status."""
     parser = argparse.ArgumentParser(prog="make rehearse", description="Deploy the stack to an emulator and call it.")
     parser.add_argument("--without", metavar="SID", help="take the policy statements of this Sid away; must fail")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     signal.alarm(LIMIT_SECONDS)
     with tempfile.TemporaryDirectory(prefix="hookline-rehearsal-") as name:
         try:

@@ -31,6 +31,10 @@ PATIENCE = "10"
 """HOOKLINE_PATIENCE of the functions: a busy machine is no fault of the deployment."""
 
 
+WATCHED = 'exec 3<&0; "$0" 3<&- & child=$!; { read -r _ <&3; kill "$child"; } & wait "$child"'
+"""Runs a program until the standard input ends, which it does as well when this process is killed."""
+
+
 class EmulatorFailed(Exception):
     """The emulator did not start, or has ended too early."""
 
@@ -92,10 +96,10 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [MINISTACK],
+            ["/bin/sh", "-c", WATCHED, MINISTACK],
             env=environment,
             cwd=folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -121,7 +125,8 @@ def _wait_until_ready(emulator: Emulator, process: "subprocess.Popen[bytes]") ->
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """Ask, then kill; and kill what it has started, all of which is in its session."""
-    process.terminate()
+    assert process.stdin is not None  # noqa: S101 - a matter of how it was started
+    process.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_LIMIT_SECONDS)
     with suppress(ProcessLookupError):

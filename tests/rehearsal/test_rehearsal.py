@@ -1,11 +1,17 @@
 """The parts of `make rehearse`. The rehearsal itself takes most of a minute, and is a step of its own in .ci/run."""
 
+import os
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from hookline_local.processes import is_running
 from rehearsal.emulator import EmulatorFailed, running_emulator
 from rehearsal.sam import CommandFailed, run, take_away
+from tests.support.processes import started
 from tests.support.world import PROJECT
 
 
@@ -35,6 +41,30 @@ def test_an_emulator_that_does_not_start_is_reported_with_its_output(
     monkeypatch.setattr("rehearsal.emulator.MINISTACK", program)
     with pytest.raises(EmulatorFailed, match="out of order"), running_emulator(tmp_path):
         pass
+
+
+def test_a_rehearsal_that_is_ended_ends_the_emulator_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    program, started_at, scratch = tmp_path / "ministack", tmp_path / "pid", tmp_path / "scratch"
+    program.write_text(f"#!/bin/sh\necho $$ > {started_at}.new && mv {started_at}.new {started_at} && exec sleep 600\n")
+    program.chmod(0o700)
+    scratch.mkdir()
+    rehearse = (
+        "import sys; from pathlib import Path; import rehearsal.emulator as emulator\n"
+        "emulator.MINISTACK = Path(sys.argv[1])\n"
+        "from rehearsal.__main__ import main; sys.exit(main([]))"
+    )
+    path = os.pathsep.join(map(str, (PROJECT, PROJECT / "local", PROJECT / "layers" / "hookline")))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "TMPDIR": str(scratch)}
+    with started([sys.executable, "-c", rehearse, str(program)], env=environment) as process:
+        while not started_at.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        emulator = int(started_at.read_text())
+        assert is_running(emulator)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 128 + signal.SIGTERM
+    assert not is_running(emulator)
+    assert not list(scratch.iterdir())
 
 
 def test_continuous_integration_rehearses() -> None:
