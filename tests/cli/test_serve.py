@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -117,6 +117,16 @@ def client(service: Any, serving: Serving) -> Any:
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
+
+
+def read_until(stream: IO[str], expected: str) -> str:
+    """The lines of a stream up to the one that holds this text; its end is an error."""
+    shown = ""
+    for line in stream:
+        shown += line
+        if expected in line:
+            return shown
+    raise AssertionError(shown)
 
 
 @pytest.fixture(scope="module")
@@ -460,6 +470,14 @@ def test_an_ended_call_does_not_wait_for_the_writer_of_a_pipe(desk: Desk, servin
     assert document["call"]["status"] == "ended"
 
 
+def test_what_is_spoken_and_pressed_is_shown_with_time_and_call(desk: Desk, serving: Serving) -> None:
+    shown = desk.run("call", "--keys", "1").stdout
+    label = desk.json("calls")["calls"][-1]["call_leg_id"][:8]
+    assert re.search(rf"^ +\d+\.\d s {label} --> call.answered$", shown, re.MULTILINE)
+    for line in ("speak: Hello.", "the caller presses 1", "the caller hangs up"):
+        assert f"\n{'':9}{label} {line}\n" in "\n".join(line.rstrip() for line in shown.splitlines())
+
+
 def test_an_invalid_line_hangs_up(desk: Desk, serving: Serving) -> None:
     import httpx
 
@@ -681,24 +699,33 @@ def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, servin
     assert announced == [serving.ready["pid"]]
 
 
-def test_a_crash_of_a_function_is_shown_by_serve(tmp_path: Path) -> None:
+def test_a_crash_of_a_function_and_a_changed_template_are_shown_by_serve(tmp_path: Path) -> None:
     """Also without --logs: otherwise there is a 500 and no word about it."""
     functions = tmp_path / "functions"
     shutil.copytree(PROJECT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "template.yaml", tmp_path)
     (tmp_path / "layers").symlink_to(PROJECT / "layers")
-    (tmp_path / "flows").symlink_to(PROJECT / "flows")
+    flows = tmp_path / "flows"
+    shutil.copytree(PROJECT / "tests" / "support" / "flows", flows)
     (functions / "webhook.py").write_text("import os\n\nos._exit(3)\n")
     alone = Desk(tmp_path)
+    del alone.environment["HOOKLINE_FLOWS"]
     command = [sys.executable, "-m", "hookline_local", "serve", "--template", str(tmp_path / "template.yaml")]
     with started(command, env=alone.environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("In another terminal"):
             assert process.poll() is None
-        assert alone.run("trigger", "call.hangup").returncode == 1
+        assert alone.run("trigger", "call.hangup", "--set", "call_leg_id=12345678-9").returncode == 1
+        (tmp_path / "template.yaml").write_text((tmp_path / "template.yaml").read_text() + "# changed")
+        shown = read_until(process.stdout, "template.yaml has changed. Restart serve to use it.")
+        (flows / "reception.py").write_text("def call_answred(event, call):\n    return []\n")
+        shown += read_until(process.stdout, "call_answred")
+        shutil.copy(PROJECT / "tests" / "support" / "flows" / "reception.py", flows)
+        shown += read_until(process.stdout, "The flows have changed. The next event is decided by them.")
         process.terminate()
-        output = process.stdout.read()
-    assert "<-- 500" in output
+        output = shown + process.stdout.read()
+    assert re.search(r"^\d\d:\d\d:\d\d 12345678 --> POST /webhooks/call.hangup$", output, re.MULTILINE)
+    assert re.search(r"^ {9}12345678 <-- 500 ", output, re.MULTILINE)
     assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in output
     assert "REPORT" not in output
 

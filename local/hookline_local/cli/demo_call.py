@@ -51,7 +51,7 @@ class DemoView(LiveView):
     """Shows and records all traffic between Telnyx and the functions, and opens the media server in time."""
 
     def __init__(self, screen: Screen, media: MediaSink) -> None:
-        super().__init__(screen, when=self._call_seconds)
+        super().__init__(screen, when=self._call_seconds, labels=False)
         self.media = media
         self.leg: Leg | None = None
         self.sendings: list[Sending] = []

@@ -1,5 +1,6 @@
-"""Shows the observations of the Telnyx simulator: a line per webhook sent, a line per answer."""
+"""Shows the observations of the Telnyx simulator: webhooks sent and answered, words spoken, keys pressed."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,21 +14,41 @@ NOTES = {
     "wrong_signature": "signed with a wrong key",
     "corrupt": "one bit flipped on the way",
 }
+HEARD = {
+    "speak": "payload",
+    "gather_using_speak": "payload",
+    "playback_start": "audio_url",
+    "gather_using_audio": "audio_url",
+    "send_dtmf": "digits",
+    "dial": "to",
+    "transfer": "to",
+}
+"""The commands that a person on the phone hears or sees, and the parameter that is shown."""
+LABEL_LENGTH = 8
+"""Characters of the call leg id: the beginning that `hookline calls show` takes."""
+REMEMBERED_CALLS = 1000
 
 
 class LiveView:
-    """when: makes the time in front of a webhook."""
+    """when: makes the time in front of a webhook. labels: whether each line begins with a short label of its call."""
 
-    def __init__(self, screen: Screen, *, when: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, screen: Screen, *, when: Callable[[], str] = lambda: "", labels: bool = True) -> None:
         self.screen = screen
         self.when = when
+        self._labels = labels
+        self._legs: dict[str, str] = {}
 
     def on_observation(self, observation: Observation) -> None:
         """Show one observation of the simulator."""
         match observation:
             case Sending() as sending:
+                self._remember(sending)
                 self.screen.request_received(
-                    sending.event_type, key=_key(sending), when=self.when(), note=self.note(sending)
+                    sending.event_type,
+                    key=_key(sending),
+                    when=self.when(),
+                    label=self._label(sending.call_leg_id),
+                    note=self.note(sending),
                 )
             case Answered() as answer:
                 self.screen.response_sent(
@@ -37,25 +58,49 @@ class LiveView:
                     milliseconds=answer.milliseconds,
                     answer=answer.answer,
                     problem=answer.problem,
+                    label=self._label(answer.call_leg_id),
                 )
             case CommandReceived() as command:
                 self._command(command)
-            case Remark(text=text):
-                self.screen.detail(text)
+            case Remark() as remark:
+                self.screen.detail(remark.text, label=self._label(remark.call_leg_id))
 
     def _command(self, command: CommandReceived) -> None:
-        """Only one that was refused, or has met a fault."""
+        """What the person on the phone hears of it; and why, when it was refused or has met a fault."""
+        label = self._label(self._legs.get(command.call_control_id or ""))
         refused = command.status is None or command.status >= 300
         if refused or command.fault:
             code = f" {command.code}" if command.code else ""
             fault = f" ({command.fault})" if command.fault else ""
-            self.screen.detail(f"{command.action} {command.status or 'no answer'}{code}{fault}")
+            self.screen.detail(f"{command.action} {command.status or 'no answer'}{code}{fault}", label=label)
+        heard = command.params.get(HEARD.get(command.action, ""))
+        if heard and not refused and not command.repeated:
+            self.screen.heard(f"{command.action}: ", str(heard), label=label)
 
     def note(self, sending: Sending) -> str:
         """Anything unusual about this delivery."""
         if sending.fault in NOTES:
             return NOTES[sending.fault]
         return f"attempt {sending.attempt}" if sending.attempt > 1 else ""
+
+    def _label(self, leg_id: str | None) -> str:
+        return label_of(leg_id) if self._labels else ""
+
+    def _remember(self, sending: Sending) -> None:
+        """A command names its leg by the control id alone."""
+        self._legs[sending.call_control_id] = sending.call_leg_id
+        if len(self._legs) > REMEMBERED_CALLS:
+            del self._legs[next(iter(self._legs))]
+
+
+def label_of(leg_id: str | None) -> str:
+    """The short label of a call, of one width."""
+    return f"{(leg_id or '')[:LABEL_LENGTH]:{LABEL_LENGTH}}"
+
+
+def clock() -> str:
+    """The time of day."""
+    return time.strftime("%H:%M:%S")
 
 
 def _key(observation: Sending | Answered) -> str:

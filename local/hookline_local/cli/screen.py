@@ -66,13 +66,22 @@ class Screen:
         """One line to copy from: neither cut off nor wrapped, however narrow the terminal."""
         self.console.print(Text.assemble(*parts), soft_wrap=True)
 
-    def request_received(self, event_type: str, *, key: str, when: str = "", note: str = "") -> None:
-        """A webhook comes in. key: of the delivery, for `response_sent`."""
+    def request_received(self, event_type: str, *, key: str, when: str = "", label: str = "", note: str = "") -> None:
+        """A webhook comes in. key: of the delivery, for `response_sent`. label: of its call."""
         self._in_flight.append(key)
-        self.line((f"{when:>8} ", "dim"), (f"{IN} ", "cyan"), event_type, (f"  {note}" if note else "", "yellow"))
+        time = (f"{when:>8} {_column(label)}", "dim")
+        self.line(time, (f"{IN} ", "cyan"), event_type, (f"  {note}" if note else "", "yellow"))
 
     def response_sent(
-        self, event_type: str, *, key: str, status: int | None, milliseconds: float, answer: object, problem: str | None
+        self,
+        event_type: str,
+        *,
+        key: str,
+        status: int | None,
+        milliseconds: float,
+        answer: object,
+        problem: str | None,
+        label: str = "",
     ) -> None:
         """It was answered. The type is repeated only while another one is in flight, to distinguish them."""
         if key in self._in_flight:
@@ -84,7 +93,7 @@ class Screen:
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         took = Text.assemble(
-            " " * 9,
+            (f"{'':9}{_column(label)}", "dim"),
             (f"{OUT} ", "cyan"),
             (str(status or "no answer"), "green" if good else "red"),
             f" {milliseconds:.0f} ms{repeated_type}",
@@ -95,17 +104,21 @@ class Screen:
         else:
             self.line(took)
 
+    def heard(self, action: str, text: str, *, label: str = "") -> None:
+        """The words of a command, complete: wrapped under themselves."""
+        self.hanging_indent(f"{'':9}{_column(label)}{action}", text)
+
     def hanging_indent(self, mark: str, text: str) -> None:
         """A paragraph behind a mark, wrapped under itself."""
         table = Table.grid()
-        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, style="dim")
         table.add_column(overflow="fold")
         table.add_row(Text(mark), Text(text))
         self.console.print(table)
 
-    def detail(self, text: str) -> None:
+    def detail(self, text: str, *, label: str = "") -> None:
         """A detail between webhooks: a key pressed, a command refused."""
-        self.line(" " * 9, (text, "dim"))
+        self.line((f"{'':9}{_column(label)}{text}", "dim"))
 
     def log(self, text: str) -> None:
         """A line of a function's log, complete: the cause is at its end."""
@@ -228,6 +241,10 @@ class _Console(SafeConsole):
         else:
             self.quiet = self._screen.closed = True
             self._screen.on_closed()
+
+
+def _column(label: str) -> str:
+    return f"{label} " if label else ""
 
 
 def print_error(text: str, advice: str = "") -> None:

@@ -11,8 +11,10 @@ import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from hookline_local.cli.live_view import LiveView
+from hookline_local.cli.file_watch import FileWatch
+from hookline_local.cli.live_view import LiveView, clock, label_of
 from hookline_local.cli.screen import Screen
 from hookline_local.cli.stack_start import explain_start_errors, port_unavailable, running
 from hookline_local.emulator.gateway import Exchange
@@ -134,11 +136,14 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
             started = _running_stack(stack, simulator, telnyx_url)
         if simulator is not None:
             simulator.send_webhooks_to(stack.webhook_url)
-            simulator.observe(LiveView(screen).on_observation)
+            simulator.observe(LiveView(screen, when=clock).on_observation)
         stack.on_exchange = _OtherRequests(screen, simulated=simulator is not None).show
         with announced(started):
             _ready(screen, stack, started, options)
+            watch = FileWatch(screen, stack.template_path, None if options.built else stack.flows_folder)
+            watching = asyncio.create_task(watch.run())
             await stopping.wait()
+            watching.cancel()
             screen.paragraph("Stopping ...", "dim")
 
 
@@ -232,11 +237,14 @@ class _OtherRequests:
     def show(self, exchange: Exchange) -> None:
         if self._simulated and exchange.headers.get("user-agent") == USER_AGENT:
             return
-        key = str(id(exchange))
-        self._screen.request_received(f"{exchange.method} {exchange.path}", key=key)
+        key, data = str(id(exchange)), _data_of(exchange.body)
+        event_type, leg_id = data.get("event_type"), (data.get("payload") or {}).get("call_leg_id")
+        label = label_of(str(leg_id or ""))
+        self._screen.request_received(f"{exchange.method} {exchange.path}", key=key, when=clock(), label=label)
         self._screen.response_sent(
-            _type_of(exchange.body) or exchange.path,
+            event_type if isinstance(event_type, str) else exchange.path,
             key=key,
+            label=label,
             status=exchange.status,
             milliseconds=exchange.milliseconds,
             answer=_json(exchange.response),
@@ -251,8 +259,8 @@ def _json(content: bytes) -> object:
         return None
 
 
-def _type_of(body: bytes) -> str | None:
+def _data_of(body: bytes) -> dict[str, Any]:
+    """The `data` of a webhook; empty for anything else."""
     content = _json(body)
     data = content.get("data") if isinstance(content, dict) else None
-    event_type = data.get("event_type") if isinstance(data, dict) else None
-    return event_type if isinstance(event_type, str) else None
+    return data if isinstance(data, dict) and isinstance(data.get("payload", {}), dict) else {}

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from hookline_local.simulator.calls.caller import press
+from hookline_local.simulator.calls.caller import hang_up, press, speak
 from hookline_local.simulator.calls.legs import Leg
 from hookline_local.simulator.calls.switch import Switch
 from hookline_local.simulator.faults import LARGEST
@@ -111,13 +111,13 @@ class Control:
         text = (await _body(request)).get("text")
         if not isinstance(text, str) or not text:
             return _refused("text: expected the words to speak")
-        return self._for_person(request, lambda leg: self._act(leg, leg.speak(text)))
+        return self._for_person(request, lambda leg: self._act(leg, speak(leg, text)))
 
     async def hangup(self, request: Request) -> Response:
         """POST: now. POST {"after": 2}: that many call seconds after the last key and the last word."""
         after = (await _body(request)).get("after")
         if after is None:
-            return self._for_person(request, Leg.hang_up)
+            return self._for_person(request, hang_up)
         if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after <= LARGEST:
             return _refused("after: expected call seconds")
         return self._for_person(request, lambda leg: leg.spawn(self._hang_up(leg, after)))
@@ -131,7 +131,7 @@ class Control:
         while tasks := self._acting[leg.call_leg_id]:
             await asyncio.wait(tasks)
         await leg.clock.sleep(after)
-        leg.hang_up()
+        hang_up(leg)
 
     def _for_person(self, request: Request, act: Callable[[Leg], object]) -> Response:
         session = self._switch.find(request.path_params["id"])

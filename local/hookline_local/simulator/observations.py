@@ -61,10 +61,11 @@ class CommandReceived:
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """Something else worth a line: a call placed, a key pressed, a scenario step that timed out."""
+    """Something else worth a line: a call placed, a key pressed, a stream's error, a scenario step that timed out."""
 
     text: str
     call_session_id: str | None = None
+    call_leg_id: str | None = None
 
 
 Observation = Sending | Answered | CommandReceived | Remark

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 from hookline_local.simulator.calls.legs import Leg
-from hookline_local.simulator.observations import Remark
 from hookline_local.simulator.scenario import Step
 
 KEY_SECONDS = 0.3
@@ -22,7 +21,7 @@ async def play(leg: Leg, steps: Sequence[Step], *, patience_seconds: float) -> N
             except TimeoutError:
                 error = f"step {number}: no {step.when} within {patience_seconds:g} s"
                 leg.session.scenario_failed = error
-                _remark(leg, error)
+                leg.remark(error)
                 leg.hang_up()
                 return
         if step.after:
@@ -34,22 +33,28 @@ async def _execute(leg: Leg, step: Step) -> None:
     if step.faults is not None:
         leg.account.injector.change(step.faults)
     if step.press is not None:
-        _remark(leg, f"the caller presses {step.press}")
         await press(leg, step.press)
     if step.speak is not None:
-        _remark(leg, f"the caller speaks: {step.speak}")
-        await leg.speak(step.speak)
+        await speak(leg, step.speak)
     if step.hangup:
-        _remark(leg, "the caller hangs up")
-        leg.hang_up()
+        hang_up(leg)
 
 
 async def press(leg: Leg, digits: str) -> None:
     """One key after another."""
+    leg.remark(f"the caller presses {digits}")
     for digit in digits:
         leg.press(digit)
         await leg.clock.sleep(KEY_SECONDS)
 
 
-def _remark(leg: Leg, text: str) -> None:
-    leg.account.observers(Remark(text=text, call_session_id=leg.session.id))
+async def speak(leg: Leg, text: str) -> None:
+    """Say these words."""
+    leg.remark(f"the caller speaks: {text}")
+    await leg.speak(text)
+
+
+def hang_up(leg: Leg) -> None:
+    """End the call as the person on the phone does."""
+    leg.remark("the caller hangs up")
+    leg.hang_up()

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from hookline_local.simulator.calls.account import Account
 from hookline_local.simulator.calls.activity import Activity, Track, Utterance
 from hookline_local.simulator.clock import CallClock
+from hookline_local.simulator.observations import Remark
 from hookline_local.simulator.webhooks import Address, Webhook
 
 A = TypeVar("A", bound=Activity)
@@ -367,6 +368,10 @@ class Leg:
         )
 
     # The person on the phone
+
+    def remark(self, text: str) -> None:
+        """Let the observers know of something that is no webhook and no command."""
+        self.account.observers(Remark(text=text, call_session_id=self.session.id, call_leg_id=self.call_leg_id))
 
     def hang_up(self) -> None:
         """The person hangs up."""

@@ -87,6 +87,7 @@ class Streaming(Activity):
         self._queued: deque[tuple[str, Any]] = deque()  # ("sound", call seconds) and ("mark", name)
         self._more = asyncio.Event()
         self._last_mp3 = float("-inf")
+        self._last_error = ""
         self._connected = False
         leg.start(self)
         # Of the session, not of the leg: it still sends `stop` when the leg has ended.
@@ -279,6 +280,10 @@ class Streaming(Activity):
 
     def _send_error(self, code: int, title: str, detail: str) -> None:
         self._send("error", payload={"code": code, "title": title, "detail": detail})
+        text = f"error in the stream: {code} {title}: {detail}"
+        if text != self._last_error:  # a stream may make the same mistake fifty times a second
+            self._leg.remark(text)
+        self._last_error = text
 
     async def _play_queued(self) -> None:
         """Play what the application has sent; echo a mark when everything before it has been played."""

@@ -9,7 +9,6 @@ from hookline_local.simulator.calls.account import Account
 from hookline_local.simulator.calls.caller import play
 from hookline_local.simulator.calls.legs import Leg, Session
 from hookline_local.simulator.calls.queueing import Queues
-from hookline_local.simulator.observations import Remark
 from hookline_local.simulator.scenario import Callee, Scenario
 from hookline_local.simulator.settings import Config
 
@@ -79,7 +78,7 @@ class Switch:
             caller_id_name=scenario.caller_id_name or scenario.from_number.removeprefix("+"),
         )
         self.legs[leg.call_control_id] = leg
-        self.account.observers(Remark(text=f"{leg.from_number} calls {leg.to_number}", call_session_id=leg.session.id))
+        leg.remark(f"{leg.from_number} calls {leg.to_number}")
         leg.emit(
             "call.initiated",
             {
