@@ -185,7 +185,7 @@ def test_a_built_function_refuses_a_body_that_was_changed_by_one_letter(
 def test_every_built_handler_finds_all_that_it_imports(built_here: Template, of_lambda: Path) -> None:
     functions = built_here.functions().values()
     handlers = [function.handler for function in functions]
-    assert len(handlers) == len(ROUTED_EVENTS) + 4
+    assert len(handlers) == len(ROUTED_EVENTS) + 5
     path = os.pathsep.join(map(str, [artifacts(built_here)[0], *layers(built_here), of_lambda]))
     command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT_EACH, path, *handlers]
     environment = {"AWS_DEFAULT_REGION": "us-east-1", **built_here.environment()}

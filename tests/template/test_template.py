@@ -39,6 +39,8 @@ BACKGROUND = {
 }
 """The functions that are not called over HTTP, and the queue that each empties."""
 
+CALLS_API = "CallsApiFunction"
+
 LAPTOP_ONLY = {"AWS_SAM_LOCAL", "FLOWS_PACKAGE", "HOOKLINE_PATIENCE", "TELNYX_API_KEY"}
 """Variables that are read and that no deployed function has."""
 
@@ -181,7 +183,7 @@ def test_the_only_other_route_is_the_routers(template: Template, resources: Mapp
 
 def test_there_is_a_function_for_each_routed_event_the_router_and_each_queue(template: Template) -> None:
     functions = template.functions()
-    assert set(functions) == {*VERIFYING, *BACKGROUND}
+    assert set(functions) == {*VERIFYING, *BACKGROUND, CALLS_API}
     assert {functions[name].handler for name in VERIFYING} == {"webhook.lambda_handler"}
     for function in functions.values():
         module, _, name = function.handler.partition(".")
@@ -191,6 +193,9 @@ def test_there_is_a_function_for_each_routed_event_the_router_and_each_queue(tem
 
 def test_only_api_gateway_may_invoke_the_functions_that_answer_webhooks(resources: Mapping[str, Any]) -> None:
     permissions = list(of_type(resources, "AWS::Lambda::Permission").values())
+    (of_api,) = [permission for permission in permissions if permission["FunctionName"]["Ref"] == CALLS_API]
+    assert of_api["SourceArn"]["Fn::Sub"].endswith("${AWS::AccountId}:${CallsHttpApi}/*")
+    permissions.remove(of_api)
     assert {permission["FunctionName"]["Ref"] for permission in permissions} == set(VERIFYING)
     for permission in permissions:
         assert permission["Principal"] == "apigateway.amazonaws.com"
@@ -316,6 +321,30 @@ def test_the_command_sender_may_do_exactly_this(resources: Mapping[str, Any], te
     }
 
 
+def test_the_calls_api_may_do_exactly_this(resources: Mapping[str, Any], template: Template) -> None:
+    table, bucket = (
+        "arn:aws:dynamodb:us-east-1:123456789012:table/hookline-CallsTable",
+        "arn:aws:s3:::hookline-recordingsbucket",
+    )
+    indexes = ("by_control", "by_day", "by_from", "by_session", "by_to", "by_trouble")
+    assert permissions_of(CALLS_API, resources, template) == {
+        ("dynamodb:GetItem", table),
+        ("dynamodb:PutItem", table),
+        ("dynamodb:Query", table),
+        *(("dynamodb:Query", f"{table}/index/{index}") for index in indexes),
+        ("logs:CreateLogStream", template.resolve({"Fn::GetAtt": ["FunctionLogGroup", "Arn"]})),
+        ("logs:PutLogEvents", template.resolve({"Fn::GetAtt": ["FunctionLogGroup", "Arn"]})),
+        ("s3:GetObject", f"{bucket}/oversize/*"),
+        ("s3:GetObject", f"{bucket}/recordings/*"),
+        ("s3:ListBucket", bucket),
+    }
+
+
+def test_no_route_of_the_calls_api_is_open_however_the_parameters_are_set(resources: Mapping[str, Any]) -> None:
+    for route in of_type(resources, "AWS::ApiGatewayV2::Route").values():
+        assert route["AuthorizationType"] == {"Fn::If": ["CallsApiByToken", "JWT", "AWS_IAM"]}
+
+
 def test_nothing_but_live_calls_can_be_deleted_from_the_journal(resources: Mapping[str, Any]) -> None:
     policies = [policy["PolicyDocument"] for policy in all_policies(resources)]
     statements = [statement for policy in policies for statement in policy["Statement"] if "Action" in statement]
@@ -372,7 +401,7 @@ def test_no_function_may_receive_from_every_queue_or_write_to_every_log_group(
     for function in template.functions():
         role = role_of(function, resources)
         amazons = {arn.rpartition("/")[2] for arn in role.get("ManagedPolicyArns", []) if isinstance(arn, str)}
-        if function in BACKGROUND:
+        if function in (*BACKGROUND, CALLS_API):
             assert not amazons
             continue
         assert amazons == {"AWSLambdaBasicExecutionRole"}
@@ -508,6 +537,11 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"HostedZoneId": "Z0123456789ABC"}, "WholeDomain"),
         ({"DomainName": "https://voice.example.com", "DomainCertificateArn": CERTIFICATE_ARN}, "DomainName"),
         ({"Tracing": "on"}, "Tracing"),
+        ({"CallsApi": "open"}, "CallsApi"),
+        ({"CallsApi": "token"}, "IssuerOfTokens"),
+        ({"CallsApi": "token", "CallsApiIssuer": "https://id.example.com"}, "IssuerOfTokens"),
+        ({"CallsApiIssuer": "http://id.example.com"}, "CallsApiIssuer"),
+        ({"CallsApiOrigins": "*"}, "CallsApiOrigins"),
         ({"LogRetentionDays": "2"}, "LogRetentionDays"),
     ],
 )
@@ -536,6 +570,8 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
         {"DomainName": "voice.example.com", "DomainCertificateArn": CERTIFICATE_ARN},
         {"DomainName": "v.example", "DomainCertificateArn": CERTIFICATE_ARN, "HostedZoneId": "Z0123456789ABC"},
         {"Tracing": "Active"},
+        {"CallsApi": "token", "CallsApiIssuer": "https://id.example.com", "CallsApiAudience": "desk"},
+        {"CallsApiOrigins": "https://desk.example.com,https://desk.example.org:8443"},
         {"KmsKeyArn": KMS_KEY_ARN},
         {"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"},
     ],
@@ -569,7 +605,7 @@ def test_the_stack_takes_the_languages_of_each_engine_and_no_other(template: Tem
 def test_an_existing_secret_is_used_and_none_is_created(resources: Mapping[str, Any]) -> None:
     template = load_template(TEMPLATE, GIVEN | {"TelnyxApiKey": "", "TelnyxApiKeySecretArn": SECRET_ARN})
     assert template.resources("AWS::SecretsManager::Secret") == []
-    for function in template.functions():
+    for function in template.functions().keys() - {CALLS_API}:
         assert template.environment_of(function)["TELNYX_API_KEY_SECRET_ARN"] == SECRET_ARN
         assert ("secretsmanager:GetSecretValue", SECRET_ARN) in permissions_of(function, resources, template)
 
@@ -755,6 +791,9 @@ def test_everything_that_can_carry_a_tag_has_the_tag_of_the_project(resources: M
         "AWS::ApiGatewayV2::ApiMapping",
         "AWS::IAM::Policy",
         "AWS::Route53::RecordSetGroup",
+        "AWS::ApiGatewayV2::Authorizer",
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::ApiGatewayV2::Route",
         "AWS::IAM::ManagedPolicy",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::LayerVersion",
@@ -767,7 +806,7 @@ def test_everything_that_can_carry_a_tag_has_the_tag_of_the_project(resources: M
     for name, resource in resources.items():
         tags = resource["Properties"].get("Tags")
         tags = tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags or []}
-        assert resource["Type"] in without or tags.get("Project") == "Hookline", name
+        assert resource["Type"] in without or name == "WebhookApi" or tags.get("Project") == "Hookline", name
 
 
 # A domain of the operator's own
@@ -793,7 +832,7 @@ def test_functions_are_traced_and_may_be_only_when_a_parameter_asks_for_it(
     resources: Mapping[str, Any], template: Template
 ) -> None:
     traced = translated({"Tracing": "Active"})
-    roles_of_policy = {role["Ref"] for role in traced["TracingPolicy"]["Properties"]["Roles"]}
+    roles_of_policy = set(references(traced["TracingPolicy"]["Properties"]["Roles"]))
     for function in template.functions():
         properties = traced[function]["Properties"]
         assert properties["TracingConfig"]["Mode"] == {"Ref": "Tracing"}
@@ -856,7 +895,8 @@ def test_errors_and_throttles_of_every_function_are_watched(
         for alarm in alarms.values()
         if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", metric)
     }
-    behind_api = {route.function for route in template.routes()}
+    behind_api = {route.function for route in (*template.routes(), *template.private_routes())}
+    assert alarms["CallsApiErrorsAlarm"]["MetricName"] == "5xx"
     assert alarms["WebhookErrorsAlarm"]["MetricName"] == "5xx"
     assert by_name | behind_api == set(template.functions())
 

@@ -49,9 +49,9 @@ def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
     entries = sorted(record.entries, key=lambda entry: entry.occurred_at)
     return {
         "call": call_attributes(record.call, record),
-        "events": [_event(entry, record.command_results, bucket) for entry in entries],
+        "events": [event_document(entry, record.command_results, bucket) for entry in entries],
         "transcript": [segment.to_dict() for segment in segments(transcript_events(record, bucket)[0])],
-        "recordings": list(_recordings(record.notes)),
+        "recordings": list(recordings_of(record.notes)),
     }
 
 
@@ -101,7 +101,8 @@ def call_attributes(call: Call, record: CallRecord | None = None) -> dict[str, A
     return {key: attributes[key] for key in CALL_KEYS}
 
 
-def _event(entry: Entry, results: Mapping[str, Mapping[str, Any]], bucket: Bucket) -> dict[str, Any]:
+def event_document(entry: Entry, results: Mapping[str, Mapping[str, Any]], bucket: Bucket) -> dict[str, Any]:
+    """One event with the commands that answered it. results: of queued commands, by id. Raises StorageUnavailable."""
     commands = []
     for command in commands_of(entry, bucket):
         result = results.get(command.get("command_id", ""))
@@ -129,7 +130,7 @@ def commands_of(entry: Entry, bucket: Bucket) -> Sequence[Mapping[str, Any]]:
     return commands
 
 
-def _recordings(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[dict[str, Any]]:
+def recordings_of(notes: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterable[dict[str, Any]]:
     """Each archived recording with its transcript; then all other transcripts; then what could not be archived."""
     archived = [dict(note) for note in notes.get("RECORDING", [])]
     texts = [dict(note) for note in notes.get("TRANSCRIPTION", [])]

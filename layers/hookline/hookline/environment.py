@@ -26,6 +26,7 @@ from hookline.aws_errors import translate_aws_errors
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.flows import Flows
 from hookline.journal import Journal
+from hookline.journal_pages import JournalPages
 from hookline.limits import TELNYX_CALL_SECONDS, Limits
 from hookline.oversize import OversizeStore
 from hookline.queues import Queues
@@ -43,8 +44,13 @@ _FAST = Config(connect_timeout=0.3, read_timeout=0.4, retries={"mode": "standard
 """For everything that a webhook waits for. Two tries take 1.4 s at most, unless its deadline ends them before (see
 hookline.deadline). When the second fails too, the webhook is answered 503 and delivered again, or deferred."""
 
-_PATIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
-"""For S3, which only background work waits for."""
+_PATIENT = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    signature_version="s3v4",  # of links too: an object under a KMS key takes no other
+)
+"""For S3, which only background work and the calls API wait for."""
 
 
 _MOST_PATIENCE = 1000.0
@@ -194,6 +200,11 @@ class Environment:
         return Journal(client, self.settings["TABLE_NAME"], retention_days=self._whole("RETENTION_DAYS", 0))
 
     @cached_property
+    def journal_pages(self) -> JournalPages:
+        """The same table, read a page at a time: for the calls API."""
+        return JournalPages(boto3.client("dynamodb", config=self._fast), self.settings["TABLE_NAME"])
+
+    @cached_property
     def queues(self) -> Queues:
         """This stack's queues, those that this function may send to."""
         return Queues(
@@ -245,6 +256,11 @@ class Environment:
     def keep_interim_transcripts(self) -> bool:
         """Whether transcript segments that are not final are stored."""
         return self.on("KEEP_INTERIM_TRANSCRIPTS")
+
+    @cached_property
+    def scope_prefix(self) -> str:
+        """Before the names of the calls API's scopes in a token."""
+        return self.settings.get("CALLS_API_SCOPE_PREFIX", "")
 
     def build(self) -> None:
         """Build now what the first webhook will need, as far as this function has the settings for it."""

@@ -366,7 +366,7 @@ class Journal:
 
     def notes(self, identity: Identity, kind: str) -> list[dict[str, Any]]:
         """The notes of this kind for this call, in order of name; each carries its `name` and `created_at`."""
-        return [_note(item) for item in self._query(identity.partition, f"{kind}#")]
+        return [note_of(item) for item in self._query(identity.partition, f"{kind}#")]
 
     def read(self, any_id: str) -> CallRecord | None:
         """Everything about one leg; None if unknown.
@@ -397,7 +397,7 @@ class Journal:
         for item in self._pages(
             IndexName="by_day", KeyConditionExpression="#d = :d", names={"#d": "day"}, values={":d": day}
         ):
-            found.setdefault(item["pk"]["S"], _identity(item))
+            found.setdefault(item["pk"]["S"], identity_of(item))
         return list(found.values())
 
     def calls_in_trouble(self, day: str) -> list[Identity]:
@@ -407,7 +407,7 @@ class Journal:
         """
         found: dict[str, Identity] = {}
         for item in self._pages(IndexName="by_trouble", KeyConditionExpression="trouble_day = :d", values={":d": day}):
-            found.setdefault(item["pk"]["S"], _identity(item))
+            found.setdefault(item["pk"]["S"], identity_of(item))
         return list(found.values())
 
     def _legs(self, index: str, key: str, value: str) -> Iterator[str]:
@@ -561,7 +561,7 @@ def _text(item: Mapping[str, Any], key: str) -> str | None:
     return item[key]["S"] if key in item else None
 
 
-def _identity(item: Mapping[str, Any]) -> Identity:
+def identity_of(item: Mapping[str, Any]) -> Identity:
     return Identity(
         _text(item, "call_leg_id"),
         _text(item, "call_control_id"),
@@ -570,7 +570,7 @@ def _identity(item: Mapping[str, Any]) -> Identity:
     )
 
 
-def _note(item: Mapping[str, Any]) -> dict[str, Any]:
+def note_of(item: Mapping[str, Any]) -> dict[str, Any]:
     name = item["sk"]["S"].partition("#")[2]
     return {"name": name, "created_at": item["occurred_at"]["S"], **json.loads(item["attributes"]["S"])}
 
@@ -580,7 +580,7 @@ def _partitions_beside(items: Sequence[Mapping[str, Any]]) -> set[str]:
     return beside | {f"SESSION#{value}" for item in items if (value := _text(item, "call_session_id"))}
 
 
-def _entry(item: Mapping[str, Any]) -> Entry:
+def entry_of(item: Mapping[str, Any]) -> Entry:
     return Entry(
         event=parse_event(item["body"]["S"].encode()) if "body" in item else None,
         event_id=item["event_id"]["S"],
@@ -598,7 +598,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
 
 def _record(items: Sequence[Mapping[str, Any]]) -> CallRecord:
     """The items of one call, however many partitions they came from, in order of time."""
-    known = [_identity(item) for item in items]
+    known = [identity_of(item) for item in items]
     identity = Identity(
         next((i.call_leg_id for i in known if i.call_leg_id), None),
         next((i.call_control_id for i in known if i.call_control_id), None),
@@ -612,11 +612,11 @@ def _record(items: Sequence[Mapping[str, Any]]) -> CallRecord:
             result = {"created_at": item["occurred_at"]["S"], **json.loads(item["attributes"]["S"])}
             record.command_results[item["command_id"]["S"]] = result
         elif "event_type" in item:
-            entry = _entry(item)
+            entry = entry_of(item)
             if entry.event_id not in entries or entries[entry.event_id].stale:
                 entries[entry.event_id] = entry
         else:
-            record.notes.setdefault(item["sk"]["S"].partition("#")[0], []).append(_note(item))
+            record.notes.setdefault(item["sk"]["S"].partition("#")[0], []).append(note_of(item))
     for entry in entries.values():
         if entry.event_type == TRANSCRIPTION_EVENT:
             record.transcript.append(entry)

@@ -185,6 +185,7 @@ def _running_stack(stack: LocalStack, simulator: TelnyxSimulator | None, telnyx_
         template=str(stack.template_path),
         checkout=CHECKOUT,
         parameters=parameters,
+        api_url=stack.api_url,
     )
 
 
@@ -203,10 +204,9 @@ def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: Se
     screen.heading("Running")
     telnyx = started.telnyx_url or f"{started.telnyx_api_base_url} (TELNYX_API_BASE_URL)"
     aws = stack.aws_endpoint if options.aws() is None else f"{stack.aws_endpoint} (not ours)"
-    screen.fields(
-        (("webhooks", started.webhook_url), ("Telnyx", telnyx), ("AWS", aws), ("Lambda API", started.url)),
-        width=19,
-    )
+    calls_api = f"{started.api_url}/calls" if started.api_url else "off (CallsApi)"
+    urls = (("webhooks", started.webhook_url), ("calls API", calls_api), ("Telnyx", telnyx), ("AWS", aws))
+    screen.fields((*urls, ("Lambda API", started.url)), width=19)
     if stack.unsupported:
         number = f"{len(stack.unsupported)} thing{'s are' if len(stack.unsupported) > 1 else ' is'}"
         screen.paragraph(f"\n{number} not emulated here; hookline serve --json lists them.", "dim")

@@ -23,6 +23,10 @@ from typing import Any, NamedTuple, Protocol
 from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, InvokeResult, ThrottledError
 from hookline_local.http_event import CONNECTION_HEADERS, http_event, join_headers
 from hookline_local.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
+from hookline_local.urls import is_loopback
+
+FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "cf-connecting-ip", "x-real-ip")
+"""The headers that a tunnel or proxy adds: the webhooks may come through one, and its client is elsewhere."""
 
 BODY_LIMIT_BYTES = 10 * 1024 * 1024
 HEADER_LIMIT_BYTES = 10_240
@@ -206,9 +210,25 @@ class _Request:
         )
 
 
+def is_from_this_machine(headers: Mapping[str, str]) -> bool:
+    """Whether a program or a page of this machine sent a request, without a tunnel.
+
+    A page of a stranger's can make a browser send requests to loopback, and by DNS rebinding read the answers: such a
+    request names another host in Host or in Origin.
+    """
+    if any(name in headers for name in FORWARDING_HEADERS):
+        return False
+    origins = [headers["origin"]] if "origin" in headers else []
+    try:
+        return all(is_loopback(url) for url in (f"http://{headers.get('host', '')}", *origins))
+    except ValueError:  # a bracket without its other half
+        return False
+
+
 class HttpApi:
     """An ASGI application that is one HTTP API.
 
+    private: functions that only this machine may call, because no one is asked for credentials here.
     invoke: (function id, event as JSON, trace id) -> result. on_exchange: called after every answer, in the loop.
     """
 
@@ -217,12 +237,14 @@ class HttpApi:
         routes: Iterable[RouteLike],
         invoke: Callable[[str, bytes, str], Awaitable[InvokeResult]],
         *,
+        private: Iterable[str] = (),
         account: str = "123456789012",
         integration_timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
     ) -> None:
         self.on_exchange = on_exchange
         self._router = Router(routes)
+        self._private = frozenset(private)
         self._invoke = invoke
         self._account = account
         self._timeout_seconds = integration_timeout_seconds
@@ -246,6 +268,8 @@ class HttpApi:
             response = message(431, "Request Header Fields Too Large")
         elif match is None:
             response = message(404, "Not Found")
+        elif match.function_id in self._private and not is_from_this_machine(dict(request.headers)):
+            response = message(403, "Forbidden")
         else:
             event = request.event(match, body, account=self._account, request_id=request_id, received_ms=received_ms)
             response = await self._integrate(match, event)

@@ -128,10 +128,14 @@ _NO_VALUE = object()
 """The value of `AWS::NoValue`: the key or the list entry that holds it is removed."""
 
 _INERT = {
+    "AWS::ApiGatewayV2::Api": "its routes are those of the one gateway here, for this machine alone",
+    "AWS::ApiGatewayV2::Authorizer": "no one is asked for credentials here",
+    "AWS::ApiGatewayV2::Stage": "nothing is throttled, and there is no access log",
     "AWS::CloudWatch::Alarm": "alarms are not evaluated here",
     "AWS::CloudWatch::Dashboard": "dashboards are not drawn here",
     "AWS::IAM::ManagedPolicy": "permissions are not enforced here",
     "AWS::IAM::Role": "permissions are not enforced here",
+    "AWS::Lambda::Permission": "permissions are not enforced here",
     "AWS::Logs::LogGroup": "there are no log groups; `serve --logs` shows what the functions log",
     "AWS::Logs::MetricFilter": "log lines are not counted here",
     "AWS::S3::BucketPolicy": "the bucket's policy is not enforced here",
@@ -140,6 +144,9 @@ _INERT = {
     "AWS::SNS::TopicPolicy": "nothing is sent to topics here",
     "AWS::SQS::QueuePolicy": "the queues' policy is not enforced here",
 }
+_ROUTED = {"AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route"}
+"""An HTTP API that is written out; here it is a part of the one gateway."""
+
 _SERVERLESS = {"AWS::Serverless::Function", "AWS::Serverless::HttpApi", "AWS::Serverless::LayerVersion"}
 
 _TABLE_PROPERTIES = {
@@ -225,6 +232,17 @@ class Template:
                     properties = self.resolve(event.get("Properties", {}))
                     path = properties.get("Path", "$default")
                     found.append(Route(properties.get("Method", "ANY").upper(), path, function))
+        return found
+
+    def private_routes(self) -> list[Route]:
+        """The routes that are written out as resources: on AWS each asks for credentials."""
+        found = []
+        for name in self.resources("AWS::ApiGatewayV2::Route"):
+            properties = self.properties_as_written(name)
+            method, _, path = properties["RouteKey"].partition(" ")
+            integration = properties["Target"]["Fn::Sub"].partition("/")[2].strip("${}")
+            function, _ = self.properties_as_written(integration)["IntegrationUri"]["Fn::GetAtt"]
+            found.append(Route(method, path, function))
         return found
 
     def event_sources(self, function: str) -> list[EventSource]:
@@ -489,7 +507,7 @@ class Template:
             names = self.resources(kind)
             if names and kind in _INERT:
                 yield f"{', '.join(names)}: {_INERT[kind]}."
-            elif names and kind not in _CREATED and kind not in _SERVERLESS:
+            elif names and kind not in _CREATED and kind not in _SERVERLESS | _ROUTED:
                 yield f"{', '.join(names)}: {kind} is not emulated."
 
     def _unsupported_properties(self, name: str, used: set[str]) -> Iterator[str]:

@@ -171,6 +171,11 @@ class LocalStack:
         """The URL for the Telnyx portal."""
         return f"{self.url}/webhooks"
 
+    @property
+    def api_url(self) -> str | None:
+        """The URL of the calls API; None when it is off. On this machine alone, which needs no credentials."""
+        return self.url if self.template.private_routes() else None
+
     async def start(self) -> None:
         """Start everything, or leave nothing running and raise why not."""
         try:
@@ -269,9 +274,11 @@ class LocalStack:
         async def invoke(function_id: str, payload: bytes, trace_id: str) -> InvokeResult:
             return await runtime.invoke(function_id, payload, trace_id=trace_id)
 
+        private = template.private_routes()
         http_api = HttpApi(
-            template.routes(),
+            [*template.routes(), *private],
             invoke,
+            private={route.function for route in private},
             account=template.account,
             on_exchange=lambda exchange: self.on_exchange(exchange),
             integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,

@@ -26,7 +26,10 @@ MASKED = "****"
 
 @dataclass(frozen=True, kw_only=True)
 class RunningStack:
-    """A stack that runs. telnyx_url: of the simulator, None when another Telnyx is used. checkout: whose code runs."""
+    """A stack that runs. telnyx_url: of the simulator, None when another Telnyx is used. checkout: whose code runs.
+
+    api_url: of the calls API, None when it is off.
+    """
 
     pid: int
     url: str
@@ -41,6 +44,7 @@ class RunningStack:
     checkout: str = ""
     queues: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    api_url: str | None = None
 
     def has(self, url: str) -> bool:
         """Whether this URL is one of the stack's own."""

@@ -135,6 +135,22 @@ class Bucket:
         except IncompleteReadError as error:
             raise StorageUnavailable("S3 sent only a part") from error
 
+    def link(self, key: str, *, seconds: int, file_name: str, content_type: str) -> str:
+        """Return a link to an object that anyone may read and save under a name.
+
+        seconds: until it expires. file_name: printable ASCII without quotes or backslashes. Nothing is sent.
+        """
+        return self._client.generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self.name,
+                "Key": key,
+                "ResponseContentDisposition": f'attachment; filename="{file_name}"',
+                "ResponseContentType": content_type,
+            },
+            ExpiresIn=seconds,
+        )
+
     def tags(self, key: str) -> dict[str, str]:
         """Return the tags of an object."""
         with translate_aws_errors(StorageUnavailable, "S3"):

@@ -1,0 +1,32 @@
+"""The routes of the calls API, one operation each. `api.server` runs them; the template has a route for each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hookline.api import media, reading
+from hookline.api.exchange import ApiRequest, ApiResponse
+from hookline.environment import Environment
+
+READ, LISTEN, STEER, DIAL = "read", "listen", "steer", "dial"
+"""The scopes of a token, behind the prefix of the stack. With IAM the ARNs of the routes distinguish the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The work of a route. scope: that a token must have. name: its operationId."""
+
+    name: str
+    scope: str
+    run: Callable[[Environment, ApiRequest], ApiResponse]
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /calls": Operation("listCalls", READ, reading.list_calls),
+    "GET /calls/{id}": Operation("showCall", READ, reading.show_call),
+    "GET /calls/{id}/timeline": Operation("showTimeline", READ, reading.show_timeline),
+    "GET /calls/{id}/transcript": Operation("showTranscript", READ, reading.show_transcript),
+    "GET /calls/{id}/recordings": Operation("listRecordings", READ, media.list_recordings),
+    "GET /recordings/{id}/audio": Operation("openRecording", LISTEN, media.open_recording),
+    "GET /recordings/{id}/peaks": Operation("showPeaks", LISTEN, media.show_peaks),
+}
+"""By the key of the route, as API Gateway gives it: it chose the route, and authorized it."""
