@@ -57,9 +57,9 @@ def call_answered(event: Event, call: Call) -> list[Command]:
 
 def call_gather_ended(event: Event, call: Call) -> list[Command]:
     """The answer to a question. Stopping what plays also withdraws the goodbye that waits behind the question."""
-    if _step(event) != "menu" or call.ended or event.payload.get("status") == "call_hangup":
+    if _step(event) != "question" or call.ended or event.payload.get("status") == "call_hangup":
         return []
-    if event.payload.get("status") == "cancelled":  # by a command that is not ours: whoever sent it has the call now
+    if event.payload.get("status") == "cancelled":  # by a command of another application, which has the call now
         return [playback_stop()]
     match event.payload.get("digits"):
         case "1":
@@ -111,7 +111,7 @@ def _question(number: int) -> list[Command]:
         maximum_tries=1,
         valid_digits="12",
         timeout_millis=KEY_SECONDS * 1000,
-        client_state={"step": "menu", "asked": number},
+        client_state={"step": "question", "asked": number},
     )
     return [question.otherwise(hangup()), _spoken_goodbye().after(SILENCE_SECONDS)]
 
@@ -161,7 +161,7 @@ def _spoken_goodbye() -> Command:
 
 
 def _state(event: Event) -> dict[str, Any]:
-    """What the flow's own commands left on the leg."""
+    """The client_state that the flow's own commands left on the leg."""
     return event.client_state if isinstance(event.client_state, dict) else {}
 
 

@@ -62,7 +62,7 @@ def call_recording_saved(event: Event, call: Call) -> list[Command]:
 
 
 def call_recording_error(event: Event, call: Call) -> list[Command]:
-    """The caller is not left talking to nobody."""
+    """The caller does not go on talking to a line that records nothing."""
     if _step(event) != "message" or call.ended or _finished(call):
         return []
     return _goodbye(NOT_RECORDED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows import menu
+from flows import menu as flow
 from hookline import (
     Call,
     Command,
@@ -22,8 +22,8 @@ from hookline.client_state import encode_for_flow
 from hookline_local.simulator import Callee, Scenario, Step
 from tests.support.played import line_with
 
-ASKED_ONCE = {"step": "menu", "asked": 1}
-ASKED_TWICE = {"step": "menu", "asked": 2}
+ASKED_ONCE = {"step": "question", "asked": 1}
+ASKED_TWICE = {"step": "question", "asked": 2}
 
 
 def event_at(event_type: str, left: object = None, *, second: int = 5, **payload: Any) -> Event:
@@ -37,25 +37,25 @@ def event_at(event_type: str, left: object = None, *, second: int = 5, **payload
 
 
 def decide(event: Event, *others: Event) -> list[Command]:
-    function: Callable[[Event, Call], list[Command]] = getattr(menu, event.type.replace(".", "_"))
+    function: Callable[[Event, Call], list[Command]] = getattr(flow, event.type.replace(".", "_"))
     return function(event, Call.of([*others, event]))
 
 
 def spoken(text: str, step: str, **more: Any) -> Command:
-    return speak(payload=text, voice=menu.VOICE, client_state={"step": step}, **more)
+    return speak(payload=text, voice=flow.VOICE, client_state={"step": step}, **more)
 
 
 def question(asked: int) -> list[Command]:
     prompt = gather_using_speak(
-        payload=menu.PROMPT,
-        voice=menu.VOICE,
+        payload=flow.PROMPT,
+        voice=flow.VOICE,
         maximum_digits=1,
         maximum_tries=1,
         valid_digits="12",
         timeout_millis=8000,
-        client_state={"step": "menu", "asked": asked},
+        client_state={"step": "question", "asked": asked},
     )
-    return [prompt.otherwise(hangup()), spoken(menu.GOODBYE, "goodbye").otherwise(hangup()).after(60)]
+    return [prompt.otherwise(hangup()), spoken(flow.GOODBYE, "goodbye").otherwise(hangup()).after(60)]
 
 
 def recording(on: str | None = None) -> Command:
@@ -69,7 +69,7 @@ def message(text: str, on: str | None = None) -> list[Command]:
     return [spoken(text, "invitation", on=on).otherwise(recording(on)), hangup(on=on).after(160)]
 
 
-GOODBYE = [spoken(menu.GOODBYE, "goodbye").otherwise(hangup()), hangup().after(10)]
+GOODBYE = [spoken(flow.GOODBYE, "goodbye").otherwise(hangup()), hangup().after(10)]
 HANGUP = event_at("call.hangup", second=3)
 
 
@@ -93,26 +93,26 @@ def test_the_caller_is_asked() -> None:
 
 def test_1_reaches_sales() -> None:
     to_sales = transfer(
-        to=menu.SALES,
+        to=flow.SALES,
         timeout_secs=25,
         target_flow="menu",
         target_leg_client_state={"step": "sales", "caller": "C"},
         client_state={"step": "transfer"},
     )
-    without_sales = spoken(menu.NOBODY_ANSWERS, "invitation").otherwise(recording())
+    without_sales = spoken(flow.NOBODY_ANSWERS, "invitation").otherwise(recording())
     pressed = event_at("call.gather.ended", ASKED_ONCE, digits="1", status="valid")
     assert decide(pressed) == [playback_stop(), to_sales.otherwise(without_sales)]
 
 
 def test_2_leaves_a_message() -> None:
     pressed = event_at("call.gather.ended", ASKED_TWICE, digits="2", status="valid")
-    assert decide(pressed) == [playback_stop(), *message(menu.INVITATION)]
+    assert decide(pressed) == [playback_stop(), *message(flow.INVITATION)]
 
 
 @pytest.mark.parametrize("payload", [{"digits": "", "status": "timeout"}, {"digits": "9", "status": "invalid"}, {}])
 def test_a_silence_is_asked_again_and_two_end_the_call(payload: dict[str, Any]) -> None:
     assert decide(event_at("call.gather.ended", ASKED_ONCE, **payload)) == [playback_stop(), *question(2)]
-    for state in (ASKED_TWICE, {"step": "menu"}, {"step": "menu", "asked": 0}, {"step": "menu", "asked": "1"}):
+    for state in (ASKED_TWICE, *({"step": "question", "asked": asked} for asked in (None, 0, "1"))):
         assert decide(event_at("call.gather.ended", state, **payload)) == [playback_stop(), *GOODBYE]
 
 
@@ -130,7 +130,7 @@ def test_whoever_cancels_the_question_has_the_call() -> None:
 
 def test_when_sales_does_not_answer_the_caller_leaves_a_message() -> None:
     unanswered = event_at("call.hangup", {"step": "sales", "caller": "the caller's leg"}, hangup_cause="timeout")
-    assert decide(unanswered) == message(menu.NOBODY_ANSWERS, on="the caller's leg")
+    assert decide(unanswered) == message(flow.NOBODY_ANSWERS, on="the caller's leg")
     assert decide(unanswered, event_at("call.answered", {"step": "sales"}, second=1)) == []
 
 
@@ -178,7 +178,7 @@ def test_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
 
         line.play(Scenario())
         assert line.commands == ["answer", *asked, *asked, "speak", "hangup"]
-        assert line.spoken == [menu.PROMPT, menu.PROMPT, menu.GOODBYE]
+        assert line.spoken == [flow.PROMPT, flow.PROMPT, flow.GOODBYE]
 
 
 SALES_PLEASE = Step(when="gather_using_speak", after=1, press="1")
@@ -188,20 +188,20 @@ PATIENT = Step(when="record_start", after=200, hangup=True)
 def test_sales_and_its_caller_talk(monkeypatch: pytest.MonkeyPatch) -> None:
     callee = Callee(steps=(Step(after=3, hangup=True),))
     with line_with("menu", monkeypatch) as line:
-        line.play(Scenario(steps=(SALES_PLEASE,), callees={menu.SALES: callee}))
+        line.play(Scenario(steps=(SALES_PLEASE,), callees={flow.SALES: callee}))
         assert line.commands == ["answer", "gather_using_speak", "playback_stop", "transfer"]
         assert line.types.count("call.bridged") == 2
-        assert line.spoken == [menu.PROMPT]
+        assert line.spoken == [flow.PROMPT]
 
 
 @pytest.mark.parametrize("answers", ["no_answer", "busy", "refused here"])
 def test_without_sales_the_caller_leaves_a_message(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     is_refused = answers == "refused here"
-    callees = {} if is_refused else {menu.SALES: Callee(answers=answers)}
+    callees = {} if is_refused else {flow.SALES: Callee(answers=answers)}
     with line_with("menu", monkeypatch, dial_allow="" if is_refused else "+1202") as line:
         line.play(Scenario(steps=(SALES_PLEASE, PATIENT), callees=callees))
         assert line.commands[-4:] == ["speak", "record_start", "speak", "hangup"]
-        assert line.spoken == [menu.PROMPT, menu.NOBODY_ANSWERS, menu.GOODBYE]
+        assert line.spoken == [flow.PROMPT, flow.NOBODY_ANSWERS, flow.GOODBYE]
 
 
 @pytest.mark.parametrize("refused", ["gather_using_speak", "speak", "record_start"])
@@ -227,9 +227,9 @@ def test_an_answer_that_is_never_reported_ends_with_a_goodbye(monkeypatch: pytes
 def test_the_goodbye_behind_a_question_is_withdrawn_by_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     callee = Callee(steps=(Step(after=3, press="5"),))
     with line_with("menu", monkeypatch) as line:
-        leg = line.place(Scenario(steps=(SALES_PLEASE,), callees={menu.SALES: callee}))
+        leg = line.place(Scenario(steps=(SALES_PLEASE,), callees={flow.SALES: callee}))
         line.wait_for_command("transfer")
         line.drain()
         line.telnyx.hang_up(leg)
         line.settle(leg)
-        assert line.spoken == [menu.PROMPT]
+        assert line.spoken == [flow.PROMPT]

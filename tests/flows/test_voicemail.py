@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows import voicemail
+from flows import voicemail as flow
 from hookline import Call, Command, Event, answer, hangup, record_start, record_stop, speak
 from hookline.client_state import encode_for_flow
 from hookline_local.simulator import Scenario, Step
@@ -31,12 +31,12 @@ def event_at(event_type: str, second: int = 5, step: str = "message", **payload:
 
 
 def decide(event: Event, *others: Event) -> list[Command]:
-    function: Callable[[Event, Call], list[Command]] = getattr(voicemail, event.type.replace(".", "_"))
+    function: Callable[[Event, Call], list[Command]] = getattr(flow, event.type.replace(".", "_"))
     return function(event, Call.of([*others, event]))
 
 
 def goodbye(text: str) -> list[Command]:
-    spoken = speak(payload=text, voice=voicemail.VOICE, client_state={"step": "goodbye"})
+    spoken = speak(payload=text, voice=flow.VOICE, client_state={"step": "goodbye"})
     return [spoken.otherwise(hangup()), hangup().after(10)]
 
 
@@ -57,7 +57,7 @@ def test_a_call_that_nobody_waits_on_is_left_alone(payload: dict[str, Any]) -> N
 
 
 def test_the_caller_is_greeted_and_the_call_bounded() -> None:
-    greeting = speak(payload=voicemail.GREETING, voice=voicemail.VOICE, client_state={"step": "greeting"})
+    greeting = speak(payload=flow.GREETING, voice=flow.VOICE, client_state={"step": "greeting"})
     answered = event_at("call.answered", step="answer")
     assert decide(answered) == [greeting.otherwise(RECORDING), hangup().after(160)]
     assert decide(answered, HANGUP) == []
@@ -77,7 +77,7 @@ def test_the_end_follows_the_goodbye() -> None:
 
 
 def test_pound_ends_the_message() -> None:
-    assert decide(POUND) == [record_stop(), *goodbye(voicemail.GOODBYE)]
+    assert decide(POUND) == [record_stop(), *goodbye(flow.GOODBYE)]
     assert decide(POUND, HANGUP) == []
 
 
@@ -92,7 +92,7 @@ def test_pound_again_does_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("event_type", "text"),
-    [("call.recording.saved", voicemail.GOODBYE), ("call.recording.error", voicemail.NOT_RECORDED)],
+    [("call.recording.saved", flow.GOODBYE), ("call.recording.error", flow.NOT_RECORDED)],
 )
 def test_a_message_that_ends_by_itself_is_followed_by_a_goodbye(event_type: str, text: str) -> None:
     assert decide(event_at(event_type)) == goodbye(text)
@@ -110,21 +110,21 @@ def test_the_state_of_another_application_breaks_nothing(state: object) -> None:
 
 
 def test_pound_is_stored_as_pressed() -> None:
-    assert voicemail.ACTING_DIGITS == "#"
+    assert flow.ACTING_DIGITS == "#"
 
 
 def test_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
     with line_with("voicemail", monkeypatch) as line:
         leg = line.play("voicemail")
         assert line.commands == ["answer", "speak", "record_start", "record_stop", "speak", "hangup"]
-        assert line.spoken == [voicemail.GREETING, voicemail.GOODBYE]
+        assert line.spoken == [flow.GREETING, flow.GOODBYE]
         assert line.words_recorded == ["This is Maria. Please call me back."]
         assert "call.recording.transcription.saved" in line.types
         assert leg.hangup_cause == "normal_clearing"
 
         line.play(Scenario(steps=(PATIENT,)))
         assert line.commands == ["answer", "speak", "record_start", "speak", "hangup"]
-        assert line.spoken == [voicemail.GREETING, voicemail.GOODBYE]
+        assert line.spoken == [flow.GREETING, flow.GOODBYE]
 
 
 @pytest.mark.parametrize("refused", ["speak", "record_start"])

@@ -16,7 +16,8 @@ from tests.support.deliveries import Call
 from tests.support.flow_server import Received, webhook
 from tests.support.world import ROUTER, Clock, handler, refused, request_of
 
-SCENARIOS = Path(__file__).parents[2] / "local" / "hookline_local" / "scenarios"
+PROJECT = Path(__file__).parents[2]
+SCENARIOS = (PROJECT / "tests" / "flows", PROJECT / "local" / "hookline_local" / "scenarios")
 NUMBER = "+12025550123"
 
 
@@ -70,9 +71,10 @@ class Line:
             self._changed.notify_all()
 
     def place(self, scenario: Scenario | str) -> Leg:
-        """Begin a call: a scenario, or the one of that name. What was noted of the call before is forgotten."""
+        """Begin a call: a scenario, or the one of that name, yours first. The call before is forgotten."""
         if isinstance(scenario, str):
-            scenario = read_scenario(SCENARIOS / f"{scenario}.toml")
+            paths = [folder / f"{scenario}.toml" for folder in SCENARIOS]
+            scenario = read_scenario(next((path for path in paths if path.exists()), paths[-1]))
         self.received.clear()
         self.commands.clear()
         self.spoken.clear()
@@ -106,7 +108,7 @@ class Line:
 
     @property
     def words_recorded(self) -> list[str]:
-        """What was said in each recording."""
+        """The words in each recording."""
         return [stored.words for stored in self.telnyx.call(lambda telnyx: telnyx.recordings())]
 
 

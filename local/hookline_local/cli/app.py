@@ -19,6 +19,7 @@ from hookline_local.cli import (
     doctor,
     invoke,
     keys,
+    new,
     queues,
     recordings,
     replay,
@@ -51,6 +52,7 @@ app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")
 app.add_typer(queues.app, name="queues")
 app.add_typer(keys.app, name="keys")
+app.add_typer(new.app, name="new")
 
 
 def _print_version(requested: bool) -> None:

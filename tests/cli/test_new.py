@@ -1,0 +1,150 @@
+"""`hookline new flow`, in a checkout of its own: what it writes and what it refuses; the tests of a copy run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hookline_local.flow_check import problems
+from tests.support.command import Done, run
+from tests.support.world import PROJECT
+
+COPIED = ("flows", "tests/__init__.py", "tests/conftest.py", "tests/support", "tests/flows", "pyproject.toml")
+LINKED = ("events", "functions", "layers", "local", "template.yaml")
+NUMBERS = 'default = "reception"\n\n[numbers]\n# "+12025550123" = "reception"\n'
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the flows that ship."""
+    for name in COPIED:
+        source, target = PROJECT / name, tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    for name in LINKED:
+        (tmp_path / name).symlink_to(PROJECT / name)
+    (tmp_path / "flows" / "numbers.toml").write_text(NUMBERS)
+    return tmp_path
+
+
+def new(checkout: Path, *arguments: str) -> Done:
+    return run("new", "flow", *arguments, "--into", str(checkout), environment={"PATH": os.environ["PATH"]})
+
+
+def files(checkout: Path) -> dict[str, str]:
+    """The files that the command could write."""
+    folders = (checkout / "flows", checkout / "tests" / "flows")
+    return {str(path): path.read_text() for folder in folders for path in sorted(folder.glob("*.*"))}
+
+
+def results(done: Done) -> dict[str, str]:
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return {file["path"]: file["result"] for file in document["files"]}
+
+
+def test_a_copy_has_a_module_tests_a_scenario_and_an_entry(checkout: Path) -> None:
+    done = new(checkout, "front_desk", "--like", "menu", "--json")
+    assert results(done) == {
+        "flows/front_desk.py": "new",
+        "tests/flows/test_front_desk.py": "new",
+        "tests/flows/front_desk.toml": "new",
+        "flows/numbers.toml": "changed",
+    }
+    assert (checkout / "flows" / "front_desk.py").read_text().startswith('"""front_desk: 1 reaches sales')
+    numbers = (checkout / "flows" / "numbers.toml").read_text()
+    assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n# "+12025550123" = "front_desk"\n')
+    assert problems(checkout / "flows") == []
+
+
+def test_the_tests_of_a_copy_run(checkout: Path) -> None:
+    for name, like in (("goodbye", "menu"), ("recording", "voicemail")):  # names that the copies use themselves
+        assert new(checkout, name, "--like", like).returncode == 0
+    broken = (checkout / "flows" / "recording.py").read_text().replace("transcription=True", "transcription=False")
+    (checkout / "flows" / "recording.py").write_text(broken)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "scenario or incoming"]
+    tests = ["tests/flows/test_goodbye.py", "tests/flows/test_recording.py"]
+    done = subprocess.run([*command, *tests], cwd=checkout, capture_output=True, text=True, check=False)
+    failed = [line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith("FAILED")]
+    assert failed == ["FAILED tests/flows/test_recording.py::test_the_scenario"], done.stdout
+
+
+def test_a_number_is_given_to_the_flow(checkout: Path) -> None:
+    assert new(checkout, "front_desk", "--number", "+12025550188").returncode == 0
+    numbers = (checkout / "flows" / "numbers.toml").read_text()
+    assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n"+12025550188" = "front_desk"\n')
+
+
+def test_without_a_table_of_numbers_there_is_one_afterwards(checkout: Path) -> None:
+    (checkout / "flows" / "numbers.toml").write_text('default = "reception"\n')
+    assert new(checkout, "front_desk", "--number", "+12025550188").returncode == 0
+    numbers = (checkout / "flows" / "numbers.toml").read_text()
+    assert numbers == 'default = "reception"\n\n[numbers]\n"+12025550188" = "front_desk"\n'
+
+
+@pytest.mark.parametrize("number", [[], ["--number", "+12025550188"]])
+def test_twice_is_once(checkout: Path, number: list[str]) -> None:
+    new(checkout, "front_desk", *number)
+    before = files(checkout)
+    assert set(results(new(checkout, "front_desk", *number, "--json")).values()) == {"unchanged"}
+    assert files(checkout) == before
+
+
+def test_a_dry_run_writes_nothing(checkout: Path) -> None:
+    before = files(checkout)
+    done = new(checkout, "front_desk", "--dry-run")
+    assert done.returncode == 0
+    assert "flows/front_desk.py" in done.stdout
+    assert "Nothing was written" in done.stdout
+    assert files(checkout) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["front-desk"], 2, "for example front_desk."),
+        (["class"], 2, "for example flow_class."),
+        (["1st"], 2, "for example flow_1st."),
+        (["_hidden"], 2, "for example hidden."),
+        (["Front"], 2, "for example front."),
+        (["../front"], 2, "for example front."),
+        (["front_desk", "--like", "voicemial"], 2, "The nearest is voicemail; there are"),
+        (["front_desk", "--like", "reception"], 2, "there is no such flow to copy"),
+        (["front_desk", "--number", "2025550123"], 2, "invalid number"),
+        (["reception", "--like", "menu"], 1, "flows/reception.py exists with other content"),
+    ],
+)
+def test_a_mistake_changes_nothing(checkout: Path, arguments: list[str], status: int, text: str) -> None:
+    before = files(checkout)
+    done = new(checkout, *arguments)
+    assert done.returncode == status
+    assert text in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert files(checkout) == before
+
+
+def test_a_file_that_was_edited_and_a_number_that_is_taken_are_left_alone(checkout: Path) -> None:
+    new(checkout, "front_desk", "--number", "+12025550188")
+    taken = new(checkout, "back_desk", "--number", "+12025550188")
+    assert taken.returncode == 1
+    assert "+12025550188 runs the flow front_desk; nothing was written" in " ".join(taken.stderr.split())
+    assert not (checkout / "flows" / "back_desk.py").exists()
+    edited = checkout / "tests" / "flows" / "front_desk.toml"
+    edited.write_text("# mine\n")
+    assert "exists with other content" in " ".join(new(checkout, "front_desk").stderr.split())
+    assert edited.read_text() == "# mine\n"
+
+
+def test_a_folder_without_flows_and_numbers_that_cannot_be_read_are_named(checkout: Path) -> None:
+    (checkout / "flows" / "numbers.toml").write_text("default = \n")
+    assert "not valid TOML" in new(checkout, "front_desk").stderr
+    assert not (checkout / "flows" / "front_desk.py").exists()
+    assert "--into DIR" in " ".join(new(checkout / "events", "front_desk").stderr.split())
