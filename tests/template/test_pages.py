@@ -50,3 +50,13 @@ def test_the_page_of_deployment_lists_everything_that_stays_when_the_stack_is_de
     retained = {name for name, made in template.source["Resources"].items() if "DeletionPolicy" in made}
     holders = {name for name in retained if not name.endswith("Policy")}
     assert {name for name in holders if f"`{name}`" not in section} == set()
+
+
+SERVICES = {"apigatewayv2": "apigateway", "serverless": "lambda"}
+"""The prefix of a service's actions, where it is not the name in its resources' types."""
+
+
+def test_the_page_of_deployment_names_the_permissions_for_every_kind_of_resource(template: Template) -> None:
+    page = DEPLOY_PAGE.read_text(encoding="utf-8").partition("## Before the first time")[2]
+    kinds = {resource["Type"].split("::")[1].lower() for resource in template.source["Resources"].values()}
+    assert {kind for kind in kinds if f"`{SERVICES.get(kind, kind)}:" not in page} == set()

@@ -78,7 +78,7 @@ def _deployed(name: str, profile: str | None, region: str | None) -> StackResour
             "List the stacks with: aws cloudformation list-stacks; is the --region right?",
         ) from error
     except BotoCoreError as error:
-        raise CliError(str(error), "Name the region with --region, or AWS_REGION.") from error
+        raise CliError(str(error), "Name the region with --region, or AWS_DEFAULT_REGION.") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     missing = [key for key in ("CallsTableName", "RecordingsBucketName") if key not in outputs]
     if missing:
