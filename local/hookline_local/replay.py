@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hookline.dispatch import plan
 from hookline.errors import HooklineError
 from hookline.events import Event, parse_event
 from hookline.flows import Decision, Flows
-from hookline.journal import CallRecord, History
+from hookline.journal import FACTS, CallRecord, History
 from hookline.redaction import DIGIT_NAMES
 from hookline.telnyx import OPTIONAL_ROUTING
 from hookline_local.emulator.template import InvalidParameter, load_template
@@ -68,15 +69,18 @@ class Replayed:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A call to replay. line: the LINE_* settings of its stack."""
+    """A call to replay. line: the LINE_* settings of its stack. facts: what its look-ups found, by event id."""
 
     line: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[ReplayEvent] = ()
     about: str = ""
 
 
-def decisions(line: Mapping[str, str]) -> Decide:
+def decisions(line: Mapping[str, str], facts: Mapping[str, Any] = MappingProxyType({})) -> Decide:
     """Today's decisions under these settings: those of the flow that client_state names, or numbers.toml.
+
+    facts: what the look-ups found then, by event id.
 
     The flows are those that `hookline serve` would run: of the folder in HOOKLINE_FLOWS, or of this checkout.
 
@@ -92,7 +96,8 @@ def decisions(line: Mapping[str, str]) -> Decide:
         if name is None:
             return Decision()
         with _settings_of(f"{folder.name}.{name}", line):
-            decision = flows.decide(name, event, others)
+            found = [facts[each.id] for each in (*others, event) if each.id in facts]
+            decision = flows.decide(name, event, others, facts=found[-1] if found else None)
         unread = History(is_duplicate=False, events=[])
         plans = plan(event, decision.commands, unread, flow=name, first_received_at=time.time())
         return replace(decision, commands=[planned.command for planned in plans])
@@ -137,7 +142,7 @@ def _replayed(event: ReplayEvent, decide: Decide, before: Sequence[Event]) -> Re
         event=event.event,
         then=event.commands,
         now=[_plain(each.action, each.redacted_params(leave_out=OPTIONAL_ROUTING)) for each in decision.commands],
-        doubt="blanked in the journal" if _blanked(event.event) else "",
+        doubt="blanked in the journal" if is_blanked(event.event) else "",
         fault=decision.error or "",
     )
 
@@ -147,7 +152,8 @@ def _plain(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
     return {"action": action, "params": json.loads(json.dumps(params))}
 
 
-def _blanked(event: Event) -> bool:
+def is_blanked(event: Event) -> bool:
+    """Whether keyed digits of the event were blanked, so that it cannot be decided again."""
     values = [value for name, value in event.payload.items() if name.lower() in DIGIT_NAMES]
     return any(isinstance(value, str) and value and not value.strip("x") for value in values)
 
@@ -169,7 +175,12 @@ def case_of(record: CallRecord, resources: StackResources) -> Case:
         for entry in [*record.entries, *record.transcript]
         if entry.event is not None
     ]
-    return Case(line=line_settings(resources.parameters), events=events)
+    return Case(line=line_settings(resources.parameters), facts=facts_of(record), events=events)
+
+
+def facts_of(record: CallRecord) -> dict[str, Any]:
+    """The results of a call's look-ups, by event id."""
+    return {note["event_id"]: note["facts"] for note in record.notes.get(FACTS, [])}
 
 
 def line_settings(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -235,6 +246,7 @@ def as_json(case: Case, about: str) -> dict[str, Any]:
     return {
         "about": about,
         "line": dict(case.line),
+        **({"facts": dict(case.facts)} if case.facts else {}),
         "events": [
             {
                 "received_at": event.received_at,
@@ -256,6 +268,7 @@ def of_json(content: Mapping[str, Any]) -> Case:
     return Case(
         about=content.get("about", ""),
         line=content["line"],
+        facts=content.get("facts", {}),
         events=[
             ReplayEvent(
                 event=parse_event(json.dumps({"data": event["data"]}).encode()),

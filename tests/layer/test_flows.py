@@ -132,6 +132,12 @@ def test_an_answer_without_a_state_of_its_own_still_names_the_flow(world: World,
     assert json.loads(base64.b64decode(world.sent[0]["body"]["client_state"])) == {"flow": "first", "state": None}
 
 
+def test_a_call_that_is_rejected_still_names_the_flow_at_its_end(world: World, package: Package) -> None:
+    package('default = "first"', first="from hookline import reject\n" + flow_that("[reject(cause='USER_BUSY')]"))
+    deliver("call.initiated")
+    assert json.loads(base64.b64decode(world.sent[0]["body"]["client_state"])) == {"flow": "first", "state": None}
+
+
 def test_a_fallback_leaves_the_name_of_the_flow_on_the_leg_as_well(world: World) -> None:
     world.replies = lambda request: refused(422, "10032") if b"Polly" in request.content else ok()
     plain = speak(payload="Hello.", voice="female", client_state={"step": "greeting"})

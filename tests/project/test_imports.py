@@ -11,6 +11,7 @@ PACKAGE = LOCAL / "hookline_local"
 
 LAYERS = (
     {"cli"},
+    {"decide_again"},
     {"replay", "doctor"},
     {"stacks"},
     {"emulator", "simulator", "samples"},

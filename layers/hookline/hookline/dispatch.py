@@ -23,6 +23,9 @@ QUEUED = "queued"
 EXPIRED = "expired"
 SUPERSEDED = "superseded"
 
+_NAMING = frozenset({"answer", "reject"})
+"""The first commands to an incoming call: they always leave the name of the flow on the leg."""
+
 _NOT_SENT = Answer(Outcome.RETRY_LATER)
 
 
@@ -301,7 +304,7 @@ class _Addressed:
         client_state of the leg that is commanded; then the command leaves it alone.
         """
         action, state_of_placed = command.action, PLACED_STATE.get(command.action)
-        if not (state_of_placed or command.fallback or action == "answer" or "client_state" in command.params):
+        if not (state_of_placed or command.fallback or action in _NAMING or "client_state" in command.params):
             return command
         params = dict(command.params)
         if state_of_placed:
@@ -309,7 +312,7 @@ class _Addressed:
             params[state_of_placed] = _state_for_flow(command.flow or "", params.get(state_of_placed), key)
         if is_stale and action != "dial":
             params.pop("client_state", None)
-        elif action == "answer" or (action != "dial" and "client_state" in params):
+        elif action in _NAMING or (action != "dial" and "client_state" in params):
             placed = self.placed if is_own_leg else None
             params["client_state"] = _state_for_flow(self.flow, params.get("client_state"), placed)
         fallback = command.fallback

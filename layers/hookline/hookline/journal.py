@@ -410,6 +410,11 @@ class Journal:
             found.setdefault(item["pk"]["S"], identity_of(item))
         return list(found.values())
 
+    def failed(self, day: str) -> list[Identity]:
+        """The events of this day (`YYYY-MM-DD`, UTC) on which a flow has failed, oldest first, each by its ids."""
+        items = self._pages(IndexName="by_trouble", KeyConditionExpression="trouble_day = :d", values={":d": day})
+        return [identity_of(item) for item in items if _text(item, "trouble") == "flow_failed"]
+
     def _legs(self, index: str, key: str, value: str) -> Iterator[str]:
         for item in self._pages(
             IndexName=index, KeyConditionExpression="#k = :k", names={"#k": key}, values={":k": value}

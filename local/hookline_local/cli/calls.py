@@ -17,6 +17,7 @@ from hookline_local.cli.options import (
     resources_of,
     screen_for,
 )
+from hookline_local.errors import USAGE, CliError
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="List the calls of a day.")
 
@@ -31,6 +32,7 @@ def calls(
     trouble: Annotated[
         bool, typer.Option("--trouble", help="Only calls that were refused, failed, late, unanswered, unarchived.")
     ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="List the events on which a flow has failed.")] = False,
     url: Url = None,
     stack: StackName = None,
     profile: Profile = None,
@@ -42,10 +44,13 @@ def calls(
         refuse_options(context)
         return
     from hookline_local.cli.call_views import list_calls
+    from hookline_local.cli.decide_view import list_failed
     from hookline_local.cli.trouble_view import list_trouble
 
     listed = day_of(day)
-    show_list = list_trouble if trouble else list_calls
+    if trouble and failed:
+        raise CliError("--trouble and --failed are mutually exclusive", "Leave one of the two out.", code=USAGE)
+    show_list = list_failed if failed else list_trouble if trouble else list_calls
     show_list(resources_of(url, stack, profile, region), listed, limit, screen_for(json))
 
 

@@ -55,7 +55,7 @@ def replay(
 
         resources = resources_of(url, stack, profile, region)
         case = replaying.case_of(read_call(resources, any_id), resources)
-    results = replaying.replay(case, replaying.decisions(case.line))
+    results = replaying.replay(case, replaying.decisions(case.line, case.facts))
     same = show(results, screen_for(json))
     if save and from_file:
         replaying.accept(case, results, path)
