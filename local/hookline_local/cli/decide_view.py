@@ -12,7 +12,7 @@ from hookline_local.replay import decisions, facts_of, line_settings
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.resources import StackResources
 
-MEANINGS = {
+DESCRIPTIONS = {
     "sensible": "would be sent",
     "call_ended": "not sent: the call has ended",
     "superseded": "not sent: a newer event has commanded the same",
@@ -81,5 +81,5 @@ def _show(again: Again, screen: Screen, *, sent: bool) -> None:
     elif not again.commands:
         screen.fields([("now", "no commands")])
     for command, _, state in again.commands:
-        meaning = "sent to the command queue" if sent and state == "sensible" else MEANINGS[state]
+        meaning = "sent to the command queue" if sent and state == "sensible" else DESCRIPTIONS[state]
         screen.fields([("now", f"{command.action}: {meaning}")])
