@@ -528,6 +528,26 @@ def test_a_triggered_event_is_journalled_once_however_often_it_comes(desk: Desk,
     assert [event["event_type"] for event in events] == ["call.hangup"]
 
 
+def test_each_triggered_event_is_of_a_new_call_and_a_refused_command_has_its_reason(
+    desk: Desk, serving: Serving
+) -> None:
+    first, second = (desk.json("trigger", "call.answered")["call_leg_id"] for _ in range(2))
+    assert first != second
+    assert len(desk.json("calls", "show", first)["events"]) == 1
+    shown = " ".join(desk.run("trigger", "call.answered").stdout.split())
+    assert "speak was refused: 90015: the call control id is not valid" in shown
+    assert "hookline call, then --call last" in shown
+
+
+def test_an_event_of_a_call_that_exists_carries_what_its_events_carry(desk: Desk, call: Any) -> None:
+    leg = call["call"]["call_leg_id"]
+    assert desk.json("trigger", "call.cost", "--call", leg[:12])["call_leg_id"] == leg
+    (event,) = [e for e in desk.json("calls", "show", leg)["events"] if e["event_type"] == "call.cost"]
+    expected = {name: call["call"][name] for name in ("call_control_id", "call_session_id")}
+    assert {name: event["payload"][name] for name in expected} == expected
+    assert desk.run("trigger", "call.cost", "--call", "unknown").returncode == 3
+
+
 def test_an_event_signed_with_a_stranger_s_key_is_refused(desk: Desk, serving: Serving) -> None:
     pair = desk.json("keys", "new")
     done = desk.run("trigger", "call.hangup", "--key", pair["private_key"])

@@ -66,7 +66,7 @@ class LiveView:
                 self.screen.detail(remark.text, label=self._label(remark.call_leg_id))
 
     def _command(self, command: CommandReceived) -> None:
-        """What the person on the phone hears of it; and why, when it was refused or has met a fault."""
+        """Show the words that the person on the phone hears; and an error, when it was refused or has met a fault."""
         label = self._label(self._legs.get(command.call_control_id or ""))
         refused = command.status is None or command.status >= 300
         if refused or command.fault:

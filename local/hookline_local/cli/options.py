@@ -10,6 +10,8 @@ import typer
 from hookline_local.errors import CHECK_FAILED, USAGE, CliError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hookline_local.cli.screen import Screen
     from hookline_local.samples.catalog import Sample
     from hookline_local.stacks.resources import StackResources
@@ -130,13 +132,18 @@ def day_of(text: str | None) -> str:
     return day.isoformat()
 
 
-def changed(sample: "Sample", assignments: list[str] | None) -> "Sample":
-    """The sample as if it happened now, with --set; warns of a field that it did not have, which may be a slip."""
+def changed(
+    sample: "Sample", assignments: list[str] | None, defaults: "Mapping[str, object] | None" = None
+) -> "Sample":
+    """The sample as if it happened now, with --set; warns of a field that it did not have, which may be a slip.
+
+    defaults: changes that --set overrides.
+    """
     from hookline_local.cli.screen import print_error
     from hookline_local.samples import catalog
 
     changes = catalog.changes(assignments or [])
-    result = sample.now(changes)
+    result = sample.now({**(defaults or {}), **changes})
     for path in sample.lacks(changes):
         print_error(f"the sample has no {path}; added")
     return result

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from hookline_local.cli.screen import Screen
+from hookline_local.cli.trigger_call import payload
 from hookline_local.errors import CliError
 from hookline_local.samples.catalog import Sample
 from hookline_local.signing import sign
@@ -52,6 +53,7 @@ def _show(screen: Screen, sample: Sample, url: str, key: str, response: httpx.Re
     screen.row(
         {
             "event_type": sample.event_type,
+            "call_leg_id": payload(sample).get("call_leg_id"),
             "url": url,
             "status": response.status_code,
             "milliseconds": round(milliseconds, 1),

@@ -370,7 +370,7 @@ class Leg:
     # The person on the phone
 
     def remark(self, text: str) -> None:
-        """Let the observers know of something that is no webhook and no command."""
+        """Let the observers know of something beside webhooks and commands."""
         self.account.observers(Remark(text=text, call_session_id=self.session.id, call_leg_id=self.call_leg_id))
 
     def hang_up(self) -> None:
