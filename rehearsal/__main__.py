@@ -94,6 +94,7 @@ class Rehearsal:
             "TelnyxPublicKeys": public_key,
             "TelnyxApiKeySecretArn": secret["ARN"],
             "TelnyxApiBaseUrl": simulator.api_base_url,
+            "SavedQueries": "off",  # the emulator has no AWS::Logs::QueryDefinition
         }
         sam.deploy(template, parameters, self.environment)
         deployment = Deployment(self.emulator.url)

@@ -655,7 +655,7 @@ def watched(resources: Mapping[str, Any], metric: str, threshold: int | None = N
     return {
         dimension["Value"]["Fn::GetAtt"][0]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if alarm["MetricName"] == metric and threshold in (None, alarm["Threshold"])
+        if alarm.get("MetricName") == metric and threshold in (None, alarm["Threshold"])
         for dimension in alarm["Dimensions"]
     }
 
@@ -798,7 +798,9 @@ def test_everything_that_can_carry_a_tag_has_the_tag_of_the_project(resources: M
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
+        "AWS::CloudWatch::Dashboard",
         "AWS::Logs::MetricFilter",
+        "AWS::Logs::QueryDefinition",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
         "AWS::SQS::QueuePolicy",
@@ -846,8 +848,8 @@ def test_functions_are_traced_and_may_be_only_when_a_parameter_asks_for_it(
 
 def test_every_alarm_reaches_the_topic_and_says_what_to_do(resources: Mapping[str, Any]) -> None:
     for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
-        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-        assert len(alarm["AlarmDescription"]) > 40
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
+        assert len(alarm["AlarmDescription"]["Fn::Sub"]) > 40
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
@@ -860,7 +862,7 @@ def test_an_alarm_on_a_metric_of_ours_watches_one_that_is_emitted(resources: Map
         for transformation in metric["MetricTransformations"]
     ]
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    ours = [alarm for alarm in alarms.values() if alarm["Namespace"] == "Hookline"]
+    ours = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "Hookline"]
     for alarm in ours:
         if isinstance(alarm["MetricName"], str):
             assert alarm["MetricName"] in emitted
@@ -893,7 +895,7 @@ def test_errors_and_throttles_of_every_function_are_watched(
     by_name = {
         alarm["Dimensions"][0]["Value"]["Ref"]
         for alarm in alarms.values()
-        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", metric)
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", metric)
     }
     behind_api = {route.function for route in (*template.routes(), *template.private_routes())}
     assert alarms["CallsApiErrorsAlarm"]["MetricName"] == "5xx"

@@ -138,6 +138,7 @@ _INERT = {
     "AWS::Lambda::Permission": "permissions are not enforced here",
     "AWS::Logs::LogGroup": "there are no log groups; `serve --logs` shows what the functions log",
     "AWS::Logs::MetricFilter": "log lines are not counted here",
+    "AWS::Logs::QueryDefinition": "there are no log groups; `serve --logs` shows what the functions log",
     "AWS::S3::BucketPolicy": "the bucket's policy is not enforced here",
     "AWS::SNS::Subscription": "nothing is sent to topics here",
     "AWS::SNS::Topic": "nothing is sent to topics here",
