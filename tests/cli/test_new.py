@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,26 +10,16 @@ from typing import Any
 import pytest
 
 from hookline_local.flow_check import problems
+from tests.support.checkout import make_checkout
 from tests.support.command import Done, run
-from tests.support.world import PROJECT
 
-COPIED = ("flows", "tests/__init__.py", "tests/conftest.py", "tests/support", "tests/flows", "pyproject.toml")
-LINKED = ("events", "functions", "layers", "local", "template.yaml")
 NUMBERS = 'default = "reception"\n\n[numbers]\n# "+12025550123" = "reception"\n'
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with the flows that ship."""
-    for name in COPIED:
-        source, target = PROJECT / name, tmp_path / name
-        target.parent.mkdir(exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    for name in LINKED:
-        (tmp_path / name).symlink_to(PROJECT / name)
+    make_checkout(tmp_path)
     (tmp_path / "flows" / "numbers.toml").write_text(NUMBERS)
     return tmp_path
 
