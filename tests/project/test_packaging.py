@@ -80,6 +80,8 @@ SHELL = [
     "api.exchange",
     "api.reading",
     "api.media",
+    "api.arguments",
+    "api.steering",
     "api.operations",
     "api.server",
     "api.__init__",

@@ -184,10 +184,10 @@ class Flows:
             return []
         commands = list(function(event, Call.of([*others, event], facts=facts, legs=legs)))
         for command in commands:
-            self._check(command)
+            self.check(command)
         return commands
 
-    def _check(self, command: object) -> None:
+    def check(self, command: object) -> None:
         """Raise TypeError for what cannot be sent, and LookupError when a leg would be placed for an unknown flow.
 
         The functions of hookline.commands make nothing that cannot be sent; this is for what is made by hand.
@@ -200,7 +200,7 @@ class Flows:
         if (name := command.flow) and not self._exists(name):
             raise LookupError(f"{command.action} places a leg for the flow {name!r}, which does not exist")
         if command.fallback is not None:
-            self._check(command.fallback)
+            self.check(command.fallback)
 
     def _exists(self, name: str) -> bool:
         return name in self._modules or importlib.util.find_spec(f"{self._package}.{name}") is not None

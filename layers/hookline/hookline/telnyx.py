@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ class Answer:
 
     status: the HTTP status, None when nothing came back; code: Telnyx's error code, None when it named none.
     pointers: the parameters that the answer blames, as Telnyx writes them. wait_seconds: how long Telnyx asks us to
-    wait, 0 when it does not. milliseconds: over all tries.
+    wait, 0 when it does not. milliseconds: over all tries. data: what Telnyx answers to an accepted command.
     """
 
     outcome: Outcome
@@ -96,6 +96,7 @@ class Answer:
     pointers: tuple[str, ...] = ()
     wait_seconds: float = 0.0
     milliseconds: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 _Response = tuple[int, Mapping[str, str], bytes]
@@ -258,7 +259,8 @@ def _answer_of(exchange: "Future[_Response]") -> Answer:
     except (httpx.HTTPError, TelnyxUnavailable):
         return Answer(Outcome.RETRY_LATER)
     if status < 300:
-        return Answer(Outcome.ACCEPTED, status)
+        data = _object(content).get("data")
+        return Answer(Outcome.ACCEPTED, status, data=data if isinstance(data, dict) else {})
     code, pointers = _blame(content)
     wait_seconds = _asked_to_wait(headers) if status == 429 else 0.0
     return Answer(_outcome(status, code), status, code, pointers, wait_seconds)

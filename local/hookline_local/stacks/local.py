@@ -299,7 +299,8 @@ class LocalStack:
             environment = template.environment_of(name)
             if self._telnyx_base_url and "TELNYX_API_BASE_URL" in environment:
                 environment["TELNYX_API_BASE_URL"] = self._telnyx_base_url
-            if environment.get("WEBHOOK_BASE_URL") == "":  # else they would use https:// with our own domain
+            # Else they would use https:// with our own domain.
+            if "WEBHOOK_BASE_URL" in environment and not template.parameters.get("WebhookBaseUrl"):
                 environment["WEBHOOK_BASE_URL"] = self.url
             physical = f"{template.stack_name}-{name}"
             code = function.code.resolve()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hookline.api import media, reading
+from hookline.api import media, reading, steering
 from hookline.api.exchange import ApiRequest, ApiResponse
 from hookline.environment import Environment
 
@@ -26,6 +26,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /calls/{id}/timeline": Operation("showTimeline", READ, reading.show_timeline),
     "GET /calls/{id}/transcript": Operation("showTranscript", READ, reading.show_transcript),
     "GET /calls/{id}/recordings": Operation("listRecordings", READ, media.list_recordings),
+    "POST /calls": Operation("placeCall", DIAL, steering.place_call),
+    "POST /calls/{id}/actions/{action}": Operation("steerCall", STEER, steering.steer_call),
     "GET /recordings/{id}/audio": Operation("openRecording", LISTEN, media.open_recording),
     "GET /recordings/{id}/peaks": Operation("showPeaks", LISTEN, media.show_peaks),
 }

@@ -38,6 +38,24 @@ PROBLEMS: Mapping[str, Kind] = {
         409, "The recording lies in another storage", "Fetch it there; `storage_url` names it."
     ),
     "invalid_parameter": Kind(422, "A parameter is invalid", "Change the parameters that `errors` points at."),
+    "last_refused": Kind(422, "An action needs the id of a call", "Name the call: `last` may be another by now."),
+    "key_invalid": Kind(
+        422, "The Idempotency-Key is invalid", "Send 1 to 200 printable ASCII characters, such as a UUID."
+    ),
+    "key_reused": Kind(422, "The Idempotency-Key was used for another request", "Use a new key for a new request."),
+    "call_ended": Kind(409, "The call has already ended", "Nothing is left to do on it."),
+    "superseded": Kind(409, "A newer command of the call came first", "Read the call, then decide again."),
+    "outcome_unknown": Kind(
+        409, "It is not known yet what became of the command", "Read the call's timeline; ask again."
+    ),
+    "expired": Kind(409, "The command waited too long and was not sent", "Send it again with a new key."),
+    "refused": Kind(422, "Telnyx refuses the command", "`telnyx_code` and `errors` name the reason."),
+    "api_key_refused": Kind(502, "Telnyx refuses the API key of the stack", "Put a valid key into its secret."),
+    "too_many_requests": Kind(
+        429, "Telnyx takes no more requests now", "Send the same request again after Retry-After."
+    ),
+    "dial_not_allowed": Kind(403, "The stack may not call this number", "DialAllow lists who may be called."),
+    "too_many_live_calls": Kind(409, "Too many calls are live", "Wait for one to end; MaxLiveCalls is the limit."),
     "dependency_unavailable": Kind(503, "A dependency is unavailable", "Send the same request again in a few seconds."),
 }
 """Every problem by its code, which is the last part of its `type`."""
