@@ -27,6 +27,7 @@ from tests.support import command
 PROJECT = Path(__file__).parents[2]
 COMMANDS = [
     "serve",
+    "simulator",
     "demo",
     "call",
     "trigger",
@@ -295,6 +296,7 @@ def test_the_help_of_serve_explains_how_to_inject_faults(hookline: Hookline) -> 
     output = " ".join(hookline("serve", "--help").stdout.split())
     assert "/_simulator/faults" in output
     assert "curl" in output
+    assert "KEY_of_the_local_stack" in output
 
 
 @pytest.mark.parametrize("command", [["serve"], ["invoke", "call.answered"], ["demo"]], ids=lambda command: command[0])

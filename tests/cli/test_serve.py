@@ -161,6 +161,31 @@ def test_one_line_lists_all_urls_and_each_answers(serving: Serving) -> None:
     assert any("not enforced" in sentence for sentence in ready["unsupported"])
 
 
+def test_the_simulator_alone_serves_another_application(desk: Desk, serving: Serving) -> None:
+    """Here the application is the stack that runs, which has a Telnyx of its own."""
+    import httpx
+
+    command = [sys.executable, "-m", "hookline_local", "simulator", "--json", "--speed", "0"]
+    command += ["--webhook-url", serving.ready["webhook_url"]]
+    with started(command, env=desk.environment, stdout=subprocess.PIPE, text=True) as simulator:
+        assert simulator.stdout is not None
+        ready = json.loads(simulator.stdout.readline())
+        assert ready["public_key"] == serving.ready["public_key"]
+        assert ready["api_key"] == serving.ready["api_key"]
+        recordings = f"{ready['telnyx_api_base_url']}/recordings"
+        keys = (ready["api_key"], "another")
+        answers = [httpx.get(recordings, headers={"authorization": f"Bearer {key}"}).status_code for key in keys]
+        assert answers == [200, 401]
+        with httpx.stream("GET", f"{ready['control_url']}/observe", timeout=60) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            leg = httpx.post(f"{ready['control_url']}/calls", json={"to": ready["numbers"][0]}).json()
+            answer = next(seen for seen in map(json.loads, filter(None, lines)) if seen["kind"] == "answered")
+        assert (answer["call_leg_id"], answer["status"]) == (leg["call_leg_id"], 200)
+        simulator.terminate()
+        assert simulator.wait(60) == 0
+
+
 def test_a_call_goes_from_ring_to_archived_recording(call: Any) -> None:
     assert call["ok"] is True
     assert call["call"]["status"] == "ended"
@@ -505,7 +530,7 @@ def test_serve_ends_when_its_output_is_closed(tmp_path: Path) -> None:
         assert serve.stdout is not None
         assert serve.stderr is not None
         shown = b"".join(iter(serve.stdout.readline, b"\n"))
-        shown += b"".join(serve.stdout.readline() for _ in range(8))
+        shown += b"".join(serve.stdout.readline() for _ in range(12))
         assert b"webhooks" in shown
         assert b"things are not emulated here; hookline serve --json lists them." in shown
         document = alone.json("call", "--keys", "1")

@@ -26,6 +26,7 @@ from hookline_local.cli import (
     replay,
     serve,
     sign,
+    simulator,
     tail,
     trigger,
 )
@@ -47,7 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=EPILOG,
 )
-for command in (serve, demo, call, trigger, invoke, sign, tail, replay, decide, connect, doctor):
+for command in (serve, simulator, demo, call, trigger, invoke, sign, tail, replay, decide, connect, doctor):
     app.add_typer(command.app)
 app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")

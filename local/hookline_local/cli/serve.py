@@ -50,7 +50,10 @@ def serve(
     Reads TELNYX_PUBLIC_KEY (comma-separated base64), TELNYX_API_BASE_URL (another Telnyx than the simulator),
     TELNYX_API_KEY and AWS_ENDPOINT_URL. With --json one line gives all URLs as soon as everything is ready.
 
-    The simulator's faults can be changed while it runs; GET lists them:
+    The simulator takes the API key KEY_of_the_local_stack (or TELNYX_API_KEY); webhooks are signed with the development
+    key, whose public half is shown at the start and by --json (api_key, public_key, control_url).
+
+    Its control API is at TELNYX_URL/_simulator: it places calls, presses keys and injects faults, also while it runs:
     curl -d '{"drop": 1}' TELNYX_URL/_simulator/faults
     """
     import asyncio

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,10 +15,12 @@ from typing import Any
 from hookline_local.cli.file_watch import FileWatch
 from hookline_local.cli.live_view import LiveView, clock, label_of
 from hookline_local.cli.screen import Screen
-from hookline_local.cli.stack_start import explain_start_errors, port_unavailable, running
+from hookline_local.cli.stack_start import explain_start_errors, patience, port_unavailable, running
+from hookline_local.cli.stopping import run_until_stopped
 from hookline_local.emulator.gateway import Exchange
 from hookline_local.emulator.runtime import LogLine
 from hookline_local.errors import USAGE, CliError
+from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.simulator import Config, TelnyxSimulator
 from hookline_local.simulator.webhooks import USER_AGENT
 from hookline_local.stacks.local import API_KEY, LocalStack
@@ -53,17 +54,6 @@ class ServeOptions:
         url = self.aws_endpoint or os.environ.get("AWS_ENDPOINT_URL")
         return checked_url(url, "--aws-endpoint http://127.0.0.1:4566, or AWS_ENDPOINT_URL") if url else None
 
-    def patience(self) -> float:
-        """HOOKLINE_PATIENCE: a factor on every time limit of AWS and Telnyx. Raises CliError for an invalid one."""
-        text = os.environ.get("HOOKLINE_PATIENCE") or "1"
-        try:
-            patience = float(text)
-        except ValueError:
-            patience = 0.0
-        if not 1 <= patience <= 1000:
-            raise CliError(f"HOOKLINE_PATIENCE={text} is not between 1 and 1000", code=USAGE)
-        return patience
-
     def check(self) -> None:
         """Raise CliError for options without effect: of something that is not started."""
         if self.telnyx() is not None:
@@ -90,22 +80,7 @@ async def run(options: ServeOptions, screen: Screen) -> None:
     Raises CliError when it cannot start, and BrokenPipeError when standard output has been closed.
     """
     options.check()
-    stopping = asyncio.Event()
-    screen.on_closed = stopping.set
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stopping.set)
-    serving = asyncio.create_task(_serve(options, screen, stopping))
-    stopped = asyncio.create_task(stopping.wait())
-    # Stopped while starting: what has been started by then is stopped again.
-    await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not serving.done():
-        serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
-    if screen.closed:
-        raise BrokenPipeError
+    await run_until_stopped(screen, lambda stopping: _serve(options, screen, stopping))
 
 
 async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event) -> None:
@@ -127,7 +102,7 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
             api_key=api_key,
             public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
             built=options.built,
-            patience=options.patience(),
+            patience=patience(),
         )
         stack.on_log = _Logs(screen, shown=options.logs).show
         starting = running(stack, options.template, built=options.built, port=options.port)
@@ -153,7 +128,7 @@ async def _start_simulator(options: ServeOptions, api_key: str) -> TelnyxSimulat
         port=options.telnyx_port,
         speed=options.speed,
         seed=options.seed,
-        patience=options.patience(),
+        patience=patience(),
     )
     simulator = TelnyxSimulator(config)
     try:
@@ -192,10 +167,17 @@ def _running_stack(stack: LocalStack, simulator: TelnyxSimulator | None, telnyx_
 def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: ServeOptions) -> None:
     fields = asdict(started)
     fields.pop("parameters")
+    control = f"{started.telnyx_url}/_simulator" if started.telnyx_url else None
+    keys = {
+        "control_url": control,
+        "api_key": MASKED if os.environ.get("TELNYX_API_KEY") else API_KEY,
+        "public_key": os.environ.get("TELNYX_PUBLIC_KEY") or DEVELOPMENT_PUBLIC_KEY,
+    }
     screen.row(
         {
             "ready": True,
             **fields,
+            **keys,
             "seed": options.seed,
             "functions": list(stack.template.functions()),
             "unsupported": stack.unsupported,
@@ -207,6 +189,8 @@ def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: Se
     calls_api = f"{started.api_url}/calls" if started.api_url else "off (CallsApi)"
     urls = (("webhooks", started.webhook_url), ("calls API", calls_api), ("Telnyx", telnyx), ("AWS", aws))
     screen.fields((*urls, ("Lambda API", started.url)), width=19)
+    screen.fields((("control API", control or "off"), ("API key", str(keys["api_key"]))), width=19)
+    screen.fields((("public key", str(keys["public_key"])),), width=19)
     if stack.unsupported:
         number = f"{len(stack.unsupported)} thing{'s are' if len(stack.unsupported) > 1 else ' is'}"
         screen.paragraph(f"\n{number} not emulated here; hookline serve --json lists them.", "dim")

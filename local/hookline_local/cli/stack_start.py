@@ -61,6 +61,18 @@ def explain_start_errors(template: Path, *, built: bool = False, port: int = 0) 
         raise port_unavailable("--port", port, error) from error
 
 
+def patience() -> float:
+    """HOOKLINE_PATIENCE: a factor on every time limit of AWS and Telnyx. Raises CliError for an invalid one."""
+    text = os.environ.get("HOOKLINE_PATIENCE") or "1"
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 1 <= factor <= 1000:
+        raise CliError(f"HOOKLINE_PATIENCE={text} is not between 1 and 1000", code=USAGE)
+    return factor
+
+
 def port_unavailable(option: str, port: int, error: OSError) -> CliError:
     """For a port on which nothing can listen."""
     return CliError(
