@@ -75,6 +75,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
 def serving(reader: Reader) -> Iterator[None]:
     command = [sys.executable, "-m", "hookline_local", "serve", "--json", "--speed", "0"]
     with started(command, env=reader.environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline()
         yield
         process.terminate()
