@@ -586,6 +586,9 @@ def test_a_scenario_is_the_same_from_toml_json_and_yaml(tmp_path: Path) -> None:
         ({"steps": [{"hangup": "yes"}]}, r"steps\[0\].hangup"),
         ({"steps": [{"faults": {"explode": 1}}]}, "explode: unknown fault"),
         ({"callees": {"+1": {"answers": "maybe"}}}, "answers: expected one of"),
+        ({"dial": {"flow": "notice"}}, "dial: flow is not known"),
+        ({"dial": {"answering_machine_detection": "yes"}}, "dial.answering_machine_detection: expected one of"),
+        ({"dial": {"timeout_secs": "30"}}, "dial.timeout_secs: expected seconds"),
     ],
 )
 def test_an_invalid_scenario_is_refused_with_the_reason(content: object, message: str) -> None:

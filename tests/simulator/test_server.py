@@ -1,6 +1,7 @@
 """The simulator can be started, driven and stopped from a program and over HTTP, and rests when nothing happens."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import socket
@@ -50,6 +51,24 @@ def test_a_call_can_be_placed_and_played_over_http() -> None:
             ("command", "answer"),
             ("command", "transcription_start"),
         ]
+
+
+def test_a_call_that_the_application_places_can_come_over_http() -> None:
+    with app_and_telnyx() as (app, telnyx):
+        scenario = {
+            "from": "+12025550123",
+            "to": "+12025550111",
+            "dial": {"answering_machine_detection": "detect", "client_state": {"flow": "notice"}},
+            "steps": [{"when": "call.machine.detection.ended", "press": "7"}, {"hangup": True}],
+        }
+        placed = app.http.post(telnyx.url + "/_simulator/calls", json=scenario).json()
+        assert (placed["direction"], placed["to"]) == ("outgoing", "+12025550111")
+        ended = app.wait_for("call.hangup").payload
+        assert ended["hangup_source"] == "callee"
+        assert json.loads(base64.b64decode(ended["client_state"])) == {"flow": "notice"}
+        assert app.wait_for("call.dtmf.received").payload["digit"] == "7"
+        unknown = {**scenario, "connection_id": "7"}
+        assert app.http.post(telnyx.url + "/_simulator/calls", json=unknown).status_code == 422
 
 
 def test_a_scenario_and_far_ends_can_come_over_http() -> None:

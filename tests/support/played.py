@@ -73,11 +73,12 @@ class Line:
     def place(self, scenario: Scenario | str) -> Leg:
         """Begin a call: a scenario, or the one of that name, yours first. The call before is forgotten."""
         if isinstance(scenario, str):
-            paths = [folder / f"{scenario}.toml" for folder in SCENARIOS]
-            scenario = read_scenario(next((path for path in paths if path.exists()), paths[-1]))
+            scenario = scenario_of(scenario)
         self.received.clear()
         self.commands.clear()
         self.spoken.clear()
+        if scenario.dial is not None:
+            return self.telnyx.place_call(scenario)
         return self.telnyx.place_inbound_call(to_number=NUMBER, scenario=scenario)
 
     def play(self, scenario: Scenario | str) -> Leg:
@@ -110,6 +111,12 @@ class Line:
     def words_recorded(self) -> list[str]:
         """The words in each recording."""
         return [stored.words for stored in self.telnyx.call(lambda telnyx: telnyx.recordings())]
+
+
+def scenario_of(name: str) -> Scenario:
+    """The scenario of that name, of the flows' own tests or of those that come with the command."""
+    paths = [folder / f"{name}.toml" for folder in SCENARIOS]
+    return read_scenario(next((path for path in paths if path.exists()), paths[-1]))
 
 
 @contextmanager

@@ -15,7 +15,8 @@ def call(
     scenario: Annotated[
         str | None,
         typer.Argument(
-            help="A scenario: a file, or card, hello, impatient, menu, storm, voicemail.", show_default="keys from here"
+            help="A scenario: a file, or card, hello, impatient, menu, notice, storm, voicemail.",
+            show_default="keys from here",
         ),
     ] = None,
     keys: Annotated[str | None, typer.Option(help="Keys to press, one a second, once the flow has answered.")] = None,

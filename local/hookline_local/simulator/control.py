@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from hookline_local.simulator.calls.caller import hang_up, press, speak
+from hookline_local.simulator.calls.commands import place_call
 from hookline_local.simulator.calls.legs import Leg
 from hookline_local.simulator.calls.switch import Switch
 from hookline_local.simulator.faults import LARGEST
@@ -87,9 +88,8 @@ class Control:
         connection_id = body.pop("connection_id", None)
         inner = body.pop("scenario", None)
         try:
-            leg = self._switch.place_inbound_call(
-                scenario({**inner, **body} if isinstance(inner, dict) else body), connection_id=connection_id
-            )
+            content = scenario({**inner, **body} if isinstance(inner, dict) else body)
+            leg = place_call(self._switch, content, connection_id=connection_id)
         except ValueError as error:
             return _refused(str(error))
         return JSONResponse(_leg(leg), status_code=201)

@@ -14,6 +14,10 @@
     answers = "machine"
     after = 2.0
 
+    [dial]                         # the application calls `to`, whose person takes the steps
+    answering_machine_detection = "detect_beep"
+    client_state = { flow = "notice", state = { step = "calling" } }
+
 Steps are taken in order. Each waits for the next matching event after the one that the step before it waited for; a
 step without `when` follows the step before it.
 """
@@ -28,6 +32,16 @@ from typing import Any, Literal
 
 from hookline_local.simulator.faults import Faults
 
+DETECTIONS = (
+    "disabled",
+    "detect",
+    "detect_beep",
+    "detect_words",
+    "greeting_end",
+    "premium",
+    "premium_ios_call_screening_detection",
+)
+"""The values of answering_machine_detection."""
 Answer = Literal["human", "machine", "not_sure", "no_answer", "busy", "rejected", "not_found"]
 ANSWERS = ("human", "machine", "not_sure", "no_answer", "busy", "rejected", "not_found")
 
@@ -62,7 +76,7 @@ class Callee:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """An inbound call: who calls whom, and what the caller does."""
+    """A call: who calls whom, and what the person on the phone does, who is the caller unless `dial` is given."""
 
     name: str = ""
     from_number: str = "+12025550123"
@@ -70,6 +84,8 @@ class Scenario:
     caller_id_name: str | None = None
     steps: tuple[Step, ...] = ()
     callees: Mapping[str, Callee] = field(default_factory=dict)
+    dial: Mapping[str, Any] | None = None
+    """Parameters of Telnyx's dial, for a call that the application places; client_state: any JSON."""
     patience_seconds: float = 30.0
     """Wall-clock time: how long a step waits for its event before the caller gives up and hangs up."""
 
@@ -118,7 +134,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
 
 def scenario(content: object, *, name: str = "") -> Scenario:
     """A scenario from the content of a file. Raises InvalidScenario."""
-    known = {"name", "from", "to", "caller_id_name", "steps", "callees", "patience_seconds", "description"}
+    known = {"name", "from", "to", "caller_id_name", "steps", "callees", "dial", "patience_seconds", "description"}
     table = _table("the scenario", content, known)
     callees = table.get("callees", {})
     if not isinstance(callees, Mapping):
@@ -132,6 +148,7 @@ def scenario(content: object, *, name: str = "") -> Scenario:
         caller_id_name=None if caller is None else _text("caller_id_name", caller),
         steps=_steps("steps", table.get("steps", [])),
         callees={str(number): callee(f"callees.{number}", given) for number, given in callees.items()},
+        dial=_dial(table["dial"]) if "dial" in table else None,
         patience_seconds=_seconds("patience_seconds", table.get("patience_seconds", default.patience_seconds)),
     )
     _check_json(table)
@@ -149,6 +166,14 @@ def callee(where: str, content: object) -> Callee:
         after=_seconds(f"{where}.after", table.get("after", 1.0)),
         steps=_steps(f"{where}.steps", table.get("steps", [])),
     )
+
+
+def _dial(content: object) -> Mapping[str, Any]:
+    table = _table("dial", content, {"answering_machine_detection", "client_state", "timeout_secs"})
+    if table.get("answering_machine_detection", "disabled") not in DETECTIONS:
+        raise InvalidScenario(f"dial.answering_machine_detection: expected one of {', '.join(DETECTIONS)}")
+    _seconds("dial.timeout_secs", table.get("timeout_secs", 30))
+    return dict(table)
 
 
 def _steps(where: str, content: object) -> tuple[Step, ...]:

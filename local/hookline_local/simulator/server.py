@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from hookline_local.loopback import LoopbackServer
 from hookline_local.simulator.api import Api
 from hookline_local.simulator.calls.caller import press
+from hookline_local.simulator.calls.commands import place_call
 from hookline_local.simulator.calls.legs import Leg
 from hookline_local.simulator.calls.recording_store import StoredRecording
 from hookline_local.simulator.calls.switch import Switch
@@ -75,6 +76,10 @@ class TelnyxSimulator:
         """Place a call. The numbers replace the scenario's."""
         scenario = scenario or Scenario()
         return self.switch.place_inbound_call(_numbered(scenario, from_number, to_number))
+
+    def place_call(self, scenario: Scenario) -> Leg:
+        """Place the call of a scenario, which may be one that the application dials."""
+        return place_call(self.switch, scenario)
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer` with everything that happens; the returned function ends that."""
@@ -179,6 +184,10 @@ class SimulatorInThread:
     ) -> Leg:
         """Place a call. The leg's ids may be read from any thread."""
         return self.call(lambda simulator: simulator.place_inbound_call(from_number, to_number, scenario))
+
+    def place_call(self, scenario: Scenario) -> Leg:
+        """Place the call of a scenario, which may be one that the application dials."""
+        return self.call(lambda simulator: simulator.place_call(scenario))
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` with everything that happens, in the simulator's thread."""

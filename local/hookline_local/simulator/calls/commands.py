@@ -4,9 +4,12 @@
 Telnyx's "API errors" page. Where it has no code for a mistake (answering twice, rejecting an answered call) 10027.
 """
 
+import base64
+import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from hookline_local.simulator.api_errors import NOT_SIMULATED, ApiError
@@ -18,6 +21,7 @@ from hookline_local.simulator.calls.queueing import Queueing
 from hookline_local.simulator.calls.recording import Recording
 from hookline_local.simulator.calls.switch import CALL_SECONDS, Switch
 from hookline_local.simulator.calls.transcribing import Transcribing
+from hookline_local.simulator.scenario import Scenario
 from hookline_local.simulator.stream_codecs import NOT_PLAYED, NOT_STREAMED
 
 COMMAND_ID_SECONDS = 60.0
@@ -116,6 +120,27 @@ def dial(switch: Switch, body: Body) -> tuple[Result, bool]:
 def number_of(to: str) -> str:
     """The number without the digits behind it, which the callee hears as tones."""
     return to.partition(",")[0] if to.startswith("+") else to
+
+
+def place_call(switch: Switch, scenario: Scenario, *, connection_id: str | None = None) -> Leg:
+    """Place the call of a scenario, as the caller or, with `dial`, as the application's own client does.
+
+    Raises ValueError for an unknown application.
+    """
+    if scenario.dial is None:
+        return switch.place_inbound_call(scenario, connection_id=connection_id)
+    body = {"from": scenario.from_number, "to": scenario.to_number, **scenario.dial}
+    body["connection_id"] = connection_id or switch.account.connection_of(scenario.from_number)
+    if "client_state" in body:
+        body["client_state"] = base64.b64encode(json.dumps(body["client_state"]).encode()).decode()
+    switch.callees.update(scenario.callees)
+    called = switch.callees.get(scenario.to_number, switch.config.callee)
+    switch.callees[scenario.to_number] = replace(called, steps=called.steps or scenario.steps)
+    try:
+        placed, _ = dial(switch, body)
+    except ApiError as error:
+        raise ValueError(f"{body['connection_id']}: unknown application") from error
+    return switch.leg(str(placed["call_control_id"]))
 
 
 async def _dialled(
