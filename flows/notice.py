@@ -1,8 +1,8 @@
 """notice: a call placed from here; a person hears the announcement and confirms, a machine hears it after its greeting.
 
-Place it with `flow="notice"` and answering_machine_detection, plain or premium. Without detection give the client_state
-{"step": "person"}: then the announcement begins at once. Someone who calls back hears it too. The step of a call travels
-in client_state. Source: developers.telnyx.com, Answering Machine Detection.
+Place it with `flow="notice"` and answering_machine_detection, plain or premium. Without a detection give the client_state
+{"step": "person"}: the announcement begins at once. Someone who calls back hears it too. The step of a call travels in
+client_state. Source: developers.telnyx.com, Answering Machine Detection.
 """
 
 from hookline import Call, Command, Event, answer, client_state_update, gather_using_speak, hangup, speak
