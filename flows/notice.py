@@ -1,6 +1,6 @@
 """notice: a call placed from here; a person hears the announcement and confirms, a machine hears it after its greeting.
 
-Place it with `flow="notice"` and answering_machine_detection, plain or premium. Without a detection give the client_state
+Place it with `flow="notice"` and answering_machine_detection, plain or premium. Without one give the client_state
 {"step": "person"}: the announcement begins at once. Someone who calls back hears it too. The step of a call travels in
 client_state. Source: developers.telnyx.com, Answering Machine Detection.
 """
