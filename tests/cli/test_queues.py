@@ -11,7 +11,7 @@ import pytest
 from hookline.events import Identity
 from hookline.queues import DeferredEvent
 from hookline_local.cli.queue_views import HOLDS
-from tests.support.deployed import announce, hookline, hookline_json
+from tests.support.deployed import announce, bury, empty_dead_letters, fail_to_archive, hookline, hookline_json
 from tests.support.world import ROUTER, Clock, World, deliver, handler, refused, request_of, sample_data
 
 
@@ -24,20 +24,7 @@ def announced(deployed: World) -> None:
 def line(announced: None, world: World) -> Iterator[World]:
     """The stack, with empty queues."""
     yield world
-    for name in ("CommandDeadLetterQueue", "DeferredDeadLetterQueue", "RecordingDeadLetterQueue"):
-        url = world.template.physical_id(name)
-        while messages := world.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                world.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-
-
-def bury(line: World, queue: str, kind: str) -> None:
-    """Move what waits in a queue to its dead letters, as SQS does after the last receive."""
-    record = line.records(kind)["Records"][0]
-    group = record["attributes"].get("MessageGroupId")
-    fifo = {"MessageGroupId": group, "MessageDeduplicationId": record["messageId"]} if group else {}
-    line.sqs.send_message(QueueUrl=line.template.physical_id(queue), MessageBody=record["body"], **fifo)
-    line.sqs.delete_message(QueueUrl=line.settings[f"{kind}_QUEUE_URL"], ReceiptHandle=record["receiptHandle"])
+    empty_dead_letters(world)
 
 
 def quarantine(body: bytes, **more: Any) -> None:
@@ -70,13 +57,7 @@ def test_dead_commands_are_shown_and_sent_again_under_the_same_ids(line: World) 
 
 def test_a_dead_recording_is_shown_with_what_the_archiver_noted(line: World) -> None:
     deliver("call.recording.saved", recording_urls={"mp3": "http://127.0.0.1:9/x.mp3"})
-    request = line.records("RECORDING")
-    assert line.consume("RECORDING", "recording_archiver", request)  # it has no time left
-    line.sqs.change_message_visibility(
-        QueueUrl=line.settings["RECORDING_QUEUE_URL"],
-        ReceiptHandle=request["Records"][0]["receiptHandle"],
-        VisibilityTimeout=0,
-    )
+    fail_to_archive(line)
     bury(line, "RecordingDeadLetterQueue", "RECORDING")
     (shown,) = hookline_json("queues", "show", "RecordingDeadLetterQueue")["messages"]
     assert [finding["code"] for finding in shown["findings"]] == ["out_of_time"]

@@ -10,10 +10,8 @@ from hookline.trouble import ARCHIVE_SECONDS, Code
 from hookline_local.cli.trouble_view import SENTENCES
 from hookline_local.simulator.api_errors import ERROR_CODES
 from hookline_local.telnyx_codes import COMMAND_ERRORS
-from tests.support.deployed import announce, hookline, hookline_json
+from tests.support.deployed import Leg, announce, hookline, hookline_json
 from tests.support.world import ROUTER, Clock, World, handler, refused, request_of, sample_data
-
-LEG = "leg-in-trouble"
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +24,6 @@ def line(announced: None, world: World) -> World:
     return world
 
 
-class Leg:
-    """One leg, whose events happened in the past."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def __call__(self, event_type: str, *, ago: float = 10.0, received_after: float = 0.0, **payload: Any) -> None:
-        """One event, that many seconds before the test began, received later and answered by the router."""
-        data = sample_data(event_type)
-        occurred_at = self.now - ago
-        data |= {"id": f"{event_type}-{ago}", "occurred_at": timestamp(occurred_at)}
-        data["payload"] |= {"call_leg_id": LEG, "call_session_id": "session-1", **payload}
-        request = request_of(data, age=time.time() - occurred_at - received_after)
-        assert handler(ROUTER)(request, Clock())["statusCode"] == 200
-
-
 @pytest.fixture
 def happen(line: World) -> Leg:
     return Leg()
@@ -52,7 +34,7 @@ def trouble() -> list[dict[str, Any]]:
     found = []
     for day in {timestamp(time.time() - ago)[:10] for ago in (0, 20_000)}:
         found += hookline_json("calls", "--trouble", "--day", day)["calls"]
-    assert {each["call_leg_id"] for each in found} <= {LEG}
+    assert {each["call_leg_id"] for each in found} <= {Leg.ID}
     return found[0]["trouble"] if found else []
 
 
@@ -111,7 +93,7 @@ def test_a_webhook_that_was_late_or_too_late_is_found(line: World, happen: Leg) 
     happen("call.initiated", ago=20)
     happen("call.answered", ago=19)
     data = sample_data("call.hangup")
-    data["payload"] |= {"call_leg_id": LEG}
+    data["payload"] |= {"call_leg_id": Leg.ID}
     data |= {"occurred_at": timestamp(time.time() - 900)}
     stale = request_of(data, timestamp=int(time.time()) - 900)
     assert handler(ROUTER)(stale, Clock())["statusCode"] == 401
