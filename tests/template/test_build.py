@@ -129,7 +129,7 @@ def sample(name: str) -> dict[str, Any]:
 
 def test_every_handler_and_every_layer_of_the_built_template_is_where_it_says(built_here: Template) -> None:
     functions = built_here.functions().values()
-    assert len(functions) == len(ROUTED_EVENTS) + len(["router", "sender", "deferred", "archiver"])
+    assert len(functions) == len(ROUTED_EVENTS) + len(["router", "sender", "deferred", "archiver", "calls API"])
     for function in functions:
         module, _, _ = function.handler.partition(".")
         assert (function.code / f"{module}.py").is_file(), function.id
