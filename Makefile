@@ -50,6 +50,7 @@ bench: .venv/installed  ## measure time and memory beside their bars (some minut
 
 soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hit by faults (a quarter of an hour)
 	HOOKLINE_SOAK=$${HOOKLINE_SOAK:-10000} .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
+	HOOKLINE_FUZZ=1000 .venv/bin/python -m pytest tests/functions/test_calls_api_contract.py
 
 local: .venv/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve
@@ -68,7 +69,7 @@ format: .venv/installed  ## let ruff put the code in order
 events: .venv/installed  ## make the sample requests in events/ again from their bodies
 	.venv/bin/python -m hookline_local.samples.generate
 
-docs: .venv/installed  ## make docs/parameters.md again from template.yaml
+docs: .venv/installed  ## make docs/parameters.md and docs/openapi.json again
 	.venv/bin/python -m docs.generate
 
 build: .venv/installed .venv-sam/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build

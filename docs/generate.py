@@ -1,4 +1,4 @@
-"""Make the pages that follow from the code: parameters.md from template.yaml. `make docs` runs it.
+"""Make the pages that follow from the code: parameters.md, openapi.json of the calls API. `make docs` runs it.
 
 A test fails when a page is not what this would make.
 """
@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hookline.api.openapi import as_text
+from hookline.api.operations import openapi
 from hookline_local.emulator.template import load_template
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 ROOT = Path(__file__).parents[1]
+OPENAPI = ROOT / "docs" / "openapi.json"
 PARAMETERS_PAGE = ROOT / "docs" / "parameters.md"
 
 _INTRODUCTION = """\
@@ -67,6 +70,7 @@ def main() -> None:
     """Write the pages."""
     required = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "none"}
     source = load_template(ROOT / "template.yaml", required).source
+    OPENAPI.write_text(as_text(openapi()), encoding="utf-8")
     PARAMETERS_PAGE.write_text(parameters_page(source), encoding="utf-8")
 
 

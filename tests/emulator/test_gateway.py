@@ -373,6 +373,32 @@ def test_a_function_that_takes_longer_than_the_gateway_waits_is_unavailable_and_
     assert asyncio.run(ask()) == 503
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"host": "localhost:8080"}, 200),
+        ({"origin": "http://127.0.0.1:8080"}, 200),
+        ({"host": "voice.example.com"}, 403),
+        ({"host": "[::1"}, 403),
+        ({"origin": "https://elsewhere.example.com"}, 403),
+        ({"origin": "null"}, 403),
+        ({"x-forwarded-for": "203.0.113.7"}, 403),
+    ],
+)
+def test_a_private_function_answers_this_machine_alone(headers: dict[str, str], status: int) -> None:
+    async def invoke(function_id: str, payload: bytes, trace_id: str) -> InvokeResult:
+        return InvokeResult(raw=b'"calls"', error=None, log_tail="", milliseconds=1, cold=False, request_id="r")
+
+    async def ask() -> list[int]:
+        routes = [Route("GET", "/calls", "CallsApi"), Route("GET", "/open", "Webhook")]
+        api = HttpApi(routes, invoke, private={"CallsApi"})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=api), base_url="http://127.0.0.1") as client:
+            return [(await client.get(path, headers=headers)).status_code for path in ("/calls", "/open")]
+
+    assert asyncio.run(ask()) == [status, 200]
+
+
 def test_an_exchange_holds_request_and_response(stack: LocalStackInThread, http: httpx.Client) -> None:
     seen: list[Any] = []
     stack.stack.on_exchange = seen.append

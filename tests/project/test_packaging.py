@@ -82,6 +82,7 @@ SHELL = [
     "api.media",
     "api.arguments",
     "api.steering",
+    "api.openapi",
     "api.operations",
     "api.server",
     "api.__init__",

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import PARAMETERS_PAGE, parameters_page
+from docs.generate import OPENAPI, PARAMETERS_PAGE, parameters_page
+from hookline.api.openapi import as_text
+from hookline.api.operations import openapi
 from hookline_local.emulator.template import Template, load_template
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +21,10 @@ def template() -> Template:
 
 def test_the_page_of_parameters_is_up_to_date(template: Template) -> None:
     assert PARAMETERS_PAGE.read_text(encoding="utf-8") == parameters_page(template.source), "run `make docs`"
+
+
+def test_the_description_of_the_calls_api_is_up_to_date() -> None:
+    assert OPENAPI.read_text(encoding="utf-8") == as_text(openapi()), "run `make docs`"
 
 
 def test_the_page_of_parameters_has_a_row_for_each_with_its_default_and_its_values(template: Template) -> None:

@@ -15,6 +15,9 @@ Value = TypeVar("Value")
 LAST = "last"
 """In place of an id, for reading: the newest call."""
 
+STATUSES = ("unknown", "ringing", "answered", "ended")
+DIRECTIONS = ("incoming", "outgoing")
+
 FIRST_YEAR = 2000
 _LONGEST_CURSOR = 4096
 _NUMBER = re.compile(r"\+[0-9]{1,15}|sips?:[!-~]{1,250}|[A-Za-z0-9_.-]{1,64}", re.ASCII)

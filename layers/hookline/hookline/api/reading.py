@@ -6,7 +6,7 @@ from typing import Any
 
 from hookline.api.exchange import ApiRequest, ApiResponse, json_response
 from hookline.api.problem import Problem
-from hookline.api.query import LAST, Query, call_id, cursor_of, texts
+from hookline.api.query import DIRECTIONS, LAST, STATUSES, Query, call_id, cursor_of, texts
 from hookline.api.subtitles import as_text, as_vtt
 from hookline.call import Call
 from hookline.call_report import call_attributes, event_document
@@ -18,9 +18,6 @@ from hookline.journal_pages import JournalPages, Page, Position, position_of
 from hookline.recordings.job import event_of
 from hookline.recordings.storage import Bucket
 from hookline.transcripts import segments
-
-STATUSES = ("unknown", "ringing", "answered", "ended")
-DIRECTIONS = ("incoming", "outgoing")
 
 LARGEST_LIST, LIST_ROWS = 50, 20
 LARGEST_TIMELINE, TIMELINE_ENTRIES = 200, 100

@@ -1,0 +1,57 @@
+"""Recordings over the calls API: the list, a link that plays, and who was given one."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.support.calls_api import CallsApi
+from tests.support.recording_stack import LEG, Deployment, Stack
+from tests.support.sound import wav
+
+
+@pytest.fixture
+def api(deployment: Deployment, stack: Stack) -> CallsApi:
+    """The API of a stack that has archived one recording of a call from +12025550101."""
+    stack.deliver("call.initiated", direction="incoming", **{"from": "+12025550101", "to": "+12025550199"})
+    stack.saved(recording_urls={"wav": stack.links.put("/one.wav", wav(2.0))})
+    assert stack.work() == []
+    return CallsApi(deployment.template)
+
+
+def test_a_recording_is_listed_and_its_link_plays_with_the_name_that_a_person_expects(api: CallsApi) -> None:
+    (recording,) = api.get(f"/calls/{LEG}/recordings").json()["recordings"]
+    for id_ in (recording["id"], LEG):
+        answer = api.get(f"/recordings/{id_}/audio")
+        assert (answer.status, answer.body) == (302, b"")
+        link = answer.headers["location"]
+        assert "X-Amz-Expires=300" in link
+        part = httpx.get(link, headers={"range": "bytes=0-3"})
+        assert (part.status_code, part.content) == (206, b"RIFF")
+        assert re.search(
+            r'filename="2026-11-21 09-00 \+12025550101 [0-9a-z-]+\.wav"', part.headers["content-disposition"]
+        )
+        assert part.headers["content-type"] == "audio/wav"
+
+
+def test_each_link_is_journalled_with_who_asked_for_it(api: CallsApi, stack: Stack) -> None:
+    api.authorizer = {"jwt": {"claims": {"iss": "https://id.example.com", "sub": "ann"}, "scopes": ["hookline/listen"]}}
+    for _ in range(2):
+        assert api.get(f"/recordings/{LEG}/audio").status == 302
+    notes = stack.notes("AUDIO_LINK")
+    assert [note["caller"] for note in notes] == ["https://id.example.com#ann"] * 2
+    api.authorizer["jwt"]["scopes"] = ["hookline/read"]
+    assert api.get(f"/recordings/{LEG}/audio").problem == "scope-missing"
+
+
+@pytest.mark.parametrize("id_", ["rec_", "rec_AAAA", "rec_!!!", "rec_TEVHI3gKeQ", "nowhere"])
+def test_an_unknown_recording_is_404(api: CallsApi, id_: str) -> None:
+    assert api.get(f"/recordings/{id_}/audio").problem in ("recording-not-found", "call-not-found")
+    assert api.get(f"/recordings/{id_}/peaks").status == 404
+
+
+def test_a_recording_in_another_storage_is_named(api: CallsApi, stack: Stack) -> None:
+    stack.saved(recording_id="another", recording_urls={"wav": "s3://elsewhere/another"})
+    stack.work()
+    answer = api.get(f"/recordings/{LEG}/audio")
+    assert (answer.problem, answer.json()["storage_url"]) == ("recording-elsewhere", "s3://elsewhere/another")
