@@ -101,6 +101,8 @@ def test_help_loads_neither_aws_nor_a_server(hookline: Hookline) -> None:
         (["calls"], 3, "no stack is running", "hookline serve"),
         (["call"], 3, "no stack is running", "hookline serve"),
         (["tail"], 3, "no stack is running", "hookline serve"),
+        (["doctor"], 3, "no stack is running", "hookline serve"),
+        (["connect"], 2, "expected either --stack or --url", "tunnel"),
         (["trigger", "call.answered"], 3, "no stack is running", "hookline serve"),
         (["trigger", "call.answered", "--url", "http://127.0.0.1:9"], 3, "cannot connect to", "hookline serve"),
         (["trigger", "call.answered", "--url", "elsewhere"], 2, "elsewhere: invalid URL", "--url http"),
