@@ -2,7 +2,7 @@
 
 A decision is pure, so it can be repeated: with the event, and with the journal as it was when the event came. The call
 may be from any stack; nothing is sent. A replayed call can be saved as a test case, which
-tests/flows/test_saved_calls.py runs: numbers and names in it are replaced, words are left out.
+tests/flows/test_saved_calls.py runs: what is private in it is replaced.
 
 One doubt remains: of two webhooks that were handled at the same time the journal does not record which one saw the
 other; here the later one saw the earlier.
@@ -28,6 +28,7 @@ from hookline.flows import Decision, Flows
 from hookline.journal import FACTS, CallRecord, History
 from hookline.redaction import DIGIT_NAMES
 from hookline.telnyx import OPTIONAL_ROUTING
+from hookline_local.anonymous import Anonymous, source_of
 from hookline_local.emulator.template import InvalidParameter, load_template
 from hookline_local.errors import USAGE, CliError
 from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
@@ -53,7 +54,7 @@ class ReplayEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed:
-    """then, now: the commands sent, and those of today's code. doubt: why the comparison may not be valid."""
+    """then, now: the commands sent, and those of today's code. doubt: why the comparison is not decidable."""
 
     event: Event
     then: Commands
@@ -66,6 +67,11 @@ class Replayed:
         """Whether today's code sends the same commands."""
         return not self.fault and self.then == self.now
 
+    @property
+    def is_undecidable(self) -> bool:
+        """Whether the commands may differ only because the journal does not hold what was decided on."""
+        return not self.same and bool(self.doubt)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -77,6 +83,11 @@ class Case:
     about: str = ""
 
 
+def flows_folder() -> Path:
+    """The folder in HOOKLINE_FLOWS, else that of this checkout."""
+    return Path(os.environ.get("HOOKLINE_FLOWS") or PROJECT / "flows").resolve()
+
+
 def decisions(line: Mapping[str, str], facts: Mapping[str, Any] = MappingProxyType({})) -> Decide:
     """Today's decisions under these settings: those of the flow that client_state names, or numbers.toml.
 
@@ -86,7 +97,7 @@ def decisions(line: Mapping[str, str], facts: Mapping[str, Any] = MappingProxyTy
 
     The commands are as they would be sent: client_state carries the name of the flow.
     """
-    folder = Path(os.environ.get("HOOKLINE_FLOWS") or PROJECT / "flows").resolve()
+    folder = flows_folder()
     if str(folder.parent) not in sys.path:
         sys.path.insert(0, str(folder.parent))
     flows = Flows(folder.name)
@@ -225,7 +236,7 @@ def saved(path: Path) -> Case:
 
 def accept(case: Case, results: Sequence[Replayed], path: Path) -> None:
     """Write the case again with today's commands: the call flow was changed on purpose. Raises CliError."""
-    now = {result.event.id: result.now for result in results}
+    now = {result.event.id: result.then if result.is_undecidable else result.now for result in results}
     events = [replace(event, commands=now[event.event.id]) for event in case.events]
     _write(as_json(replace(case, events=events), case.about), path)
 
@@ -233,7 +244,8 @@ def accept(case: Case, results: Sequence[Replayed], path: Path) -> None:
 def _write(content: Mapping[str, Any], path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        path.write_text(text, encoding="utf-8", errors="replace")  # half a character cannot be written
     except OSError as error:
         raise CliError(
             f"{path} cannot be written: {error.strerror}", "Name another folder with --into.", code=USAGE
@@ -241,12 +253,13 @@ def _write(content: Mapping[str, Any], path: Path) -> None:
 
 
 def as_json(case: Case, about: str) -> dict[str, Any]:
-    """The case without private data: numbers, names, words, expired links."""
-    names: dict[str, str] = {}
+    """The case without private data: see hookline_local.anonymous."""
+    anonymous = Anonymous("\n".join((source_of(flows_folder()), *case.line.values())))
+    facts = anonymous.facts(dict(case.facts))
     return {
         "about": about,
         "line": dict(case.line),
-        **({"facts": dict(case.facts)} if case.facts else {}),
+        **({"facts": facts} if facts else {}),
         "events": [
             {
                 "received_at": event.received_at,
@@ -254,9 +267,9 @@ def as_json(case: Case, about: str) -> dict[str, Any]:
                     "id": event.event.id,
                     "event_type": event.event.type,
                     "occurred_at": event.event.occurred_at,
-                    "payload": _private(dict(event.event.payload), names),
+                    "payload": anonymous.payload(dict(event.event.payload)),
                 },
-                "commands": _private(event.commands, names),
+                "commands": anonymous.sent(event.commands),
             }
             for event in sorted(case.events, key=lambda event: (event.received_at, event.event.id))
         ],
@@ -278,32 +291,3 @@ def of_json(content: Mapping[str, Any]) -> Case:
             for event in content["events"]
         ],
     )
-
-
-_NUMBERS = ("from", "to", "caller_id_number")
-_NAMES = ("caller_id_name", "from_sip_uri", "to_sip_uri")
-_WORDS = ("transcript", "transcription_text")
-_LINKS = ("recording_urls", "public_recording_urls")
-
-
-def _private(value: Any, names: dict[str, str], key: str = "") -> Any:
-    """The same value with numbers replaced (the same number always by the same), and other private texts blanked."""
-    if isinstance(value, dict):
-        return {name: _private(inner, names, key if key in _LINKS else name) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_private(inner, names, key) for inner in value]
-    if not isinstance(value, str) or not value:
-        return value
-    return _private_text(value, names, key)
-
-
-def _private_text(value: str, names: dict[str, str], key: str) -> str:
-    if key in _NUMBERS:
-        return names.setdefault(value, f"+120255501{len(names) % 100:02}")
-    if key in _NAMES:
-        return "Caller"
-    if key in _WORDS:
-        return "(words)"
-    if key in _LINKS:
-        return f"https://recordings.example.com/{value.partition('?')[0].rpartition('/')[2]}"
-    return value

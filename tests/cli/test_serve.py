@@ -633,7 +633,7 @@ def test_replay_sends_the_same_commands_and_saves_a_test_case(desk: Desk, call: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"same commands for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
     (saved,) = tmp_path.glob("*.json")
-    assert call["call"]["from"] not in saved.read_text()
+    assert call["call"]["to"] not in saved.read_text()
 
 
 def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -> None:

@@ -24,6 +24,7 @@ LAYERS = (
         "processes",
         "telnyx_account",
         "telnyx_codes",
+        "anonymous",
         "flow_check",
     },
 )
