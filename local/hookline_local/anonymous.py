@@ -24,7 +24,7 @@ _SHORTEST_REPLACED = 4
 
 
 def source_of(folder: Path) -> str:
-    """The text of the flows in a folder, and of numbers.toml: what is in it is nobody's secret."""
+    """The text of the flows in a folder, and of numbers.toml: which is not private."""
     files = [path for pattern in ("*.py", "*.toml") for path in sorted(folder.glob(pattern))]
     return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
 
@@ -51,7 +51,7 @@ class Anonymous:
         return self._text(value, key)
 
     def facts(self, value: Any) -> Any:
-        """What a look-up has found: its numbers are somebody's, wherever they stand."""
+        """The results of look-ups: every number in them is replaced, wherever it stands."""
         return _mapped(value, lambda text: _E164.sub(lambda found: self._number(found[0]), text))
 
     def sent(self, value: Any, key: str = "") -> Any:

@@ -111,7 +111,7 @@ def test_what_was_decided_on_blanked_digits_is_not_decidable_and_is_no_differenc
     done = command.run("replay", str(path), environment=environment)
     assert (done.returncode, "Not decidable: 1 event" in done.stdout) == (0, True)
     assert command.run("replay", str(path), "--save", environment=environment).returncode == 0
-    assert json.loads(path.read_text()) == blanked, "what cannot be decided is kept as it was sent"
+    assert json.loads(path.read_text()) == blanked, "what cannot be decided stays as it was sent"
 
 
 def test_a_difference_shows_what_is_in_a_client_state(flows: str, tmp_path: Path) -> None:
