@@ -79,7 +79,11 @@ def a_running_stack(tmp_path: Path, **facts: object) -> None:
         (["sign", "--curl", "--json", "x"], "--curl and --json", ""),
         (["sign", "--curl", "--request", "x"], "--curl and --request", ""),
         (["sign", "--timestamp", "9999999999999", "x"], "--timestamp", "--help"),
-        (["call", "demo"], "demo: unknown scenario", "card, hello, impatient, menu, notice, storm, voicemail."),
+        (
+            ["call", "demo"],
+            "demo: unknown scenario",
+            "card, forward, hello, impatient, menu, notice, storm, voicemail.",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hookline import Command, answer, dial, speak, transfer
+from hookline import Command, answer, bridge, dial, hangup, speak, transfer
 from hookline.client_state import encode, encode_for_flow
 from hookline.journal import Entry
 from hookline.routing import ROUTED_EVENTS
@@ -172,6 +172,13 @@ def test_the_flow_of_a_placed_leg_is_the_name_of_a_module(flow: Any) -> None:
 def test_two_placed_legs_of_different_flows_are_different_commands() -> None:
     assert dialled(flow="sales") != dialled(flow="support")
     assert "sales" in repr(dialled(flow="sales"))
+
+
+def test_a_bridge_to_a_leg_that_has_ended_is_replaced(world: World) -> None:
+    ended = {"bridge": refused(422, "90018")}
+    world.replies = lambda request: ended.get(request.url.path.rsplit("/", 1)[-1], ok())
+    with deciding(call_answered=bridge(call_control_id="v3:caller").otherwise(hangup())):
+        assert deliver("call.answered")["commands"] == ["bridge: call_ended", "hangup: accepted"]
 
 
 FOREIGN = [

@@ -141,7 +141,7 @@ def send_commands(
                 report_unauthorized(environment, answer, **ids)
             result = result_of(planned, answer)
         results.append(result)
-        if result.result == Outcome.CALL_ENDED.value:
+        if result.result == Outcome.CALL_ENDED.value and planned.command.action != "bridge":
             ended.add(planned.leg)
         is_queueing = is_queueing or (result.queued is not None and not is_delayed)
         if not result.is_repeat and (instead := fallback_of(planned, result.result)):
@@ -344,10 +344,12 @@ def _recorded(command: Command, own_id: str, recorded: Mapping[str, Any]) -> Com
 def fallback_of(planned: Plan, result: str) -> Plan | None:
     """The command to send in the place of one that was refused or has become too old, with an id of its own.
 
-    In the place of an old one only what stops or ends something is still worth sending.
+    In the place of an old one only what stops or ends something is still worth sending. A bridge that fails because a
+    call has ended counts as refused: the other leg may be the one that ended.
     """
     fallback = planned.command.fallback
-    if result not in (Outcome.REFUSED.value, EXPIRED):
+    is_unbridged = planned.command.action == "bridge" and result == Outcome.CALL_ENDED.value
+    if result not in (Outcome.REFUSED.value, EXPIRED) and not is_unbridged:
         return None
     while fallback and result == EXPIRED and fallback.action not in LONG_LIVED:
         fallback = fallback.fallback
