@@ -36,6 +36,9 @@ def call_initiated(event, call):
 """
 
 
+CONNECTION = "1494404757140276705"  # the simulator's
+
+
 class Desk:
     """A machine on which a developer works: its environment, and the stacks that run there."""
 
@@ -790,3 +793,34 @@ def test_a_stack_that_was_killed_is_no_longer_found_and_leaves_nothing(desk: Des
     done = alone.run("calls")
     assert done.returncode == 3
     assert "no stack is running" in done.stderr
+
+
+# The calls API by command
+
+
+def test_a_call_is_placed_and_steered_from_outside(desk: Desk, serving: Serving) -> None:
+    import httpx
+
+    assert httpx.get(f"{serving.ready['api_url']}/calls").status_code == 200
+    placed = desk.json("dial", "+12025550177", "--from", "+12025550123", "--connection", CONNECTION)
+    assert placed["result"] == "accepted"
+    leg = placed["call_leg_id"]
+    ends = time.monotonic() + 60
+    while desk.run("calls", "show", leg).returncode != 0:  # until its first webhook is journalled
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    key = ("--idempotency-key", "k1")
+    first = desk.json("send", leg, "send_dtmf", "--param", "digits=12", *key)
+    assert first["result"] == "accepted"
+    assert desk.json("send", leg, "send_dtmf", "--param", "digits=12", *key) == first
+    assert desk.json("send", leg, "hangup")["result"] == "accepted"
+
+
+def test_a_mistake_in_an_action_is_named_with_what_to_do(desk: Desk, serving: Serving, call: Any) -> None:
+    leg = call["call"]["call_leg_id"]
+    over = desk.run("send", leg, "record_pause")
+    assert (over.returncode, "The call has already ended" in over.stderr) == (1, True)
+    wrong = desk.run("send", leg, "speak", "--param", "payload=Hello.")
+    assert (wrong.returncode, "/voice is required" in wrong.stderr) == (1, True)
+    assert desk.run("send", leg, "dance").returncode == 2
+    assert desk.run("send", leg, "speak", "--param", "payload").returncode == 2

@@ -75,6 +75,7 @@ SHELL = [
     "call_report",
     "trouble",
     "environment",
+    "lookups",
     "dispatch",
     "webhook",
     "api.exchange",

@@ -17,6 +17,7 @@ from hookline_local.cli import (
     connect,
     decide,
     demo,
+    dial,
     doctor,
     invoke,
     keys,
@@ -24,6 +25,7 @@ from hookline_local.cli import (
     queues,
     recordings,
     replay,
+    send,
     serve,
     sign,
     simulator,
@@ -48,7 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=EPILOG,
 )
-for command in (serve, simulator, demo, call, trigger, invoke, sign, tail, replay, decide, connect, doctor):
+for command in (serve, simulator, demo, call, dial, send, trigger, invoke, sign, tail, replay, decide, connect, doctor):
     app.add_typer(command.app)
 app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")

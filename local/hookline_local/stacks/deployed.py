@@ -57,7 +57,7 @@ def _of_running(found: running.RunningStack) -> StackResources:
         bucket=found.bucket,
         queues=found.queues,
         parameters=found.parameters,
-        outputs={"WebhookUrl": found.webhook_url},
+        outputs={"WebhookUrl": found.webhook_url} | ({"CallsApiUrl": found.api_url} if found.api_url else {}),
         endpoint_url=found.aws_endpoint_url,
         region=found.region,
     )

@@ -36,8 +36,8 @@ class StackResources:
     """One stack, seen from outside.
 
     name: for people. queues: URLs by output name or logical id. parameters: of the stack, the secret ones
-    masked unless `of_template` made it. outputs: of the stack; locally WebhookUrl alone. endpoint_url: of a local AWS,
-    None for the real one; then profile and region are boto3's.
+    masked unless `of_template` made it. outputs: of the stack; locally WebhookUrl and CallsApiUrl. endpoint_url: of a
+    local AWS, None for the real one; then profile and region are boto3's.
     """
 
     name: str

@@ -117,11 +117,11 @@ def _schemas() -> dict[str, Any]:
         "properties": {**properties, "errors": {"type": "array", "items": fault}, "telnyx_code": TEXT},
         "required": ["type", "title", "status", "advice"],
     }
-    return {"Problem": problem, **{name: _body_schema(name) for name in ("dial", *action_names())}}
+    return {"Problem": problem, **{name: body_schema(name) for name in ("dial", *action_names())}}
 
 
 @cache
-def _body_schema(action: str) -> dict[str, Any]:
+def body_schema(action: str) -> dict[str, Any]:
     """The body of an action, by the signature of its command."""
     function = getattr(commands, action)
     hints = {name: hint for name, hint in get_type_hints(function).items() if name not in {"return", *OF_A_FLOW}}

@@ -198,7 +198,7 @@ def _append(env: Environment, action: Action, event: Event, planned: Plan, *, at
 
 
 def _answer(action: Action, planned: Plan, result: Mapping[str, Any]) -> ApiResponse:
-    """The response to a result, new or recorded; the same for both. Raises Problem for one that is no success."""
+    """The response to a result, new or recorded; the same for both. Raises Problem for one that is not a success."""
     name, code, status = result.get("result"), result.get("code"), result.get("status")
     if code in (NOT_ALLOWED, TOO_MANY):
         raise _problem("dial_not_allowed" if code == NOT_ALLOWED else "too_many_live_calls", action, planned)

@@ -1,0 +1,76 @@
+"""Requests to a deployed calls API are signed for API Gateway, or carry a token."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from hookline_local.cli.api_client import action_path, body_of, post
+from hookline_local.errors import CliError
+from hookline_local.stacks.resources import StackResources
+
+
+class Gateway(HTTPServer):
+    """A server that remembers the path and the headers of a request."""
+
+    seen: tuple[str, dict[str, str]]
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            server.seen = (self.path, {name.lower(): value for name, value in self.headers.items()})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"result": "accepted"}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    server = Gateway(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def deployed(gateway: Gateway, **parameters: str) -> StackResources:
+    url = f"http://127.0.0.1:{gateway.server_port}"
+    return StackResources(
+        "line-1", "table", "bucket", parameters=parameters, outputs={"CallsApiUrl": url}, region="eu-west-1"
+    )
+
+
+def test_a_request_with_iam_is_signed_for_its_region_with_its_key(gateway: Gateway) -> None:
+    answer = post(deployed(gateway, CallsApi="iam"), action_path("v3:a/b", "hangup"), {}, key="k1")
+    path, headers = gateway.seen
+    assert (answer, path) == ({"result": "accepted"}, "/calls/v3%3Aa%2Fb/actions/hangup")
+    assert "/eu-west-1/execute-api/aws4_request" in headers["authorization"]
+    assert "SignedHeaders=content-type;host;idempotency-key;x-amz-date" in headers["authorization"]
+    assert headers["idempotency-key"] == "k1"
+
+
+def test_a_stack_with_tokens_is_given_one(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = deployed(gateway, CallsApi="token")
+    with pytest.raises(CliError, match="asks for a token"):
+        post(stack, "/calls", {}, key=None)
+    monkeypatch.setenv("HOOKLINE_API_TOKEN", "a.b.c")
+    post(stack, "/calls", {}, key=None)
+    assert gateway.seen[1]["authorization"] == "Bearer a.b.c"
+
+
+def test_a_stack_without_the_api_is_named_with_the_parameter() -> None:
+    with pytest.raises(CliError, match="has no calls API"):
+        post(StackResources("line-1", "table", "bucket"), "/calls", {}, key=None)
+
+
+def test_parameters_are_json_where_they_are_not_text() -> None:
+    given = ["digits=0012", "duration_millis=200", 'client_state={"step": 1}']
+    assert body_of("send_dtmf", given) == {"digits": "0012", "duration_millis": 200, "client_state": {"step": 1}}
+    assert body_of("speak", ["payload=12", "stop=all"]) == {"payload": "12", "stop": "all"}
