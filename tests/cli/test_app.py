@@ -45,6 +45,7 @@ COMMANDS = [
     "keys new",
     "connect",
     "doctor",
+    "cost",
 ]
 
 

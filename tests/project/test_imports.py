@@ -25,6 +25,7 @@ LAYERS = (
         "telnyx_account",
         "telnyx_codes",
         "anonymous",
+        "cost",
         "flow_check",
     },
 )

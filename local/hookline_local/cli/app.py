@@ -15,6 +15,7 @@ from hookline_local.cli import (
     call,
     calls,
     connect,
+    cost,
     decide,
     demo,
     dial,
@@ -50,7 +51,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=EPILOG,
 )
-for command in (serve, simulator, demo, call, dial, send, trigger, invoke, sign, tail, replay, decide, connect, doctor):
+for command in (
+    serve,
+    simulator,
+    demo,
+    call,
+    dial,
+    send,
+    trigger,
+    invoke,
+    sign,
+    tail,
+    replay,
+    decide,
+    connect,
+    doctor,
+    cost,
+):
     app.add_typer(command.app)
 app.add_typer(calls.app, name="calls")
 app.add_typer(recordings.app, name="recordings")
