@@ -15,7 +15,7 @@ from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer, link_server
 from tests.support.recording_stack import Deployment, Stack, a_stack
-from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PROJECT, World, start_cold
+from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PATIENCE, PROJECT, World, start_cold
 
 
 def pytest_configure() -> None:
@@ -63,6 +63,7 @@ def world(deployed: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SAM_LOCAL", "true")
     monkeypatch.setenv("FLOWS_PACKAGE", FLOWS)
+    monkeypatch.setenv("HOOKLINE_PATIENCE", PATIENCE)
     start_cold(world)
     yield world
     start_cold()

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -72,3 +73,23 @@ def test_the_timer_is_off_after_the_block() -> None:
     with pytest.raises(DeadlineExceeded), Deadline(0.05).enforced():
         threading.Event().wait(60)
     threading.Event().wait(0.3)  # a timer that still ran would raise here
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_timer_that_goes_off_in_a_finalizer_goes_off_again() -> None:
+    """Python swallows what is raised there: the request would wait for ever."""
+
+    class Slow:
+        def __del__(self) -> None:
+            time.sleep(60)
+
+    collected: list[bool] = []
+
+    def wait() -> None:
+        Slow()
+        collected.append(True)
+        time.sleep(60)
+
+    with pytest.raises(DeadlineExceeded), Deadline(0.1).enforced():
+        wait()
+    assert collected

@@ -19,7 +19,7 @@ from hookline.lookups import LOOKUP_SECONDS, SENDING_SECONDS
 from hookline.webhook import DEADLINE_SECONDS, WAY_BACK_SECONDS
 from tests.support.conditions import Decide, deciding, requests_to_aws, unavailable
 from tests.support.flows import reception
-from tests.support.world import Clock, World, deliver, handler, ok, request_of, sample_data, sample_event
+from tests.support.world import Clock, World, deliver, handler, ok, request_of, sample_data, sample_event, start_cold
 
 CUSTOMER = {"name": "Zoë", "tier": 2}
 LEG = sample_data("call.initiated")["payload"]["call_leg_id"]
@@ -208,7 +208,11 @@ def test_a_look_up_that_fails_or_hangs_is_missed_and_the_decision_is_asked_witho
     assert (note["facts"], note["missed"]) == (None, error)
 
 
-def test_a_look_up_has_a_part_of_the_deadline_and_leaves_the_rest(world: World) -> None:
+def test_a_look_up_has_a_part_of_the_deadline_and_leaves_the_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKLINE_PATIENCE", "1")
+    start_cold(world)
     left: list[float] = []
 
     def lookup(event: Event, call: Call) -> None:
@@ -220,7 +224,11 @@ def test_a_look_up_has_a_part_of_the_deadline_and_leaves_the_rest(world: World) 
     assert LOOKUP_SECONDS + SENDING_SECONDS < DEADLINE_SECONDS - WAY_BACK_SECONDS
 
 
-def test_a_look_up_is_not_begun_when_the_rest_of_the_deadline_is_needed(world: World) -> None:
+def test_a_look_up_is_not_begun_when_the_rest_of_the_deadline_is_needed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKLINE_PATIENCE", "1")
+    start_cold(world)
     lookup = Counted()
     age = DEADLINE_SECONDS - WAY_BACK_SECONDS - SENDING_SECONDS
     body = json.dumps({"data": just_initiated(), "meta": {"attempt": 1}}).encode()

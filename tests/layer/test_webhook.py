@@ -592,6 +592,8 @@ class Time:
 @pytest.fixture
 def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Time:
     clock = Time()
+    monkeypatch.setenv("HOOKLINE_PATIENCE", "1")
+    start_cold(world)
     monkeypatch.setattr("hookline.webhook.time", clock)
     monkeypatch.setattr("hookline.dispatch.time", clock)
     monkeypatch.setattr("hookline.deadline.time", clock)

@@ -15,7 +15,7 @@ from hookline.journal import Journal
 from hookline.queues import Queues
 from tests.support.leg import Leg
 from tests.support.memory_aws import MemoryQueues, MemoryTable
-from tests.support.world import FLOWS, ROUTER, Clock, handler, request_of, start_cold
+from tests.support.world import FLOWS, PATIENCE, ROUTER, Clock, handler, request_of, start_cold
 
 BEGINNING = datetime(2026, 9, 1, 14, 0, tzinfo=UTC)
 QUEUE_URLS = {name: f"memory://{name}" for name in ("commands", "recordings", "quarantine", "deferred")}
@@ -54,6 +54,7 @@ class Call:
         monkeypatch.setenv("FLOWS_PACKAGE", flows)
         monkeypatch.setenv("AWS_SAM_LOCAL", "true")
         monkeypatch.setenv("TELNYX_API_KEY", "KEY-of-a-test")
+        monkeypatch.setenv("HOOKLINE_PATIENCE", PATIENCE)
         self.leg = Leg()
         self.table = MemoryTable()
         self.sqs = MemoryQueues()

@@ -23,7 +23,18 @@ from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer
 from tests.support.sound import wav
-from tests.support.world import A_PUBLIC_KEY, API_KEY, PROJECT, Clock, handler, log_anew, request_of, sample_data
+from tests.support.world import (
+    A_PUBLIC_KEY,
+    API_KEY,
+    FLOWS,
+    PATIENCE,
+    PROJECT,
+    Clock,
+    handler,
+    log_anew,
+    request_of,
+    sample_data,
+)
 
 LEG = "428c31b6-7af4-4bcb-b7f5-5013ef9657c1"
 SESSION = "428c31b6-abf3-3bc1-b7f4-5013ef9657c2"
@@ -205,7 +216,8 @@ def a_stack(
     """A stack that has just been deployed, and the functions in this process, cold."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.aws)
     stack = Stack(deployment, links)
-    local = {"AWS_SAM_LOCAL": "true", "TELNYX_API_BASE_URL": f"{links.url}/v2", **(settings or {})}
+    local = {"AWS_SAM_LOCAL": "true", "TELNYX_API_BASE_URL": f"{links.url}/v2", "FLOWS_PACKAGE": FLOWS}
+    local |= {"HOOKLINE_PATIENCE": PATIENCE, **(settings or {})}
     for name, value in {**stack.settings, **local}.items():
         if name in os.environ or not name.startswith("LINE_"):
             monkeypatch.setenv(name, value)

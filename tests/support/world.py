@@ -179,6 +179,9 @@ def start_cold(world: World | None = None) -> None:
         environment().transport = httpx.MockTransport(world.telnyx)
 
 
+PATIENCE = "5"
+"""Of the functions in tests that are not about time: a busy machine needs longer for everything than AWS does."""
+
 API_KEY = "KEY-of-a-test"
 
 

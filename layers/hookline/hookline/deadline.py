@@ -16,6 +16,10 @@ SHORTEST_SECONDS = 0.02
 """With less time than this left a request is not begun."""
 
 
+AGAIN_SECONDS = 0.1
+"""The timer goes off again after this time: an exception that is raised in a finalizer is swallowed by Python."""
+
+
 class DeadlineExceeded(BaseException):
     """The timer has gone off. Not an Exception: nothing between here and the request may take it for its own."""
 
@@ -50,7 +54,7 @@ class Deadline:
             return
         if signal.getsignal(signal.SIGALRM) is not _on_alarm:
             signal.signal(signal.SIGALRM, _on_alarm)
-        signal.setitimer(signal.ITIMER_REAL, left)
+        signal.setitimer(signal.ITIMER_REAL, left, AGAIN_SECONDS)
         try:
             yield
         finally:
