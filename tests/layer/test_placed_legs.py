@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -128,6 +129,22 @@ def test_a_leg_that_is_placed_in_place_of_a_refused_command_is_routed_as_well(wo
     body = commanded(world, transfer(to=AGENT).otherwise(dialled(flow="reception", client_state=STATE)))
     assert inside(body["client_state"]) == {"flow": "reception", "state": STATE}
     assert body["webhook_urls"].keys() == set(ROUTED_EVENTS)
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_what_is_sent_in_place_of_a_refused_dial_commands_the_leg_of_the_event(world: World, is_queued: bool) -> None:
+    dial_answer = refused(503) if is_queued else refused(422, "10032")
+    world.replies = lambda request: dial_answer if request.url.path.endswith("/calls") else refused(422, "90012")
+    leg = sample_data("call.answered")["payload"]["call_control_id"]
+    sorry = speak(payload="Sorry.", voice="female", service_level="basic").otherwise(hangup())
+    commanded(world, dialled().otherwise(sorry))
+    if is_queued:
+        dial_answer = refused(422, "10032")
+        assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []
+    assert [sent["path"] for sent in world.sent[-2:]] == [
+        f"/v2/calls/{quote(leg, safe='')}/actions/speak",
+        f"/v2/calls/{quote(leg, safe='')}/actions/hangup",
+    ]
 
 
 def test_a_placed_leg_keeps_its_state_when_the_event_is_late(world: World) -> None:

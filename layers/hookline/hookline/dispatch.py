@@ -94,6 +94,8 @@ def plan(
         is_own_leg = command.call_control_id is None or command.call_control_id == own_leg
         is_stale = is_own_leg and CLIENT_STATE in newer
         for_flow = addressed.command(command, own_id, is_own_leg=is_own_leg, is_stale=is_stale)
+        if command.action == "dial" and for_flow.fallback:  # it commands no leg; what is sent in its place does
+            for_flow = replace(for_flow, fallback=_on_leg(for_flow.fallback, own_leg))
         expires_at = first_received_at + lifetime
         known = None
         if recorded := history.results.get(own_id):
@@ -358,9 +360,15 @@ def fallback_of(planned: Plan, result: str) -> Plan | None:
     return Plan(
         command=fallback,
         command_id=command_id(planned.command_id, fallback.action, 0),
-        leg=planned.leg,
+        leg=fallback.call_control_id or planned.leg,
         expires_at=time.time() + lifetimes([fallback])[0],
     )
+
+
+def _on_leg(command: Command, leg: str | None) -> Command:
+    """The same command and its fallbacks, each for this leg unless it names one."""
+    fallback = command.fallback and _on_leg(command.fallback, leg)
+    return replace(command, call_control_id=command.call_control_id or leg, fallback=fallback)
 
 
 def result_of(planned: Plan, answer: Answer) -> CommandResult:
