@@ -567,7 +567,8 @@ def test_each_triggered_event_is_of_a_new_call_and_a_refused_command_has_its_rea
     assert "hookline call, then --call last" in shown
 
 
-def test_an_event_of_a_call_that_exists_carries_what_its_events_carry(desk: Desk, call: Any) -> None:
+def test_an_event_of_a_call_that_exists_carries_what_its_events_carry(desk: Desk, serving: Serving) -> None:
+    call = desk.json("call", "impatient")
     leg = call["call"]["call_leg_id"]
     assert desk.json("trigger", "call.cost", "--call", leg[:12])["call_leg_id"] == leg
     (event,) = [e for e in desk.json("calls", "show", leg)["events"] if e["event_type"] == "call.cost"]

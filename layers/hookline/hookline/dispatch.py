@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -86,33 +86,44 @@ def plan(
     plans = []
     newer = history.newer_actions if event.occurred_at != UNKNOWN_TIME else frozenset[str]()
     own_leg = event.call_control_id or next((e.call_control_id for e in history.events if e.call_control_id), None)
-    ids = with_ids(event, commands)
-    now = time.time()
     addressed = _Addressed(flow, event.occurred_at, event.placed)
-    for (command, own_id), lifetime in zip(ids, lifetimes(commands), strict=True):
+    for (command, own_id), lifetime in zip(with_ids(event, commands), lifetimes(commands), strict=True):
         leg = None if command.action == "dial" else command.call_control_id or own_leg
         is_own_leg = command.call_control_id is None or command.call_control_id == own_leg
         is_stale = is_own_leg and CLIENT_STATE in newer
         for_flow = addressed.command(command, own_id, is_own_leg=is_own_leg, is_stale=is_stale)
         if command.action == "dial" and for_flow.fallback:  # it commands no leg; what is sent in its place does
             for_flow = replace(for_flow, fallback=_on_leg(for_flow.fallback, own_leg))
-        expires_at = first_received_at + lifetime
-        known = None
-        if recorded := history.results.get(own_id):
-            known = _recorded(for_flow, own_id, recorded)
-        elif is_own_leg and (yields_to(command, newer) or (is_stale and command.action == "client_state_update")):
-            known = CommandResult(for_flow, own_id, SUPERSEDED)
-        elif now > expires_at:
-            known = CommandResult(for_flow, own_id, EXPIRED)
-        elif leg is None and command.action != "dial":
-            known = CommandResult(for_flow, own_id, Outcome.REFUSED.value)
-        planned = Plan(for_flow, own_id, leg, expires_at, known)
-        plans.append(planned)
-        if known and known.is_repeat and (instead := fallback_of(planned, known.result)):
+        planned = Plan(for_flow, own_id, leg, first_received_at + lifetime)
+        recorded = history.results.get(own_id)
+        if recorded is None:
+            plans.append(_judged(planned, newer if is_own_leg else frozenset()))
+            continue
+        known = _recorded(for_flow, own_id, recorded)
+        plans.append(planned._replace(known=known))
+        if instead := fallback_of(planned, known.result):
             recorded = history.results.get(instead.command_id)
             result = _recorded(instead.command, instead.command_id, recorded) if recorded else None
             plans.append(instead._replace(known=result))
     return plans
+
+
+def _judged(planned: Plan, newer: Set[str]) -> Plan:
+    """The plan of a command that has no result yet, with one when it need not be sent.
+
+    newer: what newer events of its leg have commanded.
+    """
+    command = planned.command
+    is_old_state = command.action == "client_state_update" and CLIENT_STATE in newer
+    if is_old_state or yields_to(command, newer):
+        result = SUPERSEDED
+    elif time.time() > planned.expires_at:
+        result = EXPIRED
+    elif planned.leg is None and command.action != "dial":
+        result = Outcome.REFUSED.value
+    else:
+        return planned
+    return planned._replace(known=CommandResult(command, planned.command_id, result))
 
 
 def send_commands(

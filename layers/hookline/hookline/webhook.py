@@ -278,7 +278,9 @@ def append(env: Environment, delivery: Delivery) -> bool:
     actions = list(dict.fromkeys(result.command.action for result in own))
     if any("client_state" in result.command.params for result in own):
         actions.append(CLIENT_STATE)
-    defer_seconds = 0.0 if helps_to_deliver_again(event) else min(DEFER_SECONDS, delivery.deadline.left() / 2)
+    defer_seconds = (
+        0.0 if helps_to_deliver_again(event) else min(DEFER_SECONDS * env.patience, delivery.deadline.left() / 2)
+    )
     is_new = env.journal.append_event(
         event,
         body=None if body_uri else delivery.body.decode(),
@@ -394,7 +396,7 @@ def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed
             body_uri=body_uri,
             received_at=signed.received_at,
             stale=True,
-            deadline=deadline.less(DEFER_SECONDS),
+            deadline=deadline.less(DEFER_SECONDS * env.patience),
         )
     except (JournalUnavailable, StorageUnavailable) as reason:
         try:
