@@ -130,7 +130,7 @@ moved:
 	@echo "Installing the development packages into .venv (once; seconds to a minute)"
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements-dev.lock > .venv/uv.txt
 	@.venv/bin/python -m pip install -qq --require-hashes -r .venv/uv.txt
-	@.venv/bin/uv pip install --python .venv/bin/python --require-hashes -r requirements-dev.lock || \
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements-dev.lock || \
 		.venv/bin/python -m pip install --require-hashes -r requirements-dev.lock
 	@.venv/bin/python -m pip install -qq --no-index --no-build-isolation --no-deps --editable .
 	@echo "$(CURDIR)" > $@
@@ -139,7 +139,7 @@ moved:
 		$(if $(moved),moved) | .venv/installed
 	@echo "Installing the SAM CLI into .venv-sam (once; seconds to a minute)"
 	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-sam
-	@.venv/bin/uv pip install --python .venv-sam/bin/python --require-hashes -r requirements-sam.lock || \
+	@.venv/bin/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r requirements-sam.lock || \
 		.venv/bin/python -m pip --python .venv-sam install --require-hashes -r requirements-sam.lock
 	@echo "Fetching the wheels of the layer into .cache/wheels, for Lambda and for this machine: the tests build both, offline"
 	@for arch in arm64 native; do \
@@ -151,6 +151,6 @@ moved:
 .venv-rehearsal/installed: requirements-rehearsal.lock $(if $(moved),moved) | .venv/installed
 	@echo "Installing the emulator of AWS into .venv-rehearsal (once; seconds)"
 	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-rehearsal
-	@.venv/bin/uv pip install --python .venv-rehearsal/bin/python --require-hashes -r requirements-rehearsal.lock || \
+	@.venv/bin/uv pip install --quiet --python .venv-rehearsal/bin/python --require-hashes -r requirements-rehearsal.lock || \
 		.venv/bin/python -m pip --python .venv-rehearsal install --require-hashes -r requirements-rehearsal.lock
 	@echo "$(CURDIR)" > $@

@@ -1,5 +1,6 @@
 """The deadline of a webhook bounds the whole of a request to AWS: a peer that drips is given up, whatever it sends."""
 
+import signal
 import socket
 import threading
 import time
@@ -73,6 +74,21 @@ def test_the_timer_is_off_after_the_block() -> None:
     with pytest.raises(DeadlineExceeded), Deadline(0.05).enforced():
         threading.Event().wait(60)
     threading.Event().wait(0.3)  # a timer that still ran would raise here
+
+
+def test_the_timer_is_off_also_when_the_alarm_comes_just_before_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    alarms = [DeadlineExceeded]
+    setitimer = signal.setitimer
+
+    def alarmed(which: int, seconds: float, again: float = 0.0) -> None:
+        if seconds == 0 and alarms:
+            raise alarms.pop()
+        setitimer(which, seconds, again)
+
+    monkeypatch.setattr(signal, "setitimer", alarmed)
+    with pytest.raises(DeadlineExceeded), Deadline(60).enforced():
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

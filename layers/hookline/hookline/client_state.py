@@ -2,10 +2,9 @@
 
 On the wire it is base64 text (Telnyx refuses anything else with 90017). Hookline puts JSON inside: `{"flow": the name
 of the call flow, "state": the flow's own value}`, and on a leg that was placed here "placed", the key under which it
-counts as a live call. What comes in is not always ours: it may be null, empty, absent, cut
-short, or another application's. That is normal, and reads as no flow and no state. A leg that was placed here without a
-flow carries an empty name: it is not documented whether Telnyx would otherwise give it the client_state of the leg that
-placed it.
+counts as a live call. What comes in is not always ours: it may be null, empty, absent, cut short, or another
+application's. That is normal, and reads as no flow and no state. A leg that was placed here without a flow carries an
+empty name: it is not documented whether Telnyx would otherwise give it the client_state of the leg that placed it.
 """
 
 import base64

@@ -54,10 +54,13 @@ class Deadline:
             return
         if signal.getsignal(signal.SIGALRM) is not _on_alarm:
             signal.signal(signal.SIGALRM, _on_alarm)
-        signal.setitimer(signal.ITIMER_REAL, left, AGAIN_SECONDS)
         try:
-            yield
-        finally:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, left, AGAIN_SECONDS)
+                yield
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # once more: the alarm may go off just before the timer is stopped
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 

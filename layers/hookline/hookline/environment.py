@@ -26,7 +26,6 @@ from hookline.aws_errors import translate_aws_errors
 from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
 from hookline.flows import Flows
 from hookline.journal import Journal
-from hookline.journal_pages import JournalPages
 from hookline.limits import TELNYX_CALL_SECONDS, Limits
 from hookline.oversize import OversizeStore
 from hookline.queues import Queues
@@ -36,6 +35,8 @@ from hookline.telnyx import BASE_URL, PATIENCE_SECONDS, Telnyx
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from nacl.signing import VerifyKey
+
+    from hookline.journal_pages import JournalPages
 
 _API_KEY_SECONDS = 300
 """A replaced key is read again after this long, or at once when Telnyx refuses the old one."""
@@ -200,8 +201,10 @@ class Environment:
         return Journal(client, self.settings["TABLE_NAME"], retention_days=self._whole("RETENTION_DAYS", 0))
 
     @cached_property
-    def journal_pages(self) -> JournalPages:
-        """The same table, read a page at a time: for the calls API."""
+    def journal_pages(self) -> "JournalPages":
+        """The same table, read a page at a time: for the calls API, and no webhook loads it."""
+        from hookline.journal_pages import JournalPages
+
         return JournalPages(boto3.client("dynamodb", config=self._fast), self.settings["TABLE_NAME"])
 
     @cached_property

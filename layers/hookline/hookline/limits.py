@@ -28,8 +28,9 @@ TELNYX_CALL_SECONDS = 14_400
 RING_SECONDS = 600
 """The longest `timeout_secs`: for so long a leg may ring before its time limit counts."""
 
-_NUMBER = re.compile(r"(\+[0-9]{1,15})(,[0-9A-D*#wW,]*)?", re.ASCII)
-_SIP = re.compile(r"sips?:(?:[^@;?\s]+@)?([a-z0-9.-]+)(?::[0-9]+)?(?:;[^@?\s]*)?", re.ASCII | re.IGNORECASE)
+# Compiled when something is dialled, not at a cold start.
+_NUMBER = r"(\+[0-9]{1,15})(,[0-9A-D*#wW,]*)?"
+_SIP = r"(?ai)sips?:(?:[^@;?\s]+@)?([a-z0-9.-]+)(?::[0-9]+)?(?:;[^@?\s]*)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class Limits:
     def _is_allowed(self, to: object) -> bool:
         if not isinstance(to, str):
             return False
-        if number := _NUMBER.fullmatch(to):
+        if number := re.fullmatch(_NUMBER, to):
             return any(number[1].startswith(each) for each in self.allowed if each.startswith("+"))
-        if uri := _SIP.fullmatch(to):
+        if uri := re.fullmatch(_SIP, to):
             return "@" in self.allowed or f"@{uri[1].lower()}" in self.allowed
         return False
 
