@@ -158,7 +158,7 @@ def test_a_body_that_is_not_a_json_object_is_400(world: World, api: CallsApi, li
         (refused(422, "90018"), 409, "call-ended"),
         (refused(422, "90015", "/payload"), 422, "refused"),
         (refused(401, "10009"), 502, "api-key-refused"),
-        (refused(429, "10011", **{"retry-after": "7"}), 429, "too-many-requests"),
+        (refused(429, "10011", **{"retry-after": "70"}), 429, "too-many-requests"),
     ],
 )
 def test_what_telnyx_refuses_is_answered_by_its_meaning_with_its_code(
@@ -171,7 +171,7 @@ def test_what_telnyx_refuses_is_answered_by_its_meaning_with_its_code(
     if problem == "refused":
         assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/payload"]
     if problem == "too-many-requests":
-        assert answer.headers["retry-after"] == "7"
+        assert answer.headers["retry-after"] == "70"
         world.replies = lambda request: ok()
         assert api.post(SPEAK, HELLO, idempotency_key="k1").json()["result"] == "accepted"
 

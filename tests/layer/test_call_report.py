@@ -5,7 +5,7 @@ import httpx
 from hookline.call_report import due_commands, waiting_commands
 from hookline.journal import CallRecord
 from hookline_local.cli.screen import command_text
-from tests.support.world import World, deliver, ok, refused, sample_data
+from tests.support.world import World, deliver, ok, overloaded, sample_data
 
 
 def the_call(world: World) -> CallRecord:
@@ -23,10 +23,10 @@ def test_a_later_hang_up_of_a_call_that_has_ended_is_not_due(world: World) -> No
 
 
 def test_a_command_that_telnyx_could_not_take_is_due_until_it_has_a_result(world: World) -> None:
-    def overloaded(request: httpx.Request) -> httpx.Response:
-        return refused(503) if request.url.path.endswith("record_start") else ok()
+    def without_recordings(request: httpx.Request) -> httpx.Response:
+        return overloaded() if request.url.path.endswith("record_start") else ok()
 
-    world.replies = overloaded
+    world.replies = without_recordings
     deliver("call.answered")
     deliver("call.hangup")
     assert due_commands(the_call(world)) == ["record_start", "transcription_start"]

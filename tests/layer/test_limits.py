@@ -13,7 +13,18 @@ from hookline.errors import JournalUnavailable
 from hookline.journal import Journal
 from hookline.limits import Limits
 from tests.support.conditions import deciding, requests_to_aws
-from tests.support.world import Clock, World, deliver, handler, ok, refused, request_of, sample_data, start_cold
+from tests.support.world import (
+    Clock,
+    World,
+    deliver,
+    handler,
+    ok,
+    overloaded,
+    refused,
+    request_of,
+    sample_data,
+    start_cold,
+)
 
 NUMBER = "+12025550177"
 FLOW = "reception"
@@ -124,7 +135,7 @@ def test_what_is_not_allowed_is_refused_in_place_of_a_refused_command_as_well(wo
 def test_a_call_that_is_not_allowed_is_not_sent_by_the_command_queue_either(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.replies = lambda request: refused(503)
+    world.replies = lambda request: overloaded()
     assert commanded(world, dialled()) == ["dial: queued"]
     world.replies, world.sent = lambda request: ok(), []
     set_up(world, monkeypatch, DIAL_ALLOW="+44")
@@ -261,7 +272,7 @@ def test_the_limit_of_telnyx_is_not_repeated(world: World) -> None:
 
 def test_the_time_limit_holds_for_a_call_that_was_queued(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(world, monkeypatch, MAX_CALL_SECONDS=600)
-    world.replies = lambda request: refused(503)
+    world.replies = lambda request: overloaded()
     commanded(world, dialled())
     world.replies, world.sent = lambda request: ok(), []
     assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []

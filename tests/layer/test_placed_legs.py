@@ -12,7 +12,7 @@ from hookline.client_state import encode, encode_for_flow
 from hookline.journal import Entry
 from hookline.routing import ROUTED_EVENTS
 from tests.support.conditions import deciding, requests_to_aws
-from tests.support.world import World, deliver, ok, refused, sample_data
+from tests.support.world import World, deliver, ok, overloaded, refused, sample_data
 
 AGENT = "+12025550177"
 STATE = {"step": "whisper", "caller": "v3:caller"}
@@ -133,7 +133,7 @@ def test_a_leg_that_is_placed_in_place_of_a_refused_command_is_routed_as_well(wo
 
 @pytest.mark.parametrize("is_queued", [False, True])
 def test_what_is_sent_in_place_of_a_refused_dial_commands_the_leg_of_the_event(world: World, is_queued: bool) -> None:
-    dial_answer = refused(503) if is_queued else refused(422, "10032")
+    dial_answer = overloaded() if is_queued else refused(422, "10032")
     world.replies = lambda request: dial_answer if request.url.path.endswith("/calls") else refused(422, "90012")
     leg = sample_data("call.answered")["payload"]["call_control_id"]
     sorry = speak(payload="Sorry.", voice="female", service_level="basic").otherwise(hangup())
@@ -156,7 +156,7 @@ def test_a_placed_leg_keeps_its_state_when_the_event_is_late(world: World) -> No
 
 
 def test_a_placed_leg_that_has_to_wait_in_the_queue_keeps_its_flow(world: World) -> None:
-    world.replies = lambda request: refused(503)
+    world.replies = lambda request: overloaded()
     commanded(world, dialled(flow="reception", client_state=STATE))
     (queued,) = world.queued_commands
     assert inside(queued["command"]["params"]["client_state"]) == {"flow": "reception", "state": STATE}

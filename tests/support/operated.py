@@ -17,7 +17,7 @@ from moto import mock_aws
 from hookline_local.signing import api_gateway_request, public_key_of
 from hookline_local.simulator import Config, SimulatorInThread, simulator_in_thread
 from tests.support.flow_server import Received, webhook
-from tests.support.world import Clock, handler, start_cold
+from tests.support.world import PATIENCE, Clock, handler, start_cold
 
 NAME, REGION = "line-1", "us-east-1"
 NUMBER = "+12025550123"
@@ -100,6 +100,8 @@ def operated(around: Outside, setup: Setup, patch: pytest.MonkeyPatch) -> Iterat
         _evaluate_policies(setup, patch)
         for name, value in _variables().items():
             patch.setenv(name, value)
+        patch.setenv("AWS_SAM_LOCAL", "true")  # where the functions have patience
+        patch.setenv("HOOKLINE_PATIENCE", PATIENCE)
         start_cold()
         _connect(setup, stack)
         try:

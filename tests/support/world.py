@@ -32,7 +32,7 @@ LOOPBACK = ("127.", "localhost", "::1")
 class Clock:
     """The context object of an invocation: how long Lambda still lets it run."""
 
-    def __init__(self, milliseconds: int = 9_000) -> None:
+    def __init__(self, milliseconds: int = 60_000) -> None:
         self.milliseconds = milliseconds
 
     def get_remaining_time_in_millis(self) -> int:
@@ -166,6 +166,11 @@ def refused(status: int, code: str | None = None, pointer: str | None = None, **
     if pointer:
         error["source"] = {"pointer": pointer}
     return httpx.Response(status, json={"errors": [error]}, headers=headers)
+
+
+def overloaded() -> httpx.Response:
+    """Telnyx's answer to a command that it cannot take before any deadline: nothing waits for it."""
+    return refused(429, "10011", **{"retry-after": "900"})
 
 
 def start_cold(world: World | None = None) -> None:
