@@ -73,7 +73,7 @@ docs: .venv/installed  ## make docs/parameters.md and docs/openapi.json again
 	.venv/bin/python -m docs.generate
 
 build: .venv/installed .venv-sam/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build
-	.venv/bin/python -m hookline_local.flow_check $(FLOWS)
+	.venv/bin/python -m hookline_local.deciding.flow_check $(FLOWS)
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
 	@.venv/bin/python layers/sbom.py > .aws-sam/sbom.cdx.json
 

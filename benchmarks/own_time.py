@@ -66,8 +66,8 @@ class InstantTelnyx:
 
 def measure() -> dict[str, float]:
     """The ratio of each kind is printed; the dearest is what the bar is for."""
+    from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
     from hookline_local.emulator.template import load_template
-    from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
     from tests.support.world import A_PUBLIC_KEY
 
     template = load_template("template.yaml", {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": "KEY"})

@@ -33,8 +33,8 @@ Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 def measure() -> dict[str, float]:
     """Both, each side in turn, so that a busy time hits all of them."""
     from benchmarks.archiver import deploy
+    from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
     from hookline_local.emulator.moto_server import running_moto
-    from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
     with running_moto() as aws, _telnyx() as telnyx, tempfile.TemporaryDirectory() as folder:
         settings = {**deploy(aws), "TELNYX_API_BASE_URL": telnyx, "TELNYX_API_KEY": "KEY", "PER_EVENT_ROUTING": "off"}

@@ -9,8 +9,8 @@ from typing import Any
 
 from hookline.api.openapi import as_text
 from hookline.api.operations import openapi
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.emulator.template import load_template
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / "docs" / "openapi.json"

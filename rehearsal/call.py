@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
+from hookline_local.base.signing import sign
 from hookline_local.samples import catalog
 from hookline_local.samples.catalog import Sample
-from hookline_local.signing import sign
 from hookline_local.simulator import Answered, CommandReceived, Observation, SimulatorInThread, read_scenario
 from rehearsal.emulator import Emulator
 

@@ -1,5 +1,5 @@
 """Owns Hookline on a laptop: emulator, simulator, sample events, the command `hookline`. Never deployed.
 
-Only the tests may import it. Its layers, from the top: cli; replay; stacks; emulator, simulator, samples; http_event,
-signing, urls, errors, loopback, processes.
+Only the tests may import it. Its layers, from the top: cli; deciding, operations; stacks; emulator, simulator, samples;
+base.
 """

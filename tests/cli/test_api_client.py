@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
+from hookline_local.base.errors import CliError
 from hookline_local.cli.api_client import action_path, body_of, post
-from hookline_local.errors import CliError
 from hookline_local.stacks.resources import StackResources
 
 

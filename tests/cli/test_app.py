@@ -20,8 +20,8 @@ from hookline.events import Identity, parse_event
 from hookline.journal import CallRecord, Entry
 from hookline.recordings.storage import Bucket
 from hookline.signature import public_keys, verify
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.cli.screen import Screen, command_text
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from tests.support import command
 
 PROJECT = Path(__file__).parents[2]

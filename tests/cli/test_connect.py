@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.app import app
-from hookline_local.errors import USAGE, CliError
 from tests.support.operated import API_KEY, NAME, NUMBER, Operated, Outside, Setup, operated, outside
 
 TUNNEL = "https://abc.example-tunnel.com"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hookline_local.cost import ALARMS, METRICS, POLLS_PER_MONTH, PRICES
 from hookline_local.emulator.template import load_template
+from hookline_local.operations.cost import ALARMS, METRICS, POLLS_PER_MONTH, PRICES
 from tests.support import command
 
 ROOT = Path(__file__).parents[2]

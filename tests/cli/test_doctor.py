@@ -10,10 +10,10 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
+from hookline_local.base.signing import public_key_of
 from hookline_local.cli.app import app
 from hookline_local.cli.doctor_view import TEXTS
-from hookline_local.doctor.finding import Level
-from hookline_local.signing import public_key_of
+from hookline_local.operations.doctor.finding import Level
 from tests.support.operated import ANOTHER_KEY, NAME, NUMBER, REGION, SEED, Operated, Outside, Setup, operated, outside
 from tests.support.world import PROJECT
 
@@ -186,7 +186,7 @@ def test_for_people_each_finding_is_one_line_with_its_mend(around: Outside, monk
 
 
 def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
-    source = "".join(path.read_text() for path in (PROJECT / "local/hookline_local/doctor").glob("*.py"))
+    source = "".join(path.read_text() for path in (PROJECT / "local/hookline_local/operations/doctor").glob("*.py"))
     given = re.findall(r'(?:ok|unknown|warning|fault)\(\s*"([a-z_]+)"', source)
     named_otherwise = {"public_key_of_another_account", "api_key_of_another_account", "webhook_url_path"}
     named_otherwise |= {"webhook_url_elsewhere", "queue_url", "function_setting"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hookline_local.flow_check import problems
+from hookline_local.deciding.flow_check import problems
 from tests.support.checkout import make_checkout
 from tests.support.command import Done, run
 

@@ -8,8 +8,8 @@ import pytest
 from hookline.journal import timestamp
 from hookline.trouble import ARCHIVE_SECONDS, Code
 from hookline_local.cli.trouble_view import SENTENCES
+from hookline_local.operations.telnyx_codes import COMMAND_ERRORS
 from hookline_local.simulator.api_errors import ERROR_CODES
-from hookline_local.telnyx_codes import COMMAND_ERRORS
 from tests.support.deployed import Leg, announce, hookline, hookline_json
 from tests.support.world import ROUTER, Clock, World, handler, refused, request_of, sample_data
 

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from hookline_local.base.http_event import is_text
+from hookline_local.base.loopback import Response, TooLargeError, read_body
 from hookline_local.emulator.gateway import (
     BODY_LIMIT_BYTES,
     HttpApi,
@@ -21,8 +23,6 @@ from hookline_local.emulator.gateway import (
 )
 from hookline_local.emulator.runtime import InvokeResult
 from hookline_local.emulator.template import Route
-from hookline_local.http_event import is_text
-from hookline_local.loopback import Response, TooLargeError, read_body
 from hookline_local.stacks.local import LocalStackInThread
 
 FIXTURE = Path(__file__).parent / "fixture"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hookline_local.flow_check import problems
+from hookline_local.deciding.flow_check import problems
 
 FLOWS = Path(__file__).parents[2] / "flows"
 

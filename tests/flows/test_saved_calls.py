@@ -13,7 +13,7 @@ import pytest
 from flows import reception
 from hookline import Call, Command, Event
 from hookline.client_state import encode_for_flow
-from hookline_local import replay
+from hookline_local.deciding import replay
 
 CALLS = sorted((Path(__file__).parent / "calls").glob("*.json"))
 

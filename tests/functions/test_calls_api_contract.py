@@ -15,8 +15,8 @@ from openapi_spec_validator import validate
 
 from hookline.api.operations import OPERATIONS, openapi
 from hookline.api.problem import PROBLEMS
+from hookline_local.base.http_event import http_event
 from hookline_local.emulator.gateway import response_of
-from hookline_local.http_event import http_event
 from tests.support.calls_api import CallsApi
 from tests.support.world import PROJECT, Clock, World, handler
 

@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 
 from hookline.routing import ROUTED_EVENTS
 from hookline.signature import public_keys
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY, sign
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY, sign
 from tests.support.world import (
     QUEUES,
     ROUTER,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hookline_local.processes import is_running
+from hookline_local.base.processes import is_running
 from rehearsal.emulator import EmulatorFailed, running_emulator
 from rehearsal.sam import CommandFailed, run, take_away
 from tests.support.processes import started

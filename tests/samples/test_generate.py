@@ -22,7 +22,7 @@ from hookline.errors import Unreadable
 from hookline.events import parse_event
 from hookline.routing import ROUTED_EVENTS
 from hookline.signature import DEVELOPMENT_PUBLIC_KEY
-from hookline_local import signing
+from hookline_local.base import signing
 from hookline_local.samples import generate as sample_events
 
 EVENTS = Path(__file__).parents[2] / "events"

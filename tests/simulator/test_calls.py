@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import telnyx as sdk
 
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.simulator import Callee, InvalidScenario, Scenario, Step, as_scenario, read_scenario
 from tests.support.flow_server import KEY, CallApplication, Received, answered_call, answers, app_and_telnyx
 

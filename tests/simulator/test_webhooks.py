@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import telnyx as sdk
 
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.simulator import Answered, CommandReceived, Faults, Remark, Sending
 from tests.support.flow_server import KEY, CallApplication, Received, answers, app_and_telnyx, webhook
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hookline_local.errors import CliError
+from hookline_local.base.errors import CliError
 from hookline_local.stacks.running import CHECKOUT, RunningStack, all_running, announced, doubt, find, folder
 
 

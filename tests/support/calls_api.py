@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+from hookline_local.base.http_event import http_event
 from hookline_local.emulator.gateway import Router, response_of
 from hookline_local.emulator.template import Template
-from hookline_local.http_event import http_event
 from tests.support.world import Clock, handler
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from hookline_local.loopback import LoopbackServer, Receive, Response, Scope, Send, read_body, reply
+from hookline_local.base.loopback import LoopbackServer, Receive, Response, Scope, Send, read_body, reply
 from hookline_local.simulator import Config, Leg, Scenario, SimulatorInThread, simulator_in_thread
 
 KEY = "KEY_for_tests"

@@ -14,7 +14,7 @@ import botocore.client
 import pytest
 from moto import mock_aws
 
-from hookline_local.signing import api_gateway_request, public_key_of
+from hookline_local.base.signing import api_gateway_request, public_key_of
 from hookline_local.simulator import Config, SimulatorInThread, simulator_in_thread
 from tests.support.flow_server import Received, webhook
 from tests.support.world import PATIENCE, Clock, handler, start_cold

@@ -18,8 +18,8 @@ from moto.backends import get_backend
 from hookline import Event
 from hookline.environment import environment
 from hookline.journal import Journal
+from hookline_local.base.signing import api_gateway_request
 from hookline_local.emulator.template import Template
-from hookline_local.signing import api_gateway_request
 
 PROJECT = Path(__file__).parents[2]
 

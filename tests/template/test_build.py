@@ -22,12 +22,12 @@ from typing import Any
 import pytest
 
 from hookline.routing import ROUTED_EVENTS
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.emulator import packages
 from hookline_local.emulator.moto_server import MotoServer
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime
 from hookline_local.emulator.template import Template, load_template
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from layers.sbom import document
 
 ROOT = Path(__file__).parents[2]

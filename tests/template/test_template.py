@@ -20,8 +20,8 @@ from hookline.journal import LIVE_PARTITION
 from hookline.precedence import LONG_LIFETIME_SECONDS
 from hookline.routing import ROUTED_EVENTS
 from hookline.transcription_engines import LANGUAGES, takes_language
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.emulator.template import InvalidParameter, Template, load_template
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 
 from hookline.api.openapi import body_schema
-from hookline_local.errors import CHECK_FAILED, UNAVAILABLE, USAGE, CliError
+from hookline_local.base.errors import CHECK_FAILED, UNAVAILABLE, USAGE, CliError
 from hookline_local.stacks.resources import StackResources
 
 TOKEN = "HOOKLINE_API_TOKEN"  # noqa: S105 - the name of the variable

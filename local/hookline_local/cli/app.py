@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from hookline_local.base.errors import CliError
 from hookline_local.cli import (
     call,
     calls,
@@ -33,7 +34,6 @@ from hookline_local.cli import (
     tail,
     trigger,
 )
-from hookline_local.errors import CliError
 
 INTERNAL_ERROR, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 """Exit codes: EX_SOFTWARE of sysexits.h; as of SIGINT; as of SIGPIPE."""

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.options import Json, Url, command_app, end, screen_for, stack_here
-from hookline_local.errors import USAGE, CliError
 
 app = command_app()
 

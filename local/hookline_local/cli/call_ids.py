@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hookline.events import Identity
 from hookline.journal import CallRecord, Journal
-from hookline_local.errors import USAGE, CliError
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.resources import StackResources
 

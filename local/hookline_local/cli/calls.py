@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.options import (
     CallId,
     Json,
@@ -17,7 +18,6 @@ from hookline_local.cli.options import (
     resources_of,
     screen_for,
 )
-from hookline_local.errors import USAGE, CliError
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="List the calls of a day.")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.screen import Screen
-from hookline_local.errors import USAGE, CliError
-from hookline_local.telnyx_account import ApiKeyRefused, TelnyxAccount, TelnyxAccountError
+from hookline_local.operations.telnyx_account import ApiKeyRefused, TelnyxAccount, TelnyxAccountError
 
 API_VERSION = "2"
 TIMEOUT_SECONDS = 2

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from hookline_local.cli.screen import Screen
-from hookline_local.cost import PRICES_OF, REGION, estimate
+from hookline_local.operations.cost import PRICES_OF, REGION, estimate
 
 
 def show_estimate(calls_per_day: float, minutes: float, screen: Screen) -> None:

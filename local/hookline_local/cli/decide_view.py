@@ -6,9 +6,9 @@ from hookline.events import Identity
 from hookline.queues import Queues
 from hookline_local.cli.call_ids import read_call
 from hookline_local.cli.screen import Screen
-from hookline_local.decide_again import Again, decide_again
-from hookline_local.decide_again import send as send_again
-from hookline_local.replay import decisions, facts_of, line_settings
+from hookline_local.deciding.decide_again import Again, decide_again
+from hookline_local.deciding.decide_again import send as send_again
+from hookline_local.deciding.replay import decisions, facts_of, line_settings
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.resources import StackResources
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from hookline_local.loopback import LoopbackServer, Receive, Response, Scope, Send, reply
+from hookline_local.base.loopback import LoopbackServer, Receive, Response, Scope, Send, reply
 from hookline_local.simulator.sound import sound_file
 
 TOKEN_HEADER = "x-telnyx-streaming-auth-token"  # noqa: S105 - a header's name

@@ -42,7 +42,7 @@ def doctor(
     """
     from hookline_local.cli.doctor_view import show_findings
     from hookline_local.cli.patients import Choice, patient_of
-    from hookline_local.doctor.examination import examine
+    from hookline_local.operations.doctor.examination import examine
 
     choice = Choice(stack, url, profile, region, application, number, webhook_url, key)
     end(good=show_findings(examine(patient_of(choice)), screen_for(json)))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hookline_local.cli.screen import Screen
-from hookline_local.doctor.finding import Finding, Level
+from hookline_local.operations.doctor.finding import Finding, Level
 
 MARKS = {
     Level.OK: ("ok    ", "green"),

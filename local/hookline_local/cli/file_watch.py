@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from hookline_local.cli.screen import Screen
-from hookline_local.flow_check import problems
+from hookline_local.deciding.flow_check import problems
 
 INTERVAL_SECONDS = 1.0
 

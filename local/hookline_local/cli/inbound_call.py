@@ -20,10 +20,10 @@ from hookline.journal import CallRecord
 from hookline.recordings.audit import verify_call
 from hookline.recordings.findings import describe_all
 from hookline.recordings.storage import Bucket
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.live_view import LiveView, observation_of
 from hookline_local.cli.phone import Phone
 from hookline_local.cli.screen import Screen
-from hookline_local.errors import USAGE, CliError
 from hookline_local.simulator.calls.caller import KEY_SECONDS
 from hookline_local.simulator.observations import Answered
 from hookline_local.simulator.scenario import InvalidScenario, checked, scenario

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hookline_local.base.errors import USAGE, CliError
+from hookline_local.base.loopback import LoopbackServer, Receive, Response, Scope, Send, read_body, reply
 from hookline_local.cli.screen import Screen
 from hookline_local.cli.stack_start import running
 from hookline_local.emulator.gateway import Router
 from hookline_local.emulator.runtime import InvokeResult, LogLine
-from hookline_local.errors import USAGE, CliError
-from hookline_local.loopback import LoopbackServer, Receive, Response, Scope, Send, read_body, reply
 from hookline_local.stacks.local import LocalStack
 
 _LARGEST_COMMAND_BYTES = 10_000_000

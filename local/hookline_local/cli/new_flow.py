@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hookline_local.errors import CHECK_FAILED, USAGE, CliError
+from hookline_local.base.errors import CHECK_FAILED, USAGE, CliError
 
 SCENARIOS = ("tests/flows", "local/hookline_local/scenarios")
 """Where the scenario of a flow is: your own, or one that comes with the command."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hookline_local.errors import CHECK_FAILED, USAGE, CliError
+from hookline_local.base.errors import CHECK_FAILED, USAGE, CliError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

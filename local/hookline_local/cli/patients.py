@@ -3,14 +3,14 @@
 import os
 from dataclasses import dataclass
 
+from hookline_local.base.errors import CliError
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY, DEVELOPMENT_SEED
 from hookline_local.cli.options import resources_of
 from hookline_local.cli.telnyx_options import TUNNEL, api_base_url, tunnel_url
-from hookline_local.doctor.aws import DeployedStack
-from hookline_local.doctor.examination import Patient
-from hookline_local.doctor.telnyx import Expected
-from hookline_local.errors import CliError
+from hookline_local.operations.doctor.aws import DeployedStack
+from hookline_local.operations.doctor.examination import Patient
+from hookline_local.operations.doctor.telnyx import Expected
 from hookline_local.samples import catalog
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY, DEVELOPMENT_SEED
 from hookline_local.stacks import running
 from hookline_local.stacks.local import API_KEY
 

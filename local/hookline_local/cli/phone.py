@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from hookline_local.errors import USAGE, CliError
+from hookline_local.base.errors import USAGE, CliError
 
 UNREACHABLE_ADVICE = "Does hookline serve still run?"
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hookline.recordings.findings import Finding, describe_all
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.screen import Screen
-from hookline_local.errors import USAGE, CliError
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.messages import READABLE, DeadMessage, counts, dead_messages, redrive
 from hookline_local.stacks.resources import StackResources

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.options import Json, Profile, Region, StackName, Url, refuse_options, resources_of, screen_for
-from hookline_local.errors import USAGE, CliError
 
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="Show what waits and what is dead.")
 

@@ -43,8 +43,8 @@ def replay(
 
     Given a saved call's file instead of an ID, with --save, it accepts today's commands and writes them there.
     """
-    from hookline_local import replay as replaying
     from hookline_local.cli.replay_view import show
+    from hookline_local.deciding import replay as replaying
 
     path = Path(any_id)
     from_file = path.suffix == ".json"

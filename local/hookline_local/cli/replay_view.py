@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from hookline_local.anonymous import decoded
 from hookline_local.cli.screen import Screen, elapsed, event_detail
-from hookline_local.replay import Commands, Replayed
+from hookline_local.deciding.anonymous import decoded
+from hookline_local.deciding.replay import Commands, Replayed
 
 
 def show(results: Sequence[Replayed], screen: Screen) -> bool:

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hookline_local.base.errors import USAGE, CliError
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.base.urls import checked_url
 from hookline_local.cli.file_watch import FileWatch
 from hookline_local.cli.live_view import LiveView, clock, label_of
 from hookline_local.cli.screen import Screen
@@ -19,14 +22,11 @@ from hookline_local.cli.stack_start import explain_start_errors, patience, port_
 from hookline_local.cli.stopping import run_until_stopped
 from hookline_local.emulator.gateway import Exchange
 from hookline_local.emulator.runtime import LogLine
-from hookline_local.errors import USAGE, CliError
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.simulator import Config, TelnyxSimulator
 from hookline_local.simulator.webhooks import USER_AGENT
 from hookline_local.stacks.local import API_KEY, LocalStack
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.running import CHECKOUT, MASKED, RunningStack, announced
-from hookline_local.urls import checked_url
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.options import Json, Key, command_app
-from hookline_local.errors import USAGE, CliError
 
 app = command_app()
 
@@ -32,7 +32,7 @@ def sign(
     import time
     from json import dumps
 
-    from hookline_local import signing
+    from hookline_local.base import signing
     from hookline_local.samples import catalog
 
     if curl and (request or json):

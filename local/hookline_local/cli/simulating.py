@@ -4,11 +4,11 @@ import asyncio
 import os
 from dataclasses import replace
 
+from hookline_local.base.signing import public_key_of
 from hookline_local.cli.live_view import LiveView, clock
 from hookline_local.cli.screen import Screen
 from hookline_local.cli.stack_start import patience, port_unavailable
 from hookline_local.cli.stopping import run_until_stopped
-from hookline_local.signing import public_key_of
 from hookline_local.simulator import Config, TelnyxSimulator
 from hookline_local.stacks.local import API_KEY
 from hookline_local.stacks.running import MASKED

@@ -39,10 +39,10 @@ def simulator(
     import asyncio
     from dataclasses import replace
 
+    from hookline_local.base.urls import checked_url
     from hookline_local.cli.simulating import run
     from hookline_local.samples.catalog import seed_of
     from hookline_local.simulator import Config
-    from hookline_local.urls import checked_url
 
     if webhook_url is not None:
         checked_url(webhook_url, "--webhook-url http://127.0.0.1:5000/webhooks")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hookline_local.base.errors import CHECK_FAILED, TEMPLATE_ADVICE, USAGE, CliError
+from hookline_local.deciding.flow_check import problems
 from hookline_local.emulator.moto_server import MotoStartError
 from hookline_local.emulator.template import InvalidParameter, UnsupportedTemplate
-from hookline_local.errors import CHECK_FAILED, TEMPLATE_ADVICE, USAGE, CliError
-from hookline_local.flow_check import problems
 from hookline_local.stacks.built import check_built
 from hookline_local.stacks.local import LocalStack
 

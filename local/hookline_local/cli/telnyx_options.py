@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hookline_local.errors import USAGE, CliError
+from hookline_local.base.errors import USAGE, CliError
+from hookline_local.base.urls import checked_url
+from hookline_local.operations.telnyx_account import BASE_URL, TelnyxAccount
 from hookline_local.stacks import deployed
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.secrets import SecretUnreadable, read_secret
-from hookline_local.telnyx_account import BASE_URL, TelnyxAccount
-from hookline_local.urls import checked_url
 
 WEBHOOKS = "/webhooks"
 TUNNEL = "hookline-laptop"

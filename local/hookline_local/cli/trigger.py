@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.options import Changes, Json, Key, changed, command_app, end, screen_for, stack_here
-from hookline_local.errors import USAGE, CliError
 
 if TYPE_CHECKING:
     from hookline_local.stacks.resources import StackResources

@@ -7,10 +7,10 @@ from typing import Any
 
 from hookline_local.cli.call_ids import read_call
 from hookline_local.cli.screen import Screen
+from hookline_local.operations.telnyx_codes import explain_error
 from hookline_local.samples.catalog import Sample
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.resources import StackResources
-from hookline_local.telnyx_codes import explain_error
 
 CALL_FIELDS = ("call_leg_id", "call_control_id", "call_session_id", "connection_id", "from", "to", "client_state")
 """Of a call that exists: what its events have in common."""

@@ -10,9 +10,9 @@ from hookline.recordings.findings import Finding, describe_all
 from hookline.recordings.storage import Bucket
 from hookline.trouble import Code, Trouble, trouble_of
 from hookline_local.cli.screen import Screen
+from hookline_local.operations.telnyx_codes import explain_error, explain_hangup
 from hookline_local.stacks.deployed import explain_aws_errors
 from hookline_local.stacks.resources import StackResources
-from hookline_local.telnyx_codes import explain_error, explain_hangup
 
 SENTENCES: Mapping[Code, str] = {
     Code.FLOW_FAILED: "{event_type}: the flow {flow} failed: {error}",

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from hookline_local.base.errors import CliError
+from hookline_local.base.signing import sign
+from hookline_local.base.urls import checked_url
 from hookline_local.cli.screen import Screen
 from hookline_local.cli.trigger_call import payload
-from hookline_local.errors import CliError
 from hookline_local.samples.catalog import Sample
-from hookline_local.signing import sign
-from hookline_local.urls import checked_url
 
 AGENT = "hookline-trigger"
 TIMEOUT_SECONDS = 35.0

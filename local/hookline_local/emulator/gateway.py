@@ -20,10 +20,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from hookline_local.base.http_event import CONNECTION_HEADERS, http_event, join_headers
+from hookline_local.base.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
+from hookline_local.base.urls import is_loopback
 from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, InvokeResult, ThrottledError
-from hookline_local.http_event import CONNECTION_HEADERS, http_event, join_headers
-from hookline_local.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
-from hookline_local.urls import is_loopback
 
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "cf-connecting-ip", "x-real-ip")
 """The headers that a tunnel or proxy adds: the webhooks may come through one, and its client is elsewhere."""

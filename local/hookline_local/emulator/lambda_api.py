@@ -10,13 +10,13 @@ import re
 import uuid
 from urllib.parse import parse_qs, unquote
 
+from hookline_local.base.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
 from hookline_local.emulator.runtime import (
     ASYNCHRONOUS_PAYLOAD_LIMIT_BYTES,
     PAYLOAD_LIMIT_BYTES,
     LambdaRuntime,
     ThrottledError,
 )
-from hookline_local.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
 
 PREFIX = "/2015-03-31/functions/"
 

@@ -16,7 +16,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from hookline_local.processes import ChildProcess
+from hookline_local.base.processes import ChildProcess
 
 CHILD = Path(__file__).with_name("child.py")
 START_LIMIT_SECONDS = 30.0

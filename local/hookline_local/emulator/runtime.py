@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from hookline_local.processes import ChildProcess
+from hookline_local.base.processes import ChildProcess
 
 CHILD = Path(__file__).with_name("child.py")
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from nacl.signing import SigningKey
 
-from hookline_local.errors import USAGE, CliError
+from hookline_local.base.errors import USAGE, CliError
+from hookline_local.base.signing import DEVELOPMENT_SEED, api_gateway_request, body_of, fresh
 from hookline_local.samples.generate import EVENTS
-from hookline_local.signing import DEVELOPMENT_SEED, api_gateway_request, body_of, fresh
 
 
 class Sample(NamedTuple):

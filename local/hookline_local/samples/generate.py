@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hookline.client_state import encode_for_flow
-from hookline_local.signing import api_gateway_request
+from hookline_local.base.signing import api_gateway_request
 
 EVENTS = Path(__file__).parents[3] / "events"
 

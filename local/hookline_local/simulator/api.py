@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hookline_local.signing import public_key_of
+from hookline_local.base.signing import public_key_of
 from hookline_local.simulator import list_filters
 from hookline_local.simulator.api_errors import ApiError
 from hookline_local.simulator.calls.commands import dial, execute

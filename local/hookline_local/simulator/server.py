@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 
-from hookline_local.loopback import LoopbackServer
+from hookline_local.base.loopback import LoopbackServer
 from hookline_local.simulator.api import Api
 from hookline_local.simulator.calls.caller import press
 from hookline_local.simulator.calls.commands import place_call

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hookline_local.signing import DEVELOPMENT_SEED
+from hookline_local.base.signing import DEVELOPMENT_SEED
 from hookline_local.simulator.faults import Faults
 from hookline_local.simulator.scenario import Callee
 

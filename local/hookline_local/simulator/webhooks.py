@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from hookline_local.signing import sign
+from hookline_local.base.signing import sign
 from hookline_local.simulator.clock import CallClock, format_timestamp
 from hookline_local.simulator.faults import FaultInjector
 from hookline_local.simulator.observations import Answered, Observers, Sending

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from hookline_local.base.errors import CliError
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.emulator.template import load_template
-from hookline_local.errors import CliError
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 
 _ELF = b"\x7fELF"
 _MACHINES = {0x3E: "x86_64", 0xB7: "aarch64"}

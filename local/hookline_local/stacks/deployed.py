@@ -10,12 +10,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 
 from hookline.errors import HooklineError
+from hookline_local.base.errors import CliError
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.base.urls import checked_url
 from hookline_local.emulator.template import load_template
-from hookline_local.errors import CliError
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.stacks import running
 from hookline_local.stacks.resources import StackResources
-from hookline_local.urls import checked_url
 
 _QUEUE_OUTPUTS = (
     "CommandQueueUrl",

@@ -32,6 +32,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from botocore.config import Config
 
+from hookline_local.base.loopback import LoopbackServer, Receive, Scope, Send
+from hookline_local.base.processes import is_running
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.base.urls import is_loopback
 from hookline_local.emulator import packages
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
 from hookline_local.emulator.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi
@@ -40,10 +44,6 @@ from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.emulator.template import EventSource, LayerResource, Template, load_template
-from hookline_local.loopback import LoopbackServer, Receive, Scope, Send
-from hookline_local.processes import is_running
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
-from hookline_local.urls import is_loopback
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -19,7 +19,7 @@ from hookline.oversize import OversizeStore
 from hookline.queues import CommandMessage, DeferredEvent
 from hookline.recordings.findings import failure_of
 from hookline.recordings.job import ArchiveJob
-from hookline_local.errors import CHECK_FAILED, USAGE, CliError
+from hookline_local.base.errors import CHECK_FAILED, USAGE, CliError
 from hookline_local.stacks.resources import StackResources
 
 SOURCES: Mapping[str, str] = {

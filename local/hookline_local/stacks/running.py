@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hookline_local.errors import CliError
-from hookline_local.processes import is_running
-from hookline_local.urls import checked_url
+from hookline_local.base.errors import CliError
+from hookline_local.base.processes import is_running
+from hookline_local.base.urls import checked_url
 
 CHECKOUT = str(Path(__file__).parents[3])
 """The folder of the project that this code is a part of."""

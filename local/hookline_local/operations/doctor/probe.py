@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from hookline_local.doctor.finding import Finding, fault, ok, unknown
-from hookline_local.signing import sign
+from hookline_local.base.signing import sign
+from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown
 
 TIMEOUT_SECONDS = 35.0
 """Longer than API Gateway's own 30 s."""

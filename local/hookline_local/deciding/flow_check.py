@@ -1,7 +1,7 @@
 """Checks a folder of call flows before it is built or served: names, declarations, imports, numbers.toml.
 
 A misspelled function is never called, and Python does not notice. The flows are imported in a process of their own, as
-Lambda does it, so that whatever they do at import stays there: `python -m hookline_local.flow_check FOLDER`.
+Lambda does it, so that whatever they do at import stays there: `python -m hookline_local.deciding.flow_check FOLDER`.
 """
 
 import difflib
@@ -34,7 +34,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 
 def problems(folder: Path) -> list[str]:
     """One sentence for each mistake in a folder of flows; empty when there is none."""
-    command = [sys.executable, "-m", "hookline_local.flow_check", "--json", str(folder)]
+    command = [sys.executable, "-m", "hookline_local.deciding.flow_check", "--json", str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     try:
         checked = subprocess.run(

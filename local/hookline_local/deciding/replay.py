@@ -28,10 +28,10 @@ from hookline.flows import Decision, Flows
 from hookline.journal import FACTS, CallRecord, History
 from hookline.redaction import DIGIT_NAMES
 from hookline.telnyx import OPTIONAL_ROUTING
-from hookline_local.anonymous import Anonymous, source_of
+from hookline_local.base.errors import USAGE, CliError
+from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
+from hookline_local.deciding.anonymous import Anonymous, source_of
 from hookline_local.emulator.template import InvalidParameter, load_template
-from hookline_local.errors import USAGE, CliError
-from hookline_local.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.stacks.deployed import PROJECT
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.running import MASKED
@@ -253,7 +253,7 @@ def _write(content: Mapping[str, Any], path: Path) -> None:
 
 
 def as_json(case: Case, about: str) -> dict[str, Any]:
-    """The case without private data: see hookline_local.anonymous."""
+    """The case without private data: see hookline_local.deciding.anonymous."""
     anonymous = Anonymous("\n".join((source_of(flows_folder()), *case.line.values())))
     facts = anonymous.facts(dict(case.facts))
     return {

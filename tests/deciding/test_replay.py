@@ -1,4 +1,4 @@
-"""hookline_local.replay and hookline_local.anonymous: a call of a flow with numbers and digits of its own, saved."""
+"""deciding.replay and deciding.anonymous: a call of a flow with numbers and digits of its own, saved."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ import pytest
 from hookline.client_state import decode, encode_for_flow
 from hookline.events import Event, parse_event
 from hookline.telnyx import OPTIONAL_ROUTING
-from hookline_local import replay
-from hookline_local.anonymous import decoded
+from hookline_local.deciding import replay
+from hookline_local.deciding.anonymous import decoded
 from tests.support import command
 
 SALES, CALLER, NAME = "+12025550102", "+4930123456", "Maria Lopez"

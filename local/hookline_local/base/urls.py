@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from hookline_local.errors import USAGE, CliError
+from hookline_local.base.errors import USAGE, CliError
 
 
 def checked_url(url: str, example: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from hookline_local.doctor.finding import Finding, fault, ok, unknown, warning
-from hookline_local.telnyx_account import ApiKeyRefused, TelnyxAccount, TelnyxAccountError
+from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown, warning
+from hookline_local.operations.telnyx_account import ApiKeyRefused, TelnyxAccount, TelnyxAccountError
 
 LONGEST_TIMEOUT_SECONDS = 5
 """A webhook is answered within 2 s or not at all. Waiting longer only delays the retry."""

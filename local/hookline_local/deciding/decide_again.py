@@ -15,7 +15,7 @@ from hookline.events import Event
 from hookline.journal import CallRecord, Entry
 from hookline.precedence import lifetimes, yields_to
 from hookline.queues import QueuedCommand, Queues
-from hookline_local.replay import Decide, is_blanked
+from hookline_local.deciding.replay import Decide, is_blanked
 
 State = Literal["sensible", "call_ended", "superseded", "sent_before"]
 

@@ -9,7 +9,7 @@ from hookline.commands import command_id
 from hookline.events import Identity
 from hookline.flows import Decision
 from hookline.journal import CallRecord, Entry
-from hookline_local.decide_again import Again, decide_again
+from hookline_local.deciding.decide_again import Again, decide_again
 
 SPEAK = speak(payload="Hello.", voice="female")
 DIAL = dial(to="+12025550177", from_="+12025550123", connection_id="1")

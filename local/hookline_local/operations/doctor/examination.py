@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hookline_local.doctor.aws import DeployedStack
-from hookline_local.doctor.finding import Finding, fault, ok, unknown
-from hookline_local.doctor.probe import Probe
-from hookline_local.doctor.telnyx import Expected, TelnyxSide
-from hookline_local.telnyx_account import TelnyxAccount
+from hookline_local.operations.doctor.aws import DeployedStack
+from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown
+from hookline_local.operations.doctor.probe import Probe
+from hookline_local.operations.doctor.telnyx import Expected, TelnyxSide
+from hookline_local.operations.telnyx_account import TelnyxAccount
 
 CLOCK_TOLERANCE_SECONDS = 60.0
 """A signature is refused at 300 s. A clock that is a minute off is not set by a time server."""

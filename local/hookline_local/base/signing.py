@@ -14,7 +14,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from hookline_local.http_event import http_event, is_text
+from hookline_local.base.http_event import http_event, is_text
 
 DEVELOPMENT_SEED = hashlib.sha256(b"hookline development key: never for production").digest()
 

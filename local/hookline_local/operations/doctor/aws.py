@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hookline_local.doctor.finding import Finding, fault, ok, unknown, warning
+from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown, warning
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.secrets import SecretUnreadable, read_secret
 

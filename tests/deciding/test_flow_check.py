@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hookline.event_types import BY_FUNCTION_NAME, EVENT_TYPES
 from hookline.routing import AUDIBLE, ROUTED_EVENTS
-from hookline_local.flow_check import problems
+from hookline_local.deciding.flow_check import problems
 
 PROJECT = Path(__file__).parents[2]
 
