@@ -84,6 +84,17 @@ def test_the_calls_of_today_come_newest_first_each_once(world: World, api: Calls
     assert (found["day"], found["next"]) == (TODAY, None)
 
 
+def test_a_call_is_listed_also_after_its_recording_was_saved(world: World, api: CallsApi) -> None:
+    line = incoming("recorded")
+    line.event("call.hangup")
+    line.event("call.recording.saved")
+    other = incoming("other")
+    other.event("call.recording.saved")
+    for query in ({}, {"day": TODAY}, {"number": CALLER}, {"status": "ended"}):
+        found = {call["call_leg_id"] for call in api.get("/calls", query).json()["calls"]}
+        assert found == ({"leg-recorded"} if "status" in query else {"leg-recorded", "leg-other"})
+
+
 def test_a_list_is_continued_from_its_cursor_without_a_gap_and_without_a_call_twice(
     world: World, api: CallsApi
 ) -> None:

@@ -244,15 +244,21 @@ class _Listing:
         read = {name: list(position) for name, position in after.items() if name in self._indexes}
         merged, is_cut = self._read(read)
         rows: list[dict[str, Any]] = []
+        lives: dict[str, list[Mapping[str, Any]]] = {}
         seen: set[str] = set()
         for index, item in merged:
             if len(rows) == limit:
                 return rows, read
             read[index] = list(position_of(item))
             partition = item["pk"]["S"]
-            if partition not in seen and (row := self._row(item)) is not None:
-                rows.append(row)
-            seen.add(partition)
+            if partition in seen:
+                continue
+            if partition not in lives:
+                lives[partition] = list(self._pages.life(partition))
+            if self._stands_for_its_call(item, lives[partition]):
+                seen.add(partition)
+                row = self._row(item, lives[partition])
+                rows += [row] if row is not None else []
         return rows, read if is_cut else {}
 
     def _read(self, read: Mapping[str, Sequence[str]]) -> tuple[list[tuple[str, Mapping[str, Any]]], bool]:
@@ -269,12 +275,16 @@ class _Listing:
         found.sort(key=lambda pair: position_of(pair[1]), reverse=True)
         return [pair for pair in found if pair[1]["occurred_at"]["S"] >= horizon], bool(horizon)
 
-    def _row(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The row of a call, where this is the newest of its items in the list; None elsewhere, or by a filter."""
-        life = self._pages.life(item["pk"]["S"])
+    def _stands_for_its_call(self, item: Mapping[str, Any], life: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether this is the item at which its call is listed: the newest of its life that this list holds.
+
+        A recording that was saved after the end lists a call only where nothing of its life is in the list.
+        """
         listed = [one["sk"]["S"] for one in life if self._holds(one)]
-        if listed and not self._trouble and item["sk"]["S"] != listed[-1]:
-            return None
+        return self._trouble or not listed or item["sk"]["S"] == listed[-1]
+
+    def _row(self, item: Mapping[str, Any], life: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """The row of a call; None by a filter. item: of the list. life: the items of its call's life."""
         entries = [entry_of(one) for one in life]
         call = Call.of(entry.event for entry in entries if entry.event is not None)
         row = {key: value for key, value in call_attributes(call).items() if key in ROW_KEYS}
