@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-flows bench soak local lint format events docs lock build validate deploy delete rehearse clean moved
+.PHONY: help demo test test-flows test-console console bench soak local lint format events docs lock build validate deploy delete rehearse clean moved
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -39,7 +39,7 @@ help:  ## list what make can do
 demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
-test: .venv/installed .venv-sam/installed  ## run all tests, offline; ARGS="..." goes to pytest
+test: .venv/installed .venv-sam/installed console/vendor/installed  ## run all tests, offline; ARGS="..." goes to pytest
 	.venv/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 test-flows: .venv/installed  ## run only the tests of the call flows, in seconds
@@ -52,8 +52,13 @@ soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hi
 	HOOKLINE_SOAK=$${HOOKLINE_SOAK:-10000} .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
 	HOOKLINE_FUZZ=1000 .venv/bin/python -m pytest tests/functions/test_calls_api_contract.py
 
-local: .venv/installed  ## run the stack on this machine until Ctrl-C
+local: .venv/installed console/vendor/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve
+
+console: console/vendor/installed  ## install what the pages of the console load, by lock and hash
+
+test-console: .venv/installed .venv-console/installed console/vendor/installed  ## test the console in Chromium or Chrome (CHROMIUM=...)
+	PYTHONPATH="$$(echo .venv-console/lib/python*/site-packages)" .venv/bin/python -m pytest tests/console $(ARGS)
 
 lint: .venv/installed  ## ruff, mypy, cfn-lint, and words to write away
 	.venv/bin/ruff check
@@ -72,7 +77,7 @@ events: .venv/installed  ## make the sample requests in events/ again from their
 docs: .venv/installed  ## make docs/parameters.md and docs/openapi.json again
 	.venv/bin/python -m docs.generate
 
-build: .venv/installed .venv-sam/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build
+build: .venv/installed .venv-sam/installed console/vendor/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build
 	.venv/bin/python -m hookline_local.deciding.flow_check $(FLOWS)
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/.venv/bin:$$PATH" $(SAM) build
 	@.venv/bin/python layers/sbom.py > .aws-sam/sbom.cdx.json
@@ -95,28 +100,45 @@ deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY, PARAMETERS
 delete: .venv-sam/installed  ## sam delete, with STAGE, STACK, REGION; table, bucket and queues with messages stay
 	@$(SAM) delete $(stage) $$(test -t 0 || echo --no-prompts)
 
-rehearse: .venv/installed .venv-sam/installed .venv-rehearsal/installed  ## deploy to an emulator of AWS, call, delete; no account
+rehearse: .venv/installed .venv-sam/installed .venv-rehearsal/installed console/vendor/installed  ## deploy to an emulator of AWS, call, delete; no account
 	.venv/bin/python -m rehearsal $(ARGS)
 
-lock: .venv/installed  ## renew the pinned versions in the four lock files
+lock: .venv/installed  ## renew the pinned versions in the lock files
 	$(compile) --upgrade --only-binary :all: --python-platform aarch64-manylinux_2_34 \
 		--output-file layers/dependencies/requirements.txt layers/dependencies/requirements.in
 	$(compile) --upgrade --universal --constraint layers/dependencies/requirements.txt --group pyproject.toml:dev \
 		--output-file requirements-dev.lock layers/dependencies/requirements.in
 	$(compile) --upgrade --universal --group pyproject.toml:sam --output-file requirements-sam.lock
 	$(compile) --upgrade --universal --group pyproject.toml:rehearsal --output-file requirements-rehearsal.lock
+	$(compile) --upgrade --universal --group pyproject.toml:console --output-file requirements-console.lock
+	cd console && npm install --package-lock-only --omit-lockfile-registry-resolved
 
 # 3.11 is the oldest Python the code runs on: what is locked for it holds for the later ones too.
 compile = .venv/bin/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean:  ## remove what make made: environments, builds, caches
-	rm -rf .venv .venv-sam .venv-rehearsal .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-rehearsal .venv-console console/node_modules console/vendor .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find benchmarks docs flows functions layers local rehearsal tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv-console/installed: requirements-console.lock $(if $(moved),moved) | .venv/installed
+	@echo "Installing the driver of the browser into .venv-console (once; seconds)"
+	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-console
+	@.venv/bin/uv pip install --quiet --python .venv-console/bin/python --require-hashes -r requirements-console.lock || \
+		.venv/bin/python -m pip --python .venv-console install --require-hashes -r requirements-console.lock
+	@echo "$(CURDIR)" > $@
+
+# npm 7 or later, or else the one that .venv-console brings.
+console/vendor/installed: console/package-lock.json | .venv/installed
+	@set -e; npm=npm; case "$$(npm --version 2>/dev/null)" in [7-9].* | [1-9][0-9].*) ;; *) \
+		$(MAKE) .venv-console/installed; npm="$(CURDIR)/.venv-console/bin/npm"; PATH="$(CURDIR)/.venv-console/bin:$$PATH";; esac; \
+	cd console && "$$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
+	@mkdir -p console/vendor && cp console/node_modules/preact/dist/preact.mjs console/node_modules/htm/dist/htm.mjs console/vendor/
+	@touch $@
 
 # A virtual environment holds absolute paths, the one of this checkout among them: in a checkout that was moved or copied it
 # would run the code of the other place. Each stamp holds the place it was made in.
-moved := $(strip $(foreach venv,.venv .venv-sam .venv-rehearsal,$(shell \
+moved := $(strip $(foreach venv,.venv .venv-sam .venv-rehearsal .venv-console,$(shell \
 	test ! -e $(venv)/installed || test "$$(cat $(venv)/installed)" = "$(CURDIR)" || echo $(venv))))
 
 moved:

@@ -78,6 +78,7 @@ SHELL = [
     "lookups",
     "dispatch",
     "webhook",
+    "console",
     "api.exchange",
     "api.reading",
     "api.media",

@@ -40,6 +40,8 @@ BACKGROUND = {
 """The functions that are not called over HTTP, and the queue that each empties."""
 
 CALLS_API = "CallsApiFunction"
+CONSOLE = "ConsoleFunction"
+"""Deployed only where its page can sign someone in: not with the default parameters."""
 
 LAPTOP_ONLY = {"AWS_SAM_LOCAL", "FLOWS_PACKAGE", "HOOKLINE_PATIENCE", "TELNYX_API_KEY"}
 """Variables that are read and that no deployed function has."""
@@ -193,9 +195,11 @@ def test_there_is_a_function_for_each_routed_event_the_router_and_each_queue(tem
 
 def test_only_api_gateway_may_invoke_the_functions_that_answer_webhooks(resources: Mapping[str, Any]) -> None:
     permissions = list(of_type(resources, "AWS::Lambda::Permission").values())
-    (of_api,) = [permission for permission in permissions if permission["FunctionName"]["Ref"] == CALLS_API]
-    assert of_api["SourceArn"]["Fn::Sub"].endswith("${AWS::AccountId}:${CallsHttpApi}/*")
-    permissions.remove(of_api)
+    of_api = [one for one in permissions if one["FunctionName"]["Ref"] in (CALLS_API, CONSOLE)]
+    assert len(of_api) == 2
+    for permission in of_api:
+        assert permission["SourceArn"]["Fn::Sub"].endswith("${AWS::AccountId}:${CallsHttpApi}/*")
+        permissions.remove(permission)
     assert {permission["FunctionName"]["Ref"] for permission in permissions} == set(VERIFYING)
     for permission in permissions:
         assert permission["Principal"] == "apigateway.amazonaws.com"
@@ -344,8 +348,24 @@ def test_the_calls_api_may_do_exactly_this(resources: Mapping[str, Any], templat
 
 
 def test_no_route_of_the_calls_api_is_open_however_the_parameters_are_set(resources: Mapping[str, Any]) -> None:
+    open_routes = set()
     for route in of_type(resources, "AWS::ApiGatewayV2::Route").values():
-        assert route["AuthorizationType"] == {"Fn::If": ["CallsApiByToken", "JWT", "AWS_IAM"]}
+        if route["AuthorizationType"] == "NONE":
+            open_routes.add((route["RouteKey"], route["Target"]["Fn::Sub"]))
+        else:
+            assert route["AuthorizationType"] == {"Fn::If": ["CallsApiByToken", "JWT", "AWS_IAM"]}
+    console = "integrations/${ConsoleIntegration}"
+    assert open_routes == {("GET /console", console), ("GET /console/{file+}", console)}
+
+
+def test_what_is_open_to_everybody_may_do_nothing(resources: Mapping[str, Any]) -> None:
+    (policy,) = resources["ConsoleRole"]["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert "ManagedPolicyArns" not in resources["ConsoleRole"]["Properties"]
+    given = resources[CONSOLE]["Properties"]["Environment"]["Variables"]
+    for name in ("TELNYX_API_KEY_SECRET_ARN", "LINE_STREAM_AUTH_TOKEN"):
+        assert given[name] == {"Ref": "AWS::NoValue"}
 
 
 def test_nothing_but_live_calls_can_be_deleted_from_the_journal(resources: Mapping[str, Any]) -> None:
@@ -923,7 +943,7 @@ def test_metrics_bear_the_names_that_the_alarms_watch(template: Template) -> Non
 def test_everything_runs_on_the_same_runtime_and_processor(resources: Mapping[str, Any]) -> None:
     for function in of_type(resources, "AWS::Lambda::Function").values():
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
-        assert len(function["Layers"]) == 3
+        assert len(function["Layers"]) == (4 if function["Handler"] == "console.lambda_handler" else 3)
     for layer in of_type(resources, "AWS::Lambda::LayerVersion").values():
         assert (layer["CompatibleRuntimes"], layer["CompatibleArchitectures"]) == (["python3.13"], ["arm64"])
 
@@ -940,7 +960,7 @@ def test_nothing_has_a_fixed_name_so_that_two_stacks_can_live_in_one_account(res
         assert not given, name
     layers = of_type(resources, "AWS::Lambda::LayerVersion").values()
     names = [layer["LayerName"]["Fn::Sub"] for layer in layers]
-    assert len(set(names)) == 3
+    assert len(set(names)) == 4
     for name in names:
         assert name.startswith("${AWS::StackName}-")
         assert len(name.replace("${AWS::StackName}", "x" * 128)) <= 140  # the longest that Lambda takes

@@ -99,6 +99,7 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
             aws_endpoint=options.aws(),
             aws_port=options.aws_port,
             telnyx_base_url=telnyx_url,
+            control_url=f"{simulator.url}/_simulator" if simulator else None,
             api_key=api_key,
             public_key=os.environ.get("TELNYX_PUBLIC_KEY") or None,
             built=options.built,
@@ -161,6 +162,7 @@ def _running_stack(stack: LocalStack, simulator: TelnyxSimulator | None, telnyx_
         checkout=CHECKOUT,
         parameters=parameters,
         api_url=stack.api_url,
+        console_url=stack.console_url,
     )
 
 
@@ -187,7 +189,9 @@ def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: Se
     telnyx = started.telnyx_url or f"{started.telnyx_api_base_url} (TELNYX_API_BASE_URL)"
     aws = stack.aws_endpoint if options.aws() is None else f"{stack.aws_endpoint} (not ours)"
     calls_api = f"{started.api_url}/calls" if started.api_url else "off (CallsApi)"
-    urls = (("webhooks", started.webhook_url), ("calls API", calls_api), ("Telnyx", telnyx), ("AWS", aws))
+    console = started.console_url or "off (CallsApi)"
+    screen.fields((("console", console), ("webhooks", started.webhook_url)), width=19)
+    urls = (("calls API", calls_api), ("Telnyx", telnyx), ("AWS", aws))
     screen.fields((*urls, ("Lambda API", started.url)), width=19)
     screen.fields((("control API", control or "off"), ("API key", str(keys["api_key"]))), width=19)
     screen.fields((("public key", str(keys["public_key"])),), width=19)

@@ -25,14 +25,14 @@ import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from botocore.config import Config
 
-from hookline_local.base.loopback import LoopbackServer, Receive, Scope, Send
+from hookline_local.base.loopback import Application, LoopbackServer, Receive, Scope, Send
 from hookline_local.base.processes import is_running
 from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.base.urls import is_loopback
@@ -44,6 +44,7 @@ from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.emulator.template import EventSource, LayerResource, Template, load_template
+from hookline_local.stacks.console_door import CONSOLE, PHONE, ConsoleDoor, PhoneDoor
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 API_KEY = "KEY_of_the_local_stack"
+
 # Our own moto reports every message; any other endpoint has to be polled.
 _OWN_INTERVAL_SECONDS = 1.0
 _FOREIGN_INTERVAL_SECONDS = 0.2
@@ -91,7 +93,8 @@ class LocalStack:
     aws_endpoint: an AWS other than our own moto server; aws_port: the port of our own.
     flows: a folder of call flows that replaces the template's (default: the variable HOOKLINE_FLOWS).
     patience: a factor on every time limit, for a busy machine.
-    telnyx_base_url: where the functions find Telnyx's API. public_key: base64, comma-separated; None is the
+    telnyx_base_url: where the functions find Telnyx's API. control_url: of the control API of a simulator, for the
+    console's phone. public_key: base64, comma-separated; None is the
     development key.
     The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
     request; they may be changed at any time. The last 10,000 lines are in `logs`.
@@ -107,6 +110,7 @@ class LocalStack:
         aws_endpoint: str | None = None,
         aws_port: int = 0,
         telnyx_base_url: str | None = None,
+        control_url: str | None = None,
         api_key: str = API_KEY,
         public_key: str | None = None,
         built: bool = False,
@@ -118,6 +122,7 @@ class LocalStack:
         self.template_path = path.parent / ".aws-sam" / "build" / "template.yaml" if built else path
         self.url = ""
         self.aws_endpoint = aws_endpoint or ""
+        self.control_url = control_url
         self.logs: deque[LogLine] = deque(maxlen=10_000)
         self.unsupported: list[str] = []
         self.on_log: Callable[[LogLine], None] = lambda line: None
@@ -170,6 +175,11 @@ class LocalStack:
     def webhook_url(self) -> str:
         """The URL for the Telnyx portal."""
         return f"{self.url}/webhooks"
+
+    @property
+    def console_url(self) -> str | None:
+        """The URL of the console's page; None when the calls API is off."""
+        return f"{self.url}/console/index.html" if self.api_url else None
 
     @property
     def api_url(self) -> str | None:
@@ -284,9 +294,13 @@ class LocalStack:
             integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
+        doors: dict[str, Application] = {PREFIX: lambda_api, PHONE: PhoneDoor(self.control_url)}
+        if private and not any(route.path.startswith(CONSOLE) for route in private):
+            doors[CONSOLE] = ConsoleDoor(self.template_path.parent / "console", media_origin=self.aws_endpoint)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await (lambda_api if scope["path"].startswith(PREFIX) else http_api)(scope, receive, send)
+            found = (door for prefix, door in doors.items() if scope["path"].startswith(prefix))
+            await next(found, http_api)(scope, receive, send)
 
         return application
 
@@ -302,6 +316,7 @@ class LocalStack:
             # Else they would use https:// with our own domain.
             if "WEBHOOK_BASE_URL" in environment and not template.parameters.get("WebhookBaseUrl"):
                 environment["WEBHOOK_BASE_URL"] = self.url
+            environment |= {key: self._in_a_layer(value, function.layers) for key, value in environment.items()}
             physical = f"{template.stack_name}-{name}"
             code = function.code.resolve()
             sources = [self._source_of(layer) for layer in function.layers if layer.is_package]
@@ -343,6 +358,15 @@ class LocalStack:
             present = [name for name in named if name not in absent]
             linked[requirements] = packages.link(present, scratch / "layers" / layer.id)
         return linked[requirements]
+
+    def _in_a_layer(self, value: str, layers: Sequence[LayerResource]) -> str:
+        """A value of the environment: a folder under /opt, where Lambda unpacks layers, is the layer's folder here."""
+        name = value.removeprefix("/opt/") if value.startswith("/opt/") else ""
+        for layer in layers:
+            for folder in (layer.path / name, layer.path) if name else ():
+                if folder.name == name and folder.is_dir():
+                    return str(folder.resolve())
+        return value
 
     def _source_of(self, layer: LayerResource) -> Path:
         """The folder of a layer that is a package; for the flows the given one."""

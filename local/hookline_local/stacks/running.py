@@ -28,7 +28,7 @@ MASKED = "****"
 class RunningStack:
     """A stack that runs. telnyx_url: of the simulator, None when another Telnyx is used. checkout: whose code runs.
 
-    api_url: of the calls API, None when it is off.
+    api_url: of the calls API, console_url: of the console's page; None when the API is off.
     """
 
     pid: int
@@ -45,6 +45,7 @@ class RunningStack:
     queues: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     api_url: str | None = None
+    console_url: str | None = None
 
     def has(self, url: str) -> bool:
         """Whether this URL is one of the stack's own."""

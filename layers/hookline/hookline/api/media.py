@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hookline.api.exchange import ApiRequest, ApiResponse, json_response
 from hookline.api.problem import Problem
 from hookline.api.query import Query
-from hookline.api.reading import found_call
+from hookline.api.reading import accepted, found_call
 from hookline.call import Call
 from hookline.call_report import recordings_of
 from hookline.environment import Environment
@@ -52,8 +52,12 @@ def list_recordings(env: Environment, request: ApiRequest) -> ApiResponse:
 
 
 def open_recording(env: Environment, request: ApiRequest) -> ApiResponse:
-    """`GET /recordings/{id}/audio`: a link made for this request, which S3 answers with Range; journalled first."""
+    """`GET /recordings/{id}/audio`: a link made for this request, which S3 answers with Range; journalled first.
+
+    A redirect to it; or the link itself where JSON is asked for by name: a page cannot send its token with `<audio>`.
+    """
     Query(request.query, ()).finish()
+    as_json = _asks_for_json(request.headers.get("accept", ""))
     recording = _found(env, request)
     note = recording.note
     life = [entry_of(item) for item in env.journal_pages.life(recording.partition)]
@@ -69,7 +73,9 @@ def open_recording(env: Environment, request: ApiRequest) -> ApiResponse:
     attributes = {"recording": note["name"], "caller": request.caller, "seconds": LINK_SECONDS}
     identity = _identity(recording.partition)
     env.journal.put_note(identity, "AUDIO_LINK", f"{timestamp(now)}#{note['name']}", attributes, at=now, once=False)
-    return ApiResponse(302, "", {"location": link})
+    if as_json:
+        return json_response({"url": link, "expires_in": LINK_SECONDS})
+    return ApiResponse(302, "", {"location": link, "vary": "accept"})
 
 
 def show_peaks(env: Environment, request: ApiRequest) -> ApiResponse:
@@ -82,6 +88,13 @@ def show_peaks(env: Environment, request: ApiRequest) -> ApiResponse:
         raise Problem("peaks_not_found")
     body = b"".join(bucket.read(key)).decode()
     return ApiResponse(200, body, {"content-type": "application/json"}).tagged(request)
+
+
+def _asks_for_json(accept: str) -> bool:
+    try:
+        return accepted(accept, ("*/*", "application/json")) == "application/json"
+    except Problem:
+        return False  # only types of sound: the redirect leads to one
 
 
 def recording_id(partition: str, name: str) -> str:
