@@ -1,6 +1,6 @@
 """The console's files, and what its page must know of the stack. Public: nothing about a call is in them.
 
-The page uses the calls API, with the token of whoever has signed in. What serves it has no permission for anything.
+The page uses the calls API, with the token of the person who has signed in. Its server has no permission for anything.
 """
 
 import base64
@@ -78,7 +78,7 @@ class Console:
 
     @property
     def policy(self) -> str:
-        """What the page may load and ask: itself, the issuer of tokens, and sound of the bucket. Nothing inline."""
+        """The Content-Security-Policy: the page may load and ask itself, the issuer of tokens, and sound of the bucket. Nothing inline."""
         issuer = [_origin(self.issuer)] if self.issuer else []
         asked = " ".join(["'self'", *issuer, *self.token_origins])
         return (

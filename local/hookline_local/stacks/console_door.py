@@ -24,7 +24,7 @@ _OPEN = (
     ("POST", re.compile(r"calls|calls/[A-Za-z0-9:_=-]+/(press|speak|hangup)")),
     ("GET", re.compile(r"calls/[A-Za-z0-9:_=-]+|observe")),
 )
-"""What of the simulator's control API the phone may use."""
+"""The parts of the simulator's control API that the phone may use."""
 
 
 class ConsoleDoor:
