@@ -1,6 +1,6 @@
 """The console's files, and what its page must know of the stack. Public: nothing about a call is in them.
 
-The page uses the calls API, with the token of the person who has signed in. Its server has no permission for anything.
+The page uses the calls API, with the token of the person who has signed in. Its server has no permissions.
 """
 
 import base64
