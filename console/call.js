@@ -142,7 +142,7 @@ function Entry({ entry, opened }) {
       ${marks.map((mark) => html` <span class="warn">◷ ${mark}</span>`)}</div>
     ${entry.error && html`<div class="bad">⚠ The flow has failed: ${entry.error}</div>`}
     ${entry.commands.map((command) => html`<div class=${isBad(command) ? "command bad" : "command"}>
-      ${isBad(command) ? "⚠" : "↳"} ${named(command.action)} <bdi>${subject(command)}</bdi> <span class="dim">${outcome(command)}</span></div>`)}
+      ${isBad(command) ? "⚠" : "↳"} ${named(command.action)} <bdi>${subject(command)}</bdi> <span class="dim">${outcome(command, entry)}</span></div>`)}
     <details open=${opened.has(entry.id)} onToggle=${toggle}><summary>raw</summary>
       ${opened.has(entry.id) && html`<pre tabindex="0">${JSON.stringify(entry, null, 1)}</pre>`}</details>
   </li>`;

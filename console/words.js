@@ -61,13 +61,13 @@ const RESULTS = {
   retry_later: "no answer yet",
 };
 
-// What became of a command. command: of an entry; its `final` is what the sender has recorded.
-export function outcome(command) {
+// What became of a command of an entry. Its `final` was recorded later: by the queue's sender, or for an action at once.
+export function outcome(command, entry) {
   const result = command.final || command;
   const words = (Object.hasOwn(RESULTS, result.result) ? RESULTS[result.result] : String(result.result));
   const code = result.code ? `, Telnyx's code ${result.code}` : "";
   const time = result.milliseconds ? `, ${Math.round(result.milliseconds)} ms` : "";
-  const queued = command.final && result.result === "accepted" ? ", out of the queue" : "";
+  const queued = command.final && result.result === "accepted" && entry.event_type !== "hookline.action" ? ", out of the queue" : "";
   return words + code + time + queued;
 }
 

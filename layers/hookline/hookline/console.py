@@ -78,7 +78,7 @@ class Console:
 
     @property
     def policy(self) -> str:
-        """The Content-Security-Policy: the page may load and ask itself, the issuer of tokens, and sound of the bucket. Nothing inline."""
+        """The Content-Security-Policy: itself, the issuer of tokens, and sound of the bucket; nothing inline."""
         issuer = [_origin(self.issuer)] if self.issuer else []
         asked = " ".join(["'self'", *issuer, *self.token_origins])
         return (
