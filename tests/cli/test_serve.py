@@ -571,9 +571,12 @@ def test_an_event_of_a_call_that_exists_carries_what_its_events_carry(desk: Desk
     call = desk.json("call", "impatient")
     leg = call["call"]["call_leg_id"]
     assert desk.json("trigger", "call.cost", "--call", leg[:12])["call_leg_id"] == leg
-    (event,) = [e for e in desk.json("calls", "show", leg)["events"] if e["event_type"] == "call.cost"]
+    shown = desk.json("calls", "show", leg)
+    (event,) = [e for e in shown["events"] if e["event_type"] == "call.cost"]
     expected = {name: call["call"][name] for name in ("call_control_id", "call_session_id")}
     assert {name: event["payload"][name] for name in expected} == expected
+    assert (shown["cost"]["total_cost"], shown["cost"]["currency"]) == ("0.0110", "USD")
+    assert "0.0110 USD (success)" in desk.run("calls", "show", leg).stdout
     assert desk.run("trigger", "call.cost", "--call", "unknown").returncode == 3
 
 

@@ -1,6 +1,6 @@
 """A journalled call as one JSON document: `hookline calls show ID --json` prints it, and everything is shown from it.
 
-    {"call": {...}, "events": [...], "transcript": [...], "recordings": [...]}
+    {"call": {...}, "events": [...], "transcript": [...], "recordings": [...], "cost": {...} or null}
 
 Its keys are stable: scripts read them.
 """
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from hookline.call import Call
+from hookline.call_cost import cost_of
 from hookline.errors import Unreadable
 from hookline.events import Event
 from hookline.journal import CallRecord, Entry
@@ -42,7 +43,7 @@ CALL_KEYS = (
 
 
 def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
-    """Everything about one leg: its state, its events with the commands that answered them, transcript and recordings.
+    """Everything about one leg: its state, its events with the commands that answered them, transcript, recordings, cost.
 
     bucket: where bodies and commands lie that are too large for the journal. Raises StorageUnavailable.
     """
@@ -52,6 +53,7 @@ def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
         "events": [event_document(entry, record.command_results, bucket) for entry in entries],
         "transcript": [segment.to_dict() for segment in segments(transcript_events(record, bucket)[0])],
         "recordings": list(recordings_of(record.notes)),
+        "cost": cost_of(record.call),
     }
 
 

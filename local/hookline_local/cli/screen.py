@@ -134,13 +134,22 @@ class Screen:
         self.transcript(document["call"].get("started_at"), document["transcript"])
         if not document["transcript"]:
             self.paragraph("  Nothing was transcribed.", "dim")
-        if not recordings:
-            return
-        self.heading("Recordings")
-        for recording in document["recordings"]:
-            self.recording(recording)
-        if not document["recordings"]:
-            self.paragraph("  None.", "dim")
+        if recordings:
+            self.heading("Recordings")
+            for recording in document["recordings"]:
+                self.recording(recording)
+            if not document["recordings"]:
+                self.paragraph("  None.", "dim")
+        if document["cost"]:
+            self.cost(document["cost"])
+
+    def cost(self, cost: Mapping[str, Any]) -> None:
+        """What Telnyx bills for the leg: the sum, then each part."""
+        self.heading("Cost at Telnyx")
+        self.field("total", f"{cost['total_cost']} {cost['currency'] or ''} ({cost['status']})".replace(" (None)", ""))
+        self.fields(
+            (str(part.get("call_part")), f"{part.get('cost')} {part.get('currency') or ''}") for part in cost["parts"]
+        )
 
     def timeline(self, started_at: str | None, events: Sequence[Mapping[str, Any]]) -> None:
         """One row per event: seconds since the first, its type, the commands sent."""
