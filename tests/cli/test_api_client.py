@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -62,6 +63,16 @@ def test_a_stack_with_tokens_is_given_one(gateway: Gateway, monkeypatch: pytest.
         post(stack, "/calls", {}, key=None)
     monkeypatch.setenv("HOOKLINE_API_TOKEN", "a.b.c")
     post(stack, "/calls", {}, key=None)
+    assert gateway.seen[1]["authorization"] == "Bearer a.b.c"
+
+
+def test_a_stack_on_this_machine_is_given_a_token_only_where_it_asks_for_tokens(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKLINE_API_TOKEN", "a.b.c")
+    post(replace(deployed(gateway, CallsApi="iam"), endpoint_url="http://127.0.0.1:9"), "/calls", {}, key=None)
+    assert "authorization" not in gateway.seen[1]
+    post(replace(deployed(gateway, CallsApi="token"), endpoint_url="http://127.0.0.1:9"), "/calls", {}, key=None)
     assert gateway.seen[1]["authorization"] == "Bearer a.b.c"
 
 

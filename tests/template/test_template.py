@@ -569,6 +569,7 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"CallsApi": "token", "CallsApiIssuer": "https://id.example.com"}, "IssuerOfTokens"),
         ({"CallsApiIssuer": "http://id.example.com"}, "CallsApiIssuer"),
         ({"CallsApiOrigins": "*"}, "CallsApiOrigins"),
+        ({"CallsApiOrigins": "https://desk.example.com,http://desk.example.com"}, "CallsApiOrigins"),
         ({"LogRetentionDays": "2"}, "LogRetentionDays"),
     ],
 )
@@ -598,7 +599,8 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
         {"DomainName": "v.example", "DomainCertificateArn": CERTIFICATE_ARN, "HostedZoneId": "Z0123456789ABC"},
         {"Tracing": "Active"},
         {"CallsApi": "token", "CallsApiIssuer": "https://id.example.com", "CallsApiAudience": "desk"},
-        {"CallsApiOrigins": "https://desk.example.com,https://desk.example.org:8443"},
+        {"CallsApiOrigins": "https://desk.example.com,https://desk.example.org:8443,http://127.0.0.1:5173"},
+        {"CallsApiIssuer": "http://127.0.0.1:8080"},
         {"KmsKeyArn": KMS_KEY_ARN},
         {"KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"},
     ],
@@ -924,7 +926,8 @@ def test_errors_and_throttles_of_every_function_are_watched(
         for alarm in alarms.values()
         if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", metric)
     }
-    behind_api = {route.function for route in (*template.routes(), *template.private_routes())}
+    behind_api = {route.function for route in template.routes()}
+    behind_api |= {route.function for route in template.private_routes()}
     assert alarms["CallsApiErrorsAlarm"]["MetricName"] == "5xx"
     assert alarms["WebhookErrorsAlarm"]["MetricName"] == "5xx"
     assert by_name | behind_api == set(template.functions())

@@ -66,14 +66,14 @@ def _value(schema: Mapping[str, Any], text: str) -> Any:
 
 
 def _credentials(resources: StackResources, request: httpx.Request) -> dict[str, str]:
-    """The headers that authorize a request; none on a laptop."""
-    if resources.endpoint_url is not None:
-        return {}
+    """The headers that authorize a request; none on a laptop, unless its stack asks for tokens."""
     if resources.parameters.get("CallsApi") == "token":
         token = os.environ.get(TOKEN)
         if not token:
             raise CliError(f"{resources.name} asks for a token", f"Set {TOKEN} to one of its issuer.", code=USAGE)
         return {"authorization": f"Bearer {token}"}
+    if resources.endpoint_url is not None:
+        return {}
     try:
         session = resources.session()
         credentials = session.get_credentials()

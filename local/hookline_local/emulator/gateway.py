@@ -16,13 +16,15 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from hookline_local.base.http_event import CONNECTION_HEADERS, http_event, join_headers
 from hookline_local.base.loopback import CutOffError, Receive, Response, Scope, Send, TooLargeError, read_body, reply
 from hookline_local.base.urls import is_loopback
+from hookline_local.emulator.authorizer import DeniedError, JwtAuthorizer
+from hookline_local.emulator.cors import Cors
 from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, InvokeResult, ThrottledError
 
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "cf-connecting-ip", "x-real-ip")
@@ -228,7 +230,8 @@ def is_from_this_machine(headers: Mapping[str, str]) -> bool:
 class HttpApi:
     """An ASGI application that is one HTTP API.
 
-    private: functions that only this machine may call, because no one is asked for credentials here.
+    private: functions that only this machine may call where no token is asked for. cors: of their API.
+    tokens: by the key of its route, the authorizer that is asked and the scopes of which a token must have one.
     invoke: (function id, event as JSON, trace id) -> result. on_exchange: called after every answer, in the loop.
     """
 
@@ -238,6 +241,8 @@ class HttpApi:
         invoke: Callable[[str, bytes, str], Awaitable[InvokeResult]],
         *,
         private: Iterable[str] = (),
+        tokens: Mapping[str, tuple[JwtAuthorizer, Sequence[str]]] | None = None,
+        cors: Cors | None = None,
         account: str = "123456789012",
         integration_timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
@@ -245,6 +250,8 @@ class HttpApi:
         self.on_exchange = on_exchange
         self._router = Router(routes)
         self._private = frozenset(private)
+        self._tokens = dict(tokens or {})
+        self._cors = cors
         self._invoke = invoke
         self._account = account
         self._timeout_seconds = integration_timeout_seconds
@@ -266,13 +273,13 @@ class HttpApi:
             response = message(413, "Request Entity Too Large")
         elif request.head_size > HEADER_LIMIT_BYTES:
             response = message(431, "Request Header Fields Too Large")
+        elif (preflight := self._preflight(request)) is not None:
+            response = preflight
         elif match is None:
             response = message(404, "Not Found")
-        elif match.function_id in self._private and not is_from_this_machine(dict(request.headers)):
-            response = message(403, "Forbidden")
         else:
             event = request.event(match, body, account=self._account, request_id=request_id, received_ms=received_ms)
-            response = await self._integrate(match, event)
+            response = await self._answer(match, request, event)
         response = response._replace(headers=(*response.headers, ("apigw-requestid", request_id)))
         await reply(send, response)
         self.on_exchange(
@@ -287,6 +294,32 @@ class HttpApi:
                 milliseconds=(time.perf_counter() - began) * 1000,
             )
         )
+
+    def _preflight(self, request: _Request) -> Response | None:
+        """The answer to a preflight of a path of the private functions' API."""
+        if self._cors is None or request.method != "OPTIONS":
+            return None
+        found = (self._router.find(method, request.path) for method in self._cors.methods)
+        if not any(match and match.function_id in self._private for match in found):
+            return None
+        return self._cors.preflight(request.method, dict(request.headers))
+
+    async def _answer(self, match: Match, request: _Request, event: dict[str, Any]) -> Response:
+        """The function's answer, or why it is not asked."""
+        headers = dict(request.headers)
+        if match.key in self._tokens:
+            authorizer, scopes = self._tokens[match.key]
+            try:
+                granted = await authorizer.authorize(headers.get("authorization"), scopes)
+            except DeniedError as denied:
+                return denied.response
+            event["requestContext"]["authorizer"] = granted
+        elif match.function_id in self._private and not is_from_this_machine(headers):
+            return message(403, "Forbidden")
+        response = await self._integrate(match, event)
+        if self._cors is not None and match.function_id in self._private:
+            response = self._cors.added(headers, response)
+        return response
 
     async def _integrate(self, match: Match, event: Mapping[str, Any]) -> Response:
         payload = json.dumps(event, separators=(",", ":")).encode()

@@ -50,6 +50,19 @@ class Route(NamedTuple):
     function: str
 
 
+class PrivateRoute(NamedTuple):
+    """A route that is written out as a resource. method, path, function: as of a Route.
+
+    authorizer: the logical id of its JWT authorizer, which looks for one of the scopes; None when it has none.
+    """
+
+    method: str
+    path: str
+    function: str
+    authorizer: str | None
+    scopes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class EventSource:
     """One entry of a function's `Events` other than HTTP, resolved.
@@ -128,8 +141,7 @@ _NO_VALUE = object()
 """The value of `AWS::NoValue`: the key or the list entry that holds it is removed."""
 
 _INERT = {
-    "AWS::ApiGatewayV2::Api": "its routes are those of the one gateway here, for this machine alone",
-    "AWS::ApiGatewayV2::Authorizer": "no one is asked for credentials here",
+    "AWS::ApiGatewayV2::Api": "its routes are those of the one gateway here; without a token for this machine alone",
     "AWS::ApiGatewayV2::Stage": "nothing is throttled, and there is no access log",
     "AWS::CloudWatch::Alarm": "alarms are not evaluated here",
     "AWS::CloudWatch::Dashboard": "dashboards are not drawn here",
@@ -145,7 +157,7 @@ _INERT = {
     "AWS::SNS::TopicPolicy": "nothing is sent to topics here",
     "AWS::SQS::QueuePolicy": "the queues' policy is not enforced here",
 }
-_ROUTED = {"AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route"}
+_ROUTED = {"AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route"}
 """An HTTP API that is written out; here it is a part of the one gateway."""
 
 _SERVERLESS = {"AWS::Serverless::Function", "AWS::Serverless::HttpApi", "AWS::Serverless::LayerVersion"}
@@ -235,7 +247,7 @@ class Template:
                     found.append(Route(properties.get("Method", "ANY").upper(), path, function))
         return found
 
-    def private_routes(self) -> list[Route]:
+    def private_routes(self) -> list[PrivateRoute]:
         """The routes that are written out as resources: on AWS each asks for credentials."""
         found = []
         for name in self.resources("AWS::ApiGatewayV2::Route"):
@@ -243,8 +255,20 @@ class Template:
             method, _, path = properties["RouteKey"].partition(" ")
             integration = properties["Target"]["Fn::Sub"].partition("/")[2].strip("${}")
             function, _ = self.properties_as_written(integration)["IntegrationUri"]["Fn::GetAtt"]
-            found.append(Route(method, path, function))
+            found.append(PrivateRoute(method, path, function, *self._authorization_of(properties)))
         return found
+
+    def _authorization_of(self, route: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """The authorizer and the scopes of a route as written."""
+        asked = {
+            name: route[name] for name in ("AuthorizationType", "AuthorizerId", "AuthorizationScopes") if name in route
+        }
+        resolved = self.resolve(asked)
+        if resolved.get("AuthorizationType") != "JWT":
+            return None, ()
+        authorizers = self.resources("AWS::ApiGatewayV2::Authorizer")
+        (authorizer,) = (name for name in authorizers if self.physical_id(name) == resolved["AuthorizerId"])
+        return authorizer, tuple(resolved.get("AuthorizationScopes", ()))
 
     def event_sources(self, function: str) -> list[EventSource]:
         """The event sources of a function besides HTTP."""

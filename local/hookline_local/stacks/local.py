@@ -25,7 +25,7 @@ import shutil
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -37,13 +37,15 @@ from hookline_local.base.processes import is_running
 from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.base.urls import is_loopback
 from hookline_local.emulator import packages
+from hookline_local.emulator.authorizer import JwtAuthorizer, JwtSettings
+from hookline_local.emulator.cors import Cors
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
 from hookline_local.emulator.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
 from hookline_local.emulator.moto_server import MotoServer, local_session
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
-from hookline_local.emulator.template import EventSource, LayerResource, Template, load_template
+from hookline_local.emulator.template import EventSource, LayerResource, PrivateRoute, Template, load_template
 from hookline_local.stacks.console_door import CONSOLE, PHONE, ConsoleDoor, PhoneDoor
 
 if TYPE_CHECKING:
@@ -183,7 +185,7 @@ class LocalStack:
 
     @property
     def api_url(self) -> str | None:
-        """The URL of the calls API; None when it is off. On this machine alone, which needs no credentials."""
+        """The URL of the calls API; None when it is off. It needs no credentials, unless it asks for tokens."""
         return self.url if self.template.private_routes() else None
 
     async def start(self) -> None:
@@ -289,6 +291,8 @@ class LocalStack:
             [*template.routes(), *private],
             invoke,
             private={route.function for route in private},
+            tokens=_tokens(template, private),
+            cors=_cors(template),
             account=template.account,
             on_exchange=lambda exchange: self.on_exchange(exchange),
             integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
@@ -435,6 +439,25 @@ class LocalStack:
             for key, instead in _API_PROPERTIES_WITHOUT_EFFECT.items():
                 if key in properties:
                     yield f"{api}: its {key} has no effect here: {instead}."
+
+
+def _tokens(template: Template, routes: Iterable[PrivateRoute]) -> dict[str, tuple[JwtAuthorizer, tuple[str, ...]]]:
+    """By the key of each route that asks for a token, its authorizer and its scopes."""
+    authorizers = {}
+    for name in template.resources("AWS::ApiGatewayV2::Authorizer"):
+        settings = template.resolve(template.properties_as_written(name)["JwtConfiguration"])
+        authorizers[name] = JwtAuthorizer(JwtSettings(settings["Issuer"], tuple(settings["Audience"])))
+    asking = [(route, authorizers[route.authorizer]) for route in routes if route.authorizer]
+    return {f"{route.method} {route.path}": (authorizer, route.scopes) for route, authorizer in asking}
+
+
+def _cors(template: Template) -> Cors | None:
+    """The CORS of the API that is written out, if it has any."""
+    for name in template.resources("AWS::ApiGatewayV2::Api"):
+        written = template.properties_as_written(name).get("CorsConfiguration")
+        if found := template.resolve({"cors": written}).get("cors"):
+            return Cors.of(found)
+    return None
 
 
 def _remove_stale_folders() -> None:
