@@ -1,7 +1,7 @@
 """What Telnyx bills for a leg, from its `call.cost`. Values only.
 
-Telnyx sends `call.cost` some time after the end, and only where `call_cost_in_webhooks` of the application is on. Amounts stay
-the decimal texts that Telnyx sends: a float would not add up.
+Telnyx sends `call.cost` some time after the end, and only where `call_cost_in_webhooks` of the application is on.
+Amounts stay the decimal texts that Telnyx sends: a float would not add up.
 """
 
 from typing import Any

@@ -43,7 +43,7 @@ CALL_KEYS = (
 
 
 def call_document(record: CallRecord, bucket: Bucket) -> dict[str, Any]:
-    """Everything about one leg: its state, its events with the commands that answered them, transcript, recordings, cost.
+    """Everything about one leg: state, events with the commands that answered them, transcript, recordings, cost.
 
     bucket: where bodies and commands lie that are too large for the journal. Raises StorageUnavailable.
     """
