@@ -1,4 +1,4 @@
-"""What Telnyx bills for a leg, from its `call.cost`. Values only.
+"""The cost of a leg at Telnyx, from its `call.cost`. Values only.
 
 Telnyx sends `call.cost` some time after the end, and only where `call_cost_in_webhooks` of the application is on.
 Amounts stay the decimal texts that Telnyx sends: a float would not add up.

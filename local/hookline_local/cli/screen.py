@@ -144,7 +144,7 @@ class Screen:
             self.cost(document["cost"])
 
     def cost(self, cost: Mapping[str, Any]) -> None:
-        """What Telnyx bills for the leg: the sum, then each part."""
+        """The cost of the leg at Telnyx: the sum, then each part."""
         self.heading("Cost at Telnyx")
         self.field("total", f"{cost['total_cost']} {cost['currency'] or ''} ({cost['status']})".replace(" (None)", ""))
         self.fields(
