@@ -42,7 +42,7 @@ def test_a_filter_pattern_matches_as_documented(pattern: str, event: str, expect
 
 @pytest.mark.parametrize("pattern", ['{ $.a = "x"', "{ $.a IS TRUE }", '{ $.a = "x*y" && $.b }', "?A B"])
 def test_a_filter_pattern_that_is_not_read_here_is_refused(pattern: str) -> None:
-    with pytest.raises(ValueError, match="read here|expected|CloudWatch|brace"):
+    with pytest.raises(ValueError, match=r"read here|expected|CloudWatch|brace"):
         matches(pattern, '{"a": "x"}')
 
 
@@ -128,7 +128,7 @@ def test_metric_math_is_evaluated_period_by_period(text: str, expected: list[flo
 
 @pytest.mark.parametrize("text", ["m;", "RATE(m)", "m m", "(m", "FILL(m)"])
 def test_metric_math_that_is_not_read_here_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="read here|expected|CloudWatch|brace"):
+    with pytest.raises(ValueError, match=r"read here|expected|CloudWatch|brace"):
         Expression(text).evaluate({"m": [1.0]}, [0.0])
 
 

@@ -132,7 +132,7 @@ CRASHES = {
     "an exit": ["RequestId: 8f0a Error: Runtime exited without providing a reason\nRuntime.ExitError"],
     "an exit, as Lambda wrote it once": ["RequestId: 8f0a Process exited before completing request"],
 }
-"""What Lambda leaves behind (docs.aws.amazon.com/lambda/latest/dg, lambda-runtime-environment and python-logging)."""
+"""The lines that Lambda leaves behind (docs.aws.amazon.com/lambda, lambda-runtime-environment and python-logging)."""
 
 UNEVENTFUL = [
     "START RequestId: 8f0a Version: $LATEST",

@@ -33,7 +33,7 @@ class MetricFilter(NamedTuple):
     value: str
 
     def datapoint(self, event: str, at: float) -> Datapoint | None:
-        """What a log event of the group counts as; None for one that does not match."""
+        """The datapoint of a log event of the group; None for one that does not match."""
         if not matches(self.pattern, event):
             return None
         value = field(fields_of(event), self.value[2:]) if self.value.startswith("$.") else float(self.value)
