@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-flows test-console console bench soak local lint format events docs lock build validate deploy delete rehearse clean moved
+.PHONY: help demo test test-flows test-console console bench soak fuzz local lint format events docs lock build validate deploy delete rehearse clean moved
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -51,6 +51,9 @@ bench: .venv/installed  ## measure time and memory beside their bars (some minut
 soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hit by faults (a quarter of an hour)
 	HOOKLINE_SOAK=$${HOOKLINE_SOAK:-10000} .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
 	HOOKLINE_FUZZ=1000 .venv/bin/python -m pytest tests/functions/test_calls_api_contract.py
+
+fuzz: .venv/installed .venv-fuzz/installed  ## send the calls API requests by its OpenAPI document, right and wrong ones (under a minute)
+	.venv/bin/python -m tests.fuzz_api "$(CURDIR)/.venv-fuzz/bin/schemathesis" --max-examples 20 $(ARGS)
 
 local: .venv/installed console/vendor/installed  ## run the stack on this machine until Ctrl-C
 	@$(HOOKLINE) serve
@@ -111,6 +114,7 @@ lock: .venv/installed  ## renew the pinned versions in the lock files
 	$(compile) --upgrade --universal --group pyproject.toml:sam --output-file requirements-sam.lock
 	$(compile) --upgrade --universal --group pyproject.toml:rehearsal --output-file requirements-rehearsal.lock
 	$(compile) --upgrade --universal --group pyproject.toml:console --output-file requirements-console.lock
+	$(compile) --upgrade --universal --group pyproject.toml:fuzz --output-file requirements-fuzz.lock
 	cd console && npm install --package-lock-only --omit-lockfile-registry-resolved
 
 # 3.11 is the oldest Python the code runs on: what is locked for it holds for the later ones too.
@@ -118,7 +122,7 @@ compile = .venv/bin/uv pip compile --quiet --no-config --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean:  ## remove what make made: environments, builds, caches
-	rm -rf .venv .venv-sam .venv-rehearsal .venv-console console/node_modules console/vendor .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-rehearsal .venv-console .venv-fuzz console/node_modules console/vendor .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find benchmarks docs flows functions layers local rehearsal tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv-console/installed: requirements-console.lock $(if $(moved),moved) | .venv/installed
@@ -126,6 +130,13 @@ clean:  ## remove what make made: environments, builds, caches
 	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-console
 	@.venv/bin/uv pip install --quiet --python .venv-console/bin/python --require-hashes -r requirements-console.lock || \
 		.venv/bin/python -m pip --python .venv-console install --require-hashes -r requirements-console.lock
+	@echo "$(CURDIR)" > $@
+
+.venv-fuzz/installed: requirements-fuzz.lock $(if $(moved),moved) | .venv/installed
+	@echo "Installing Schemathesis into .venv-fuzz (once; seconds)"
+	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-fuzz
+	@.venv/bin/uv pip install --quiet --python .venv-fuzz/bin/python --require-hashes -r requirements-fuzz.lock || \
+		.venv/bin/python -m pip --python .venv-fuzz install --require-hashes -r requirements-fuzz.lock
 	@echo "$(CURDIR)" > $@
 
 # npm 7 or later, or else the one that .venv-console brings.
@@ -138,7 +149,7 @@ console/vendor/installed: console/package-lock.json | .venv/installed
 
 # A virtual environment holds absolute paths, the one of this checkout among them: in a checkout that was moved or copied it
 # would run the code of the other place. Each stamp holds the place it was made in.
-moved := $(strip $(foreach venv,.venv .venv-sam .venv-rehearsal .venv-console,$(shell \
+moved := $(strip $(foreach venv,.venv .venv-sam .venv-rehearsal .venv-console .venv-fuzz,$(shell \
 	test ! -e $(venv)/installed || test "$$(cat $(venv)/installed)" = "$(CURDIR)" || echo $(venv))))
 
 moved:

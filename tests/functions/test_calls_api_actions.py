@@ -87,6 +87,16 @@ def test_the_same_key_and_body_have_one_effect_and_the_same_answer(world: World,
     assert world.actions == ["speak", "speak"]
 
 
+@pytest.mark.parametrize("key", ["", "k" * 201, "k\u00e9", "k\n"])
+def test_a_key_that_cannot_be_one_is_refused_and_nothing_is_sent(
+    world: World, api: CallsApi, line: Line, key: str
+) -> None:
+    """An empty one is what is left of a key that a script has failed to make: its request would have no key."""
+    answer = api.post(PAUSE, idempotency_key=key)
+    assert (answer.status, answer.problem, world.actions) == (422, "key-invalid", [])
+    assert not action_items(world)
+
+
 def test_two_callers_may_use_the_same_key(world: World, api: CallsApi, line: Line) -> None:
     for name in ("ann", "ben"):
         api.authorizer = {"iam": {"userArn": f"arn:aws:iam::123456789012:user/{name}"}}

@@ -5,7 +5,8 @@ HOOKLINE_FUZZ: requests of each route, 12 by default.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
+from hookline.api.examples import LEG
 from hookline.api.operations import OPERATIONS, openapi
 from hookline.api.problem import PROBLEMS
 from hookline_local.base.http_event import http_event
 from hookline_local.emulator.gateway import response_of
+from tests.functions.test_calls_api import Line
 from tests.support.calls_api import CallsApi
 from tests.support.world import PROJECT, Clock, World, handler
 
@@ -65,6 +68,41 @@ def test_every_parameter_of_the_description_exists_and_no_other(world: World) ->
                 assert "is not a parameter of this route" not in [fault["detail"] for fault in faults]
         if "get" in methods and path != "/openapi.json":
             assert api.get(path.replace("{id}", "nowhere"), {"x": "1"}).status in (404, 422)
+
+
+def examples() -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Of each operation with each of its bodies: the method, the path, the parameters and the body."""
+    for path, methods in openapi()["paths"].items():
+        for method, operation in methods.items():
+            given = {one["name"]: one["example"] for one in operation.get("parameters", []) if "example" in one}
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for name, body in content.get("examples", {"": {"value": {}}}).items():
+                action = {"action": name} if "action" in given else {}
+                yield method, path, given | action, body["value"]
+
+
+@pytest.mark.parametrize(("method", "path", "given", "body"), list(examples()))
+def test_each_example_of_the_description_is_answered(
+    world: World, method: str, path: str, given: dict[str, Any], body: dict[str, Any]
+) -> None:
+    line = Line(LEG, "session-one", at=datetime.now(UTC) - timedelta(minutes=1))
+    line.event("call.initiated", direction="incoming")
+    line.event("call.answered")
+    for name in [name for name in given if f"{{{name}}}" in path]:
+        path = path.replace(f"{{{name}}}", str(given.pop(name)))
+    headers = {"idempotency_key": given.pop("idempotency-key")} if "idempotency-key" in given else {}
+    api = CallsApi(world.template)
+    answer = api.post(path, body, **headers) if method == "post" else api.get(path, texts(given))
+    if "/recordings/" in path:
+        assert answer.problem == "recording-not-found"  # nothing was archived in this call
+    else:
+        assert answer.status == 200, answer.body
+    for name, value in texts(given).items():  # alone as well: together they may match no call
+        assert api.get(path, {name: value}).status == 200
+
+
+def texts(given: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in given.items()}
 
 
 def test_the_description_is_served(world: World) -> None:

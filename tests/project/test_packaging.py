@@ -84,6 +84,7 @@ SHELL = [
     "api.media",
     "api.arguments",
     "api.steering",
+    "api.examples",
     "api.openapi",
     "api.operations",
     "api.server",

@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hookline import commands
+from hookline.api import examples
 from hookline.api.arguments import OF_A_FLOW, action_names
 from hookline.api.problem import PROBLEMS
 from hookline.api.query import DIRECTIONS, STATUSES
 
 TEXT = {"type": "string"}
+CURSOR = {"type": "string", "minLength": 1, "description": "As the API has answered it."}
 _SIMPLE: Mapping[object, Mapping[str, Any]] = {
     str: TEXT,
     int: {"type": "integer"},
@@ -22,16 +24,16 @@ _SIMPLE: Mapping[object, Mapping[str, Any]] = {
 QUERIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "listCalls": {
         "day": {"type": "string", "format": "date"},
-        "number": TEXT,
+        "number": {"type": "string", "minLength": 1},
         "direction": {"enum": list(DIRECTIONS)},
         "status": {"enum": list(STATUSES)},
         "flow": {"type": "string", "pattern": "^[A-Za-z0-9_]{1,64}$"},
         "trouble": {"enum": ["true", "false"]},
         "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
-        "cursor": TEXT,
+        "cursor": CURSOR,
     },
-    "showTimeline": {"after": TEXT, "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 100}},
-    "showTranscript": {"after": TEXT, "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 500}},
+    "showTimeline": {"after": CURSOR, "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 100}},
+    "showTranscript": {"after": CURSOR, "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 500}},
 }
 """The parameters of the query, by operation."""
 
@@ -85,7 +87,12 @@ def _operation(name: str, scope: str, path: str) -> dict[str, Any]:
         names = ["dial"] if name == "placeCall" else action_names()
         schemas = [{"$ref": f"#/components/schemas/{one}"} for one in names]
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-        found["requestBody"] = {"required": name == "placeCall", "content": {"application/json": {"schema": schema}}}
+        shown = {one: {"value": dict(value)} for one, value in examples.BODIES[name].items()}
+        content = {"application/json": {"schema": schema, "examples": shown}}
+        found["requestBody"] = {"required": name == "placeCall", "content": content}
+    for parameter in parameters:
+        if parameter["name"] in examples.PARAMETERS.get(name, {}):
+            parameter["example"] = examples.PARAMETERS[name][parameter["name"]]
     return found | ({"parameters": parameters} if parameters else {})
 
 

@@ -83,8 +83,8 @@ def place_call(env: Environment, request: ApiRequest) -> ApiResponse:
 
 
 def _action(request: ApiRequest, command: Command, identity: Identity) -> Action:
-    key = request.headers.get("idempotency-key") or str(uuid.uuid4())
-    if len(key) > _LONGEST_KEY or not (key.isascii() and key.isprintable()):
+    key = request.headers.get("idempotency-key", str(uuid.uuid4()))
+    if not 1 <= len(key) <= _LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise Problem("key_invalid")
     event_id = str(uuid.uuid5(_KEYS, json.dumps([request.caller, identity[:3], key])))
     asked = [command.action, command.redacted_params(), command.flow]
