@@ -65,6 +65,7 @@ class CallFlow:
     stream_url: str = ""
     stream_track: Literal["inbound_track", "outbound_track", "both_tracks"] = "both_tracks"
     stream_auth_token: str = ""
+    stream_reply: str = ",,,"
     stream_retries: int = 2
     fork_rx: str = ""
     fork_tx: str = ""
@@ -151,12 +152,28 @@ class CallFlow:
 
     @cached_property
     def stream(self) -> Command:
-        """The media of the call to the WebSocket."""
+        """The media of the call to the WebSocket, and back from it when there is a mode for that."""
         return streaming_start(
             stream_url=self.stream_url,
             stream_track=self.stream_track,
             stream_auth_token=self.stream_auth_token or None,
+            **self.reply_parameters,
         )
+
+    @cached_property
+    def reply_parameters(self) -> dict[str, Any]:
+        """How audio comes back from the WebSocket: mode, codec, sampling rate and legs of `stream_reply`, where given.
+
+        Raises ValueError for another number of them than four.
+        """
+        mode, codec, rate, legs = self.stream_reply.split(",")
+        found = {
+            "stream_bidirectional_mode": mode,
+            "stream_bidirectional_codec": codec,
+            "stream_bidirectional_sampling_rate": int(rate) if rate else None,
+            "stream_bidirectional_target_legs": legs,
+        }
+        return {name: value for name, value in found.items() if value}
 
     @property
     def forks(self) -> bool:

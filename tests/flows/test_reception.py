@@ -35,6 +35,7 @@ from hookline import (
 from hookline.client_state import encode_for_flow
 from hookline.routing import ROUTED_EVENTS
 from hookline_local.emulator.template import load_template
+from tests.support.played import line_with
 from tests.support.world import A_PUBLIC_KEY, API_KEY, PROJECT, sample_event
 
 DEFAULT = CallFlow()
@@ -114,6 +115,28 @@ def test_an_answered_call_is_greeted_recorded_transcribed_and_streamed() -> None
             stream_auth_token="of a test",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "setting, reply",
+    [
+        (",,,", {}),
+        ("mp3,,,self", {"stream_bidirectional_mode": "mp3", "stream_bidirectional_target_legs": "self"}),
+        (
+            "rtp,L16,16000,both",
+            {
+                "stream_bidirectional_mode": "rtp",
+                "stream_bidirectional_codec": "L16",
+                "stream_bidirectional_sampling_rate": 16000,
+                "stream_bidirectional_target_legs": "both",
+            },
+        ),
+    ],
+)
+def test_audio_comes_back_from_the_stream_as_its_setting_says(setting: str, reply: dict[str, Any]) -> None:
+    flow = CallFlow.of({"LINE_STREAM_URL": "wss://agent.example.com", "LINE_STREAM_REPLY": setting})
+    url = {"stream_url": "wss://agent.example.com", "stream_track": "both_tracks"}
+    assert flow.stream.params == url | reply
 
 
 def test_the_transcript_is_in_the_language_of_its_own_parameter() -> None:
@@ -394,3 +417,15 @@ def test_the_settings_of_the_flow_are_read_from_its_variables() -> None:
         {"LINE_RECORD": "off", "LINE_STREAM_RETRIES": "5", "LINE_GREETING": "Hi", "LINE_TRANSCRIBE": "on"}
     )
     assert (flow.record, flow.stream_retries, flow.greeting, flow.transcribe) == (False, 5, "Hi", True)
+
+
+def test_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    with line_with("reception", monkeypatch) as line:
+        leg = line.play("reception")
+        begun = ["answer", "speak", "record_start", "transcription_start"]
+        paused = ["record_pause", "transcription_stop", "record_resume", "transcription_start"]
+        assert line.commands == [*begun, *paused, "record_stop", "transcription_stop", "speak", "hangup"]
+        (recorded,) = line.words_recorded
+        assert "That was all." in recorded
+        assert "Four two" not in recorded
+        assert leg.hangup_cause == "normal_clearing"

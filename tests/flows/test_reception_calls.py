@@ -1,5 +1,6 @@
 """Calls that the reception handles, webhook by webhook, with AWS in memory: in any order, and with refusals."""
 
+import base64
 import random
 from collections.abc import Sequence
 
@@ -7,7 +8,10 @@ import pytest
 
 from flows import reception
 from flows.reception import DEFAULT_VOICE, CallFlow
+from hookline_local.simulator import Scenario
 from tests.support.deliveries import Call, Happening, webhooks
+from tests.support.media_server import media_server
+from tests.support.played import line_with
 
 ORDERS = 100
 SEED = 20261125
@@ -96,3 +100,19 @@ def test_a_greeting_that_is_refused_in_every_voice_ends_the_call(call: Call) -> 
     call.leg.refusing[DEFAULT_VOICE] = "90012"
     call.run(webhooks([INITIATED, ANSWERED]))
     assert call.leg.hung_up
+
+
+def test_an_agent_at_the_other_end_of_the_stream_is_heard_on_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with media_server() as agent:
+        settings = CallFlow(stream_url=agent.url, stream_reply="rtp,L16,16000,self")
+        monkeypatch.setattr(reception, "SETTINGS", settings)
+        with line_with("reception", monkeypatch) as line:
+            leg = line.place(Scenario())
+            agent.wait_for("start")
+            second_of_sound = base64.b64encode(bytes(2 * 16_000)).decode()
+            agent.send(event="media", media={"payload": second_of_sound})
+            agent.send(event="mark", mark={"name": "spoken"})
+            assert agent.wait_for("mark")["mark"] == {"name": "spoken"}, "it comes back when the sound has been played"
+            line.telnyx.hang_up(leg)
+            line.settle(leg)
+            assert line.commands.count("streaming_start") == 1

@@ -43,6 +43,13 @@ CALLS_API = "CallsApiFunction"
 CONSOLE = "ConsoleFunction"
 """Deployed only where its page can sign someone in: not with the default parameters."""
 
+TOKENS = {
+    "CallsApi": "token",
+    "CallsApiIssuer": "https://id.example.com",
+    "CallsApiAudience": "desk",
+    "CallsApiClientId": "console",
+    "CallsApiTokenOrigins": "https://token.example.com",
+}
 LAPTOP_ONLY = {"AWS_SAM_LOCAL", "FLOWS_PACKAGE", "HOOKLINE_PATIENCE", "TELNYX_API_KEY"}
 """Variables that are read and that no deployed function has."""
 
@@ -495,6 +502,9 @@ def test_the_environment_of_every_function_fits_into_lambda_with_every_parameter
             return len(value)
         if "Fn::If" in value:
             return max(map(longest, value["Fn::If"][1:]))
+        if "Fn::Join" in value:
+            separator, parts = value["Fn::Join"]
+            return sum(map(longest, parts)) + len(separator) * (len(parts) - 1)
         if "Fn::Sub" in value:
             text = value["Fn::Sub"]
             names = re.findall(r"\$\{([^}]+)\}", text)
@@ -507,8 +517,10 @@ def test_the_environment_of_every_function_fits_into_lambda_with_every_parameter
         number = declaration["Type"] == "Number"
         return len(str(declaration["MaxValue"])) if number else int(declaration["MaxLength"])
 
-    for function in template.functions():
-        variables = template.properties_as_written(function)["Environment"]["Variables"]
+    with_console = load_template(TEMPLATE, GIVEN | TOKENS)
+    assert CONSOLE in with_console.functions()
+    for function in with_console.functions():
+        variables = with_console.properties_as_written(function)["Environment"]["Variables"]
         set_variables = {name: value for name, value in variables.items() if value != {"Ref": "AWS::NoValue"}}
         measured = json.dumps({name: "x" * longest(value) for name, value in set_variables.items()})
         assert len(measured) <= LARGEST_ENVIRONMENT_BYTES, function
@@ -564,6 +576,17 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"HostedZoneId": "Z0123456789ABC"}, "WholeDomain"),
         ({"DomainName": "https://voice.example.com", "DomainCertificateArn": CERTIFICATE_ARN}, "DomainName"),
         ({"Tracing": "on"}, "Tracing"),
+        ({"LineStreamUrl": "wss://a.example", "LineStreamBidirectionalCodec": "L16"}, "StreamsBothWays"),
+        (
+            {
+                "LineStreamUrl": "wss://a.example",
+                "LineStreamBidirectionalMode": "mp3",
+                "LineStreamBidirectionalSamplingRate": "16000",
+            },
+            "StreamsBothWays",
+        ),
+        ({"LineStreamUrl": "wss://a.example", "LineStreamBidirectionalTargetLegs": "self"}, "StreamsBothWays"),
+        ({"LineStreamBidirectionalMode": "rtp"}, "StreamsBothWays"),
         ({"CallsApi": "open"}, "CallsApi"),
         ({"CallsApi": "token"}, "IssuerOfTokens"),
         ({"CallsApi": "token", "CallsApiIssuer": "https://id.example.com"}, "IssuerOfTokens"),
@@ -589,6 +612,14 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
         {"TelnyxApiBaseUrl": "http://127.0.0.1:8080/v2", "WebhookBaseUrl": "http://localhost:8081"},
         {"LineForkRx": "udp:203.0.113.7:9000", "LineForkTx": "udp:203.0.113.7:9002"},
         {"LineStreamUrl": "wss://media.example.com/telnyx"},
+        {
+            "LineStreamUrl": "wss://agent.example.com",
+            "LineStreamBidirectionalMode": "rtp",
+            "LineStreamBidirectionalCodec": "L16",
+            "LineStreamBidirectionalSamplingRate": "24000",
+            "LineStreamBidirectionalTargetLegs": "self",
+        },
+        {"LineStreamUrl": "wss://agent.example.com", "LineStreamBidirectionalMode": "mp3"},
         {"WebhookBaseUrl": "https://voice.example.com/telnyx"},
         {"RecordingHosts": "media.example.com"},
         {"LineLanguage": "cmn-CN", "LineGreeting": "", "AlarmEmail": "operator@example.com"},
@@ -599,6 +630,7 @@ def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_depl
         {"DomainName": "v.example", "DomainCertificateArn": CERTIFICATE_ARN, "HostedZoneId": "Z0123456789ABC"},
         {"Tracing": "Active"},
         {"CallsApi": "token", "CallsApiIssuer": "https://id.example.com", "CallsApiAudience": "desk"},
+        TOKENS,
         {"CallsApiOrigins": "https://desk.example.com,https://desk.example.org:8443,http://127.0.0.1:5173"},
         {"CallsApiIssuer": "http://127.0.0.1:8080"},
         {"KmsKeyArn": KMS_KEY_ARN},
