@@ -28,6 +28,7 @@ VALUES = {
     "api.subtitles",
     "assistant_schema",
     "call",
+    "call_cost",
     "client_state",
     "command_schema",
     "commands",
