@@ -1,6 +1,7 @@
 """`hookline connect` shows the difference and writes it, through the API that the simulator has of Telnyx."""
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 
 from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.app import app
+from hookline_local.stacks import running
+from hookline_local.stacks.running import RunningStack
 from tests.support.operated import API_KEY, NAME, NUMBER, Operated, Outside, Setup, operated, outside
 
 TUNNEL = "https://abc.example-tunnel.com"
@@ -106,6 +109,9 @@ def test_for_people_the_difference_stands_above_the_question(around: Outside, mo
         (["--number", "12025550123"], "not in E.164 form"),
         (["--application", "99"], "the account has no application 99"),
         (["--url", TUNNEL], "expected either --stack or --url"),
+        (["--failover-url", "ftp://example.com"], "invalid URL"),
+        (["--failover-url", "http://example.com/webhooks"], "is not https"),
+        (["--failover-url", f"{TUNNEL}/webhooks?a=b"], "has more than a path"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
@@ -127,3 +133,47 @@ def test_a_wrong_key_and_an_unencrypted_tunnel_are_refused(around: Outside, monk
             connect("--url", "http://example.com", "--yes")
         with pytest.raises(CliError, match="TELNYX_API_KEY is not set"):
             connect("--url", TUNNEL, "--yes")
+
+
+def test_a_slash_at_the_end_of_a_url_is_left_out_and_a_missing_path_added(
+    around: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with operated(around, Setup(), monkeypatch) as stack:
+        monkeypatch.setenv("TELNYX_API_KEY", API_KEY)
+        monkeypatch.setenv("TELNYX_API_BASE_URL", stack.telnyx.api_base_url)
+        document = connect("--url", f"{TUNNEL}/webhooks/", "--failover-url", "https://b.example.com/", "--dry-run")
+    assert changed(document)["webhook_event_url"][1] == f"{TUNNEL}/webhooks"
+    assert changed(document)["webhook_event_failover_url"][1] == "https://b.example.com/webhooks"
+
+
+def test_the_address_of_telnyx_is_checked(around: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    with operated(around, Setup(), monkeypatch):
+        monkeypatch.setenv("TELNYX_API_BASE_URL", "api.telnyx.com/v2")
+        with pytest.raises(CliError, match=r"api\.telnyx\.com/v2: invalid URL"):
+            connect("--stack", NAME, "--yes")
+
+
+def test_a_stack_that_runs_here_is_connected_at_its_simulator(around: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    with operated(around, WRONG, monkeypatch) as stack:
+        monkeypatch.setattr(running, "all_running", lambda: [running_here(stack)])
+        monkeypatch.setenv("TELNYX_API_KEY", API_KEY)
+        document = connect("--url", stack.webhook_url, "--dry-run")
+    assert document["application"]["name"] == "simulator"
+    assert changed(document)["webhook_event_url"] == (None, stack.webhook_url)
+
+
+def running_here(stack: Operated) -> RunningStack:
+    """A stack on this machine whose Telnyx is the simulator of the test."""
+    api = stack.telnyx.api_base_url
+    return RunningStack(
+        pid=os.getpid(),
+        url=stack.webhook_url.removesuffix("/webhooks"),
+        webhook_url=stack.webhook_url,
+        telnyx_url=api.removesuffix("/v2"),
+        telnyx_api_base_url=api,
+        aws_endpoint_url="",
+        region="",
+        table="",
+        bucket="",
+        template="",
+    )

@@ -21,10 +21,12 @@ from tests.support.world import PATIENCE, Clock, handler, start_cold
 
 NAME, REGION = "line-1", "us-east-1"
 NUMBER = "+12025550123"
+PLACE = "place:"
 SEED = bytes(range(32))
 API_KEY = "KEY_of_the_account"
 ANOTHER_KEY = public_key_of(bytes(32))
 QUEUES = ("CommandQueue", "RecordingQueue", "QuarantineQueue", "DeferredQueue")
+CONSUMED = ("CommandQueue", "RecordingQueue", "DeferredQueue")
 DEAD_LETTER_QUEUES = ("CommandDeadLetterQueue", "RecordingDeadLetterQueue", "DeferredDeadLetterQueue")
 
 
@@ -32,9 +34,10 @@ DEAD_LETTER_QUEUES = ("CommandDeadLetterQueue", "RecordingDeadLetterQueue", "Def
 class Setup:
     """How the stack and the account are set up; the defaults are right.
 
-    variables: of every function, over its own. application: its settings, over those that `connect` writes; a URL of
-    "path" is the right host with another path. foreign_account: the API key opens another account. denied: actions that
-    the router's role does not allow.
+    variables: of every function, over its own. application: its settings, over those that `connect` writes; behind
+    PLACE stands a path at the right host. foreign_account: the API key opens another account. denied: actions that
+    the router's role does not allow. number: its settings, over those that are right. idle: queues whose mapping is
+    disabled.
     """
 
     public_keys: tuple[str, ...] = (public_key_of(SEED),)
@@ -44,12 +47,15 @@ class Setup:
     number_elsewhere: bool = False
     foreign_account: bool = False
     denied: tuple[str, ...] = ()
+    number: Mapping[str, object] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
     def __or__(self, other: "Setup") -> "Setup":
         """Both changes."""
         default = Setup()
         mine, theirs = vars(self), vars(other)
-        return Setup(**{name: theirs[name] if theirs[name] != vars(default)[name] else mine[name] for name in mine})
+        both = {name: theirs[name] if theirs[name] != vars(default)[name] else mine[name] for name in mine}
+        return Setup(**both | {"application": {**self.application, **other.application}})
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ def _connect(setup: Setup, stack: Operated) -> None:
         for application in [known for known in account.applications if known != telnyx.config.connection_id]:
             del account.applications[application]
         for number in account.phone_numbers.values():
-            number["connection_id"] = telnyx.config.connection_id
+            number.update(connection_id=telnyx.config.connection_id, status="active")
         if setup.foreign_account:
             return
         settings = {
@@ -160,11 +166,12 @@ def _connect(setup: Setup, stack: Operated) -> None:
             "webhook_timeout_secs": 2,
         }
         application = account.add_application({**settings, **setup.application})
-        if application["webhook_event_url"] == "path":
-            application["webhook_event_url"] = stack.webhook_url.removesuffix("s")
+        for setting in ("webhook_event_url", "webhook_event_failover_url"):
+            if str(application[setting]).startswith(PLACE):
+                application[setting] = stack.webhook_url.replace("/webhooks", str(application[setting])[len(PLACE) :])
         if not setup.number_elsewhere:
             for number in account.phone_numbers.values():
-                number["connection_id"] = application["id"]
+                number.update({"connection_id": application["id"], **setup.number})
 
     stack.telnyx.call(work)
 
@@ -212,6 +219,7 @@ def _template(setup: Setup, stack: Operated, secret_arn: str, parameters: Mappin
         **{name: ("AWS::SQS::Queue", _fifo(name)) for name in queues},
         "WebhookRouterFunction": ("AWS::Lambda::Function", _function("router", variables)),
         "CommandSenderFunction": ("AWS::Lambda::Function", _function("command-sender", variables)),
+        **{f"{name}Mapping": ("AWS::Lambda::EventSourceMapping", _mapping(name, setup)) for name in CONSUMED},
     }
     outputs = {
         "WebhookUrl": stack.webhook_url,
@@ -229,6 +237,14 @@ def _template(setup: Setup, stack: Operated, secret_arn: str, parameters: Mappin
 
 def _fifo(name: str) -> dict[str, object]:
     return {"FifoQueue": True, "QueueName": f"{name}.fifo"} if name.startswith(("Command", "Deferred")) else {}
+
+
+def _mapping(queue: str, setup: Setup) -> dict[str, object]:
+    return {
+        "EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]},
+        "FunctionName": {"Ref": "CommandSenderFunction"},
+        "Enabled": queue not in setup.idle,
+    }
 
 
 def _function(name: str, variables: Mapping[str, object]) -> dict[str, object]:

@@ -1,8 +1,11 @@
 """URLs as they are typed."""
 
+import re
 from urllib.parse import urlsplit
 
 from hookline_local.base.errors import USAGE, CliError
+
+_REGION = re.compile(r"(?:^|\.)([a-z]{2}(?:-[a-z]+)+-[0-9])\.")
 
 
 def checked_url(url: str, example: str) -> str:
@@ -20,3 +23,17 @@ def checked_url(url: str, example: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether a URL reaches this machine and no other."""
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def host_of(url: str) -> str:
+    """Host and port of a URL that someone else has typed; empty when it has none."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def region_of(url: str) -> str | None:
+    """The region in the host name of an AWS endpoint or API; None when there is none."""
+    found = _REGION.search(host_of(url))
+    return found[1] if found else None

@@ -18,7 +18,10 @@ def connect(
     stack: StackName = None,
     url: Annotated[
         str | None,
-        typer.Option("--url", help="Instead of --stack: the https URL of a tunnel to a stack that runs here."),
+        typer.Option(
+            "--url",
+            help="Instead of --stack: the https URL of a tunnel, or the URL of a stack that runs here.",
+        ),
     ] = None,
     number: Annotated[
         str | None, typer.Option("--number", metavar="E.164", help="Give this number to the application.")
@@ -47,14 +50,14 @@ def connect(
     Shows the difference, asks, writes. The API key is TELNYX_API_KEY, else the secret of the stack.
     """
     from hookline_local.cli.connecting import Wish, connect_application
-    from hookline_local.cli.telnyx_options import account_of, webhook_target
+    from hookline_local.cli.telnyx_options import account_of, checked_number, tunnel_url, webhook_target
 
     target = webhook_target(stack=stack, url=url, profile=profile, region=region)
     wish = Wish(
         application=application or target.name,
         webhook_url=target.webhook_url,
-        failover_url=failover_url or target.webhook_url,
-        number=number,
+        failover_url=tunnel_url(failover_url, "--failover-url") if failover_url else target.webhook_url,
+        number=checked_number(number),
     )
     with account_of(target) as account:
         connect_application(account, wish, screen_for(json), write=not dry_run, ask=not yes)

@@ -1,6 +1,5 @@
 """Changes a Telnyx application and a number so that calls reach a stack: the difference, the question, the writing."""
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from hookline_local.operations.telnyx_account import ApiKeyRefused, TelnyxAccoun
 API_VERSION = "2"
 TIMEOUT_SECONDS = 2
 """Everything here answers within 2 s. What Telnyx waits by default is documented as 2 s and seen as 10 and 30 s."""
-E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,6 @@ class Plan:
 
 def connect_application(account: TelnyxAccount, wish: Wish, screen: Screen, *, write: bool, ask: bool) -> None:
     """Show what differs, ask if `ask`, and write if `write`. Raises CliError; nothing is written before that."""
-    if wish.number is not None and not E164.fullmatch(wish.number):
-        raise CliError(f"--number {wish.number}: not in E.164 form", "Example: --number +12025550123", code=USAGE)
     try:
         plan = _plan(account, wish)
         _show(plan, wish, screen)

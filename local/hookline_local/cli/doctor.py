@@ -41,8 +41,9 @@ def doctor(
     Exit 1 for a fault.
     """
     from hookline_local.cli.doctor_view import show_findings
-    from hookline_local.cli.patients import Choice, patient_of
+    from hookline_local.cli.patients import Choice, connect_command, patient_of
     from hookline_local.operations.doctor.examination import examine
 
     choice = Choice(stack, url, profile, region, application, number, webhook_url, key)
-    end(good=show_findings(examine(patient_of(choice)), screen_for(json)))
+    patient = patient_of(choice)
+    end(good=show_findings(examine(patient), screen_for(json), connect=connect_command(choice, patient)))

@@ -30,12 +30,13 @@ class ApiKeyRefused(TelnyxAccountError):
 
 
 class TelnyxAccount:
-    """One account, by its API key.
+    """One account, by its API key: printable ASCII.
 
     server_time: of the newest answer, in seconds since 1970 UTC; None until there is one.
     """
 
     def __init__(self, api_key: str, base_url: str = BASE_URL) -> None:
+        self.base_url = base_url
         self._http = httpx.Client(
             base_url=base_url.rstrip("/") + "/",
             headers={"authorization": f"Bearer {api_key}"},

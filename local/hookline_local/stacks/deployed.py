@@ -26,6 +26,14 @@ _QUEUE_OUTPUTS = (
     "RecordingDeadLetterQueueUrl",
     "QuarantineQueueUrl",
 )
+_UNFINISHED = {
+    "REVIEW_IN_PROGRESS": "Nothing is deployed yet: make deploy goes on from there.",
+    "CREATE_IN_PROGRESS": "Wait until its deployment has ended.",
+    "ROLLBACK_IN_PROGRESS": "Its first deployment has failed. Wait until it is removed, then make delete, make deploy.",
+    "ROLLBACK_COMPLETE": "Its first deployment has failed: make delete, then make deploy. The console has the reason.",
+    "ROLLBACK_FAILED": "Its first deployment has failed: make delete, then make deploy. The console has the reason.",
+}
+"""By the status of a stack that has no outputs, what to do."""
 PROJECT = Path(__file__).parents[3]
 
 
@@ -82,9 +90,10 @@ def _deployed(name: str, profile: str | None, region: str | None) -> StackResour
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     missing = [key for key in ("CallsTableName", "RecordingsBucketName") if key not in outputs]
     if missing:
+        status = found["StackStatus"]
         raise CliError(
-            f"the stack {name} has no output {missing[0]}",
-            "Is it a Hookline stack? Its deployment may not have finished.",
+            f"the stack {name} has no output {missing[0]}; its status is {status}",
+            _UNFINISHED.get(status, "Is it a Hookline stack?"),
         )
     return StackResources(
         name=f"the stack {name}",

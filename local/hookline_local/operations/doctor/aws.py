@@ -1,14 +1,13 @@
 """The AWS side of a deployed stack: secret, settings of the functions, queues, permissions, retention, region."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hookline_local.base.urls import region_of
 from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown, warning
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.secrets import SecretUnreadable, read_secret
@@ -21,15 +20,20 @@ QUEUE_SETTINGS = {
 }
 """Variables of the functions, and the resource of the template that each one names."""
 SETTINGS = {**QUEUE_SETTINGS, "TABLE_NAME": "CallsTable", "RECORDINGS_BUCKET": "RecordingsBucket"}
+CONSUMED = ("CommandQueue", "DeferredQueue", "RecordingQueue")
+"""Queues that a function works on, as long as its event source mapping is enabled."""
+STOPPED = ("Disabled", "Disabling")
 ROUTER = "WebhookRouterFunction"
+API_KEY = "TelnyxApiKeySecretArn"
+"""The output with the secret of the API key."""
 NEEDED = {
     "CallsTable": ["dynamodb:PutItem", "dynamodb:Query"],
     "CommandQueue": ["sqs:SendMessage"],
     "DeferredQueue": ["sqs:SendMessage"],
     "RecordingQueue": ["sqs:SendMessage"],
+    API_KEY: ["secretsmanager:GetSecretValue"],
 }
-"""Permissions that the router needs, by resource."""
-_REGION = re.compile(r"(?:^|\.)([a-z]{2}(?:-[a-z]+)+-[0-9])\.")
+"""Permissions that the router needs, by resource or output."""
 
 
 class DeployedStack:
@@ -50,7 +54,7 @@ class DeployedStack:
     def examine(self) -> Iterator[Finding]:
         """Everything but the secret."""
         yield self._region()
-        for look in (self._functions, self._queues, self._permissions, self._retention):
+        for look in (self._status, self._functions, self._queues, self._consumers, self._permissions, self._retention):
             try:
                 yield from look()
             except (ClientError, BotoCoreError) as error:
@@ -66,15 +70,27 @@ class DeployedStack:
     def _client(self, service: Any) -> Any:
         return self._session.client(service)
 
+    def _status(self) -> Iterator[Finding]:
+        """Of the stack in CloudFormation."""
+        status = self._client("cloudformation").describe_stacks(StackName=self._name)["Stacks"][0]["StackStatus"]
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            yield ok("stack_status", status=status)
+        elif status == "UPDATE_ROLLBACK_COMPLETE":
+            yield warning("stack_rolled_back")
+        elif status.endswith("_IN_PROGRESS"):
+            yield unknown("stack_in_progress", status=status)
+        else:
+            yield fault("stack_failed", status=status)
+
     def _region(self) -> Finding:
         """Endpoints and URLs name the region that the stack is looked for in."""
         region = self.resources.region or ""
         named = {name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")}
         named |= {name: url for name, url in self.resources.outputs.items() if name.endswith("Url")}
         for name, url in sorted(named.items()):
-            other = _REGION.search(urlsplit(url).hostname or "")
-            if other and other[1] != region:
-                return fault("endpoint_region", name=name, endpoint=other[1], region=region)
+            other = region_of(url)
+            if other and other != region:
+                return fault("endpoint_region", name=name, endpoint=other, region=region)
         return ok("region", region=region)
 
     def _functions(self) -> Iterator[Finding]:
@@ -115,6 +131,18 @@ class DeployedStack:
         if not dead:
             yield ok("queues", waiting=sum(waiting.values()))
 
+    def _consumers(self) -> Iterator[Finding]:
+        """A queue is worked on only while its mapping is enabled."""
+        client, stopped = self._client("lambda"), []
+        for queue in CONSUMED:
+            found = client.list_event_source_mappings(EventSourceArn=self._arn(queue))["EventSourceMappings"]
+            if all(mapping.get("State") in STOPPED for mapping in found):
+                stopped.append(queue)
+        for queue in stopped:
+            yield fault("queue_not_consumed", queue=queue)
+        if not stopped:
+            yield ok("queues_consumed")
+
     def _permissions(self) -> Iterator[Finding]:
         """The policies of the router's role, as IAM evaluates them."""
         role = self._client("lambda").get_function_configuration(FunctionName=self.physical[ROUTER])["Role"]
@@ -133,6 +161,8 @@ class DeployedStack:
             yield ok("permissions")
 
     def _arn(self, resource: str) -> str:
+        if resource == API_KEY:
+            return self.resources.outputs.get(API_KEY, "")
         if resource == "CallsTable":
             table = self._client("dynamodb").describe_table(TableName=self.physical[resource])["Table"]
             return str(table["TableArn"])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from hookline.signature import public_keys
 from hookline_local.operations.doctor.aws import DeployedStack
 from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown
 from hookline_local.operations.doctor.probe import Probe
@@ -37,6 +38,7 @@ def examine(patient: Patient, now: Callable[[], float] = time.time) -> Iterator[
         yield finding
         api_key = own_key or api_key
         yield from patient.stack.examine()
+    yield from _public_keys(patient)
     probe = Probe(patient.expected.webhook_url)
     yield from probe.examine(patient.seed)
     server_time = probe.server_time
@@ -47,6 +49,16 @@ def examine(patient: Patient, now: Callable[[], float] = time.time) -> Iterator[
             yield from TelnyxSide(account, patient.expected).examine()
             server_time = account.server_time or server_time
     yield _clock(server_time, now())
+
+
+def _public_keys(patient: Patient) -> Iterator[Finding]:
+    """Keys that the functions ignore, as they find them. Without a valid one every webhook is answered 500."""
+    configured = patient.expected.public_keys
+    valid, wrong = public_keys(",".join(configured), development=patient.stack is None)
+    for reason in wrong:
+        yield fault("public_key_invalid", reason=reason)
+    if not valid:
+        yield fault("public_key_missing")
 
 
 def _clock(server_time: float | None, now: float) -> Finding:

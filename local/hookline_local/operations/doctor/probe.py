@@ -29,9 +29,9 @@ class Probe:
     def examine(self, seed: bytes | None) -> Iterator[Finding]:
         """seed: 32 bytes, the private half of a configured key; None when only Telnyx can sign."""
         try:
-            forged = self._post(_event(), None)
-            if forged.status_code != httpx.codes.UNAUTHORIZED:
-                yield fault("not_a_webhook", url=self._url, status=forged.status_code)
+            status = self.forged_status()
+            if status != httpx.codes.UNAUTHORIZED:
+                yield fault("not_a_webhook", url=self._url, status=status)
                 return
             yield ok("reachable", url=self._url)
             if seed is None:
@@ -46,6 +46,10 @@ class Probe:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             yield fault("unreachable", url=self._url, reason=str(error) or type(error).__name__)
+
+    def forged_status(self) -> int:
+        """The status that a forged webhook gets; 401 of a stack. Raises httpx.HTTPError, httpx.InvalidURL."""
+        return self._post(_event(), None).status_code
 
     def _post(self, body: bytes, seed: bytes | None) -> httpx.Response:
         headers = {"content-type": "application/json", **sign(body, int(time.time()), seed or secrets.token_bytes(32))}
