@@ -751,6 +751,32 @@ def test_serve_obeys_the_environment_and_ends_without_a_trace(desk: Desk, servin
     assert announced == [serving.ready["pid"]]
 
 
+def test_a_stack_that_is_started_again_has_its_journal_and_its_bucket(tmp_path: Path) -> None:
+    """Also after a run that was killed: what the run before has stored is still there."""
+    alone, state = Desk(tmp_path), str(tmp_path / "state")
+    with alone.serve("--keep", state) as first:
+        alone.json("trigger", "call.initiated", "--set", "call_leg_id=stored")
+        place = {"Bucket": first.ready["bucket"], "Key": "recordings/a.wav"}
+        client("s3", first).put_object(**place, Body=b"sound", ContentType="audio/wav", Metadata={"sha256": "a"})
+        refused = alone.serve("--keep", state)
+        assert refused.ready == {}
+        assert "is in use by a stack that runs" in refused.stop()[2]
+        events = alone.json("calls", "show", "stored")["events"]
+        assert first.stop()[0] == 0
+    with alone.serve("--keep", state) as second:
+        alone.json("trigger", "call.initiated", "--set", "call_leg_id=not-stored")
+        second.stop(signal.SIGKILL)
+    with alone.serve("--keep", state) as third:
+        assert alone.json("calls", "show", "stored")["events"] == events
+        assert alone.run("calls", "show", "not-stored").returncode == 3
+        stored = client("s3", third).get_object(**place)
+        assert (stored["Body"].read(), stored["ContentType"], stored["Metadata"]) == (
+            b"sound",
+            "audio/wav",
+            {"sha256": "a"},
+        )
+
+
 def test_a_crash_of_a_function_and_a_changed_template_are_shown_by_serve(tmp_path: Path) -> None:
     """Also without --logs: otherwise there is a 500 and no word about it."""
     functions = tmp_path / "functions"

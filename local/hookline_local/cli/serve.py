@@ -1,5 +1,6 @@
 """`hookline serve`: the whole stack on this machine."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,6 +38,10 @@ def serve(
     parameter: Parameters = None,
     built: Built = False,
     template: TemplatePath = DEFAULT_TEMPLATE,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Load journal and bucket from this folder, and store them there at the end."),
+    ] = None,
     speed: Annotated[
         float,
         typer.Option(min=0, max=1000, callback=number, help="Call seconds per second; 0: as fast as possible."),
@@ -71,5 +76,6 @@ def serve(
         speed=speed,
         seed=seed,
         logs=logs,
+        keep=keep,
     )
     asyncio.run(run(options, screen_for(json)))

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from hookline_local.simulator.webhooks import USER_AGENT
 from hookline_local.stacks.local import API_KEY, LocalStack
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.running import CHECKOUT, MASKED, RunningStack, announced
+from hookline_local.stacks.state import StateFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class ServeOptions:
     speed: float = 1.0
     seed: int = 0
     logs: bool = False
+    keep: Path | None = None
 
     def telnyx(self) -> str | None:
         """TELNYX_API_BASE_URL: another Telnyx than the simulator. Raises CliError for an invalid URL."""
@@ -60,7 +62,7 @@ class ServeOptions:
             simulator = {"--telnyx-port": self.telnyx_port, "--speed": self.speed != 1.0, "--seed": self.seed}
             _refuse(simulator, "TELNYX_API_BASE_URL names another Telnyx")
         if self.aws() is not None:
-            _refuse({"--aws-port": self.aws_port}, "another AWS than moto is used")
+            _refuse({"--aws-port": self.aws_port, "--keep": self.keep}, "another AWS than moto is used")
         if "TelnyxApiBaseUrl" in self.parameters:
             advice = (
                 "TELNYX_API_BASE_URL=https://api.telnyx.com/v2 hookline serve uses another Telnyx than the simulator."
@@ -114,6 +116,8 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
             simulator.send_webhooks_to(stack.webhook_url)
             simulator.observe(LiveView(screen, when=clock).on_observation)
         stack.on_exchange = _OtherRequests(screen, simulated=simulator is not None).show
+        if options.keep is not None:
+            await closing.enter_async_context(_stored(StateFolder(options.keep), stack, screen))
         with announced(started):
             _ready(screen, stack, started, options)
             watch = FileWatch(screen, stack.template_path, None if options.built else stack.flows_folder)
@@ -121,6 +125,25 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
             await stopping.wait()
             watching.cancel()
             screen.paragraph("Stopping ...", "dim")
+
+
+@contextlib.asynccontextmanager
+async def _stored(state: StateFolder, stack: LocalStack, screen: Screen) -> AsyncIterator[None]:
+    """Load the state before the block, store it afterwards."""
+    resources = StackResources.of_template(stack.template, stack.aws_endpoint)
+    loaded = await asyncio.to_thread(state.load, resources)
+    if loaded:
+        screen.paragraph(f"Loaded {loaded} items and objects from {state.folder}.", "dim")
+    try:
+        yield
+    finally:
+        saving = asyncio.create_task(asyncio.to_thread(state.save, resources))
+        while not saving.done():
+            with contextlib.suppress(
+                asyncio.CancelledError
+            ):  # by the signal that stops us: what it reads from goes next
+                await asyncio.wait([saving])
+        saving.result()
 
 
 async def _start_simulator(options: ServeOptions, api_key: str) -> TelnyxSimulator:
