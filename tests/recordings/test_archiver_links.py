@@ -171,7 +171,7 @@ def test_a_recording_of_another_time_or_leg_is_not_taken_for_the_one_without_an_
     assert stack.objects() == {}
 
 
-@pytest.mark.parametrize("secret", [None, "KÉY", b"KEY"])
+@pytest.mark.parametrize("secret", [None, "KÉY", b"KEY", " \n", '{\n  "key": "KEY"\n}'])
 def test_an_api_key_that_cannot_be_read_takes_nothing_from_links_that_work(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, secret: str | bytes | None
 ) -> None:

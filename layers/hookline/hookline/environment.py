@@ -311,6 +311,8 @@ class Environment:
             key: str = answer["SecretString"].strip().encode("ascii").decode()
         except (ClientError, KeyError, UnicodeEncodeError) as error:
             raise ApiKeyUnreadable(f"the API key cannot be read: {type(error).__name__}") from error
+        if not key or " " in key or not key.isprintable():
+            raise ApiKeyUnreadable("the secret holds something else than an API key")
         return key
 
 
