@@ -60,8 +60,9 @@ local: .venv/installed console/vendor/installed  ## run the stack on this machin
 
 console: console/vendor/installed  ## install what the pages of the console load, by lock and hash
 
-test-console: .venv/installed .venv-console/installed console/vendor/installed  ## test the console in Chromium or Chrome (CHROMIUM=...)
-	PYTHONPATH="$$(echo .venv-console/lib/python*/site-packages)" .venv/bin/python -m pytest tests/console $(ARGS)
+test-console: .venv/installed .venv-console/installed console/vendor/installed console/node_modules/axe-core/axe.min.js  ## test the console in Chromium or Chrome (CHROMIUM=...)
+	@CHROMIUM="$$(.venv/bin/python -m tests.console.browser)" PYTHONPATH="$$(echo .venv-console/lib/python*/site-packages)"; \
+	test -n "$$CHROMIUM" && export CHROMIUM PYTHONPATH && .venv/bin/python -m pytest tests/console $(ARGS)
 
 lint: .venv/installed  ## ruff, mypy, cfn-lint, and words to write away
 	.venv/bin/ruff check
@@ -143,8 +144,12 @@ clean:  ## remove what make made: environments, builds, caches
 console/vendor/installed: console/package-lock.json | .venv/installed
 	@set -e; npm=npm; case "$$(npm --version 2>/dev/null)" in [7-9].* | [1-9][0-9].*) ;; *) \
 		$(MAKE) .venv-console/installed; npm="$(CURDIR)/.venv-console/bin/npm"; PATH="$(CURDIR)/.venv-console/bin:$$PATH";; esac; \
-	cd console && "$$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
+	cd console && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
 	@mkdir -p console/vendor && cp console/node_modules/preact/dist/preact.mjs console/node_modules/htm/dist/htm.mjs console/vendor/
+	@touch $@
+
+console/node_modules/axe-core/axe.min.js: console/package-lock.json | .venv-console/installed
+	@cd console && PATH="$(CURDIR)/.venv-console/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
 	@touch $@
 
 # A virtual environment holds absolute paths, the one of this checkout among them: in a checkout that was moved or copied it

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from hookline_local.emulator.template import load_template
 from tests.support.link_server import LinkServer, link_server
 from tests.support.recording_stack import Deployment, Stack, a_stack
 from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PATIENCE, PROJECT, World, start_cold
+
+collect_ignore = [] if find_spec("playwright") else ["console"]
+"""`make test-console` brings the driver of the browser; the other tests need neither."""
 
 
 def pytest_configure() -> None:

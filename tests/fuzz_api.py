@@ -6,8 +6,9 @@ python -m tests.fuzz_api SCHEMATHESIS [ARGUMENT ...]      as `make fuzz` does; e
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 
-from tests.support.live_line import live_line
+from tests.support.live_line import CONFIG, live_line
 from tests.support.world import PROJECT
 
 LEFT_OUT = ("positive_data_acceptance", "unsupported_method", "allow_header_conformance")
@@ -17,7 +18,7 @@ requests that fit it are 422; and HTTP APIs answer 404, without Allow, for a met
 
 def main(program: str, *arguments: str) -> int:
     """The exit code of Schemathesis."""
-    with live_line(speed=0) as line, tempfile.TemporaryDirectory() as folder:
+    with live_line(replace(CONFIG, speed=0)) as line, tempfile.TemporaryDirectory() as folder:
         line.ring()
         command = [program, "run", str(PROJECT / "docs" / "openapi.json"), "--url", line.url, "--workers", "2"]
         command += ["--exclude-checks", ",".join(LEFT_OUT), "--phases", "examples,coverage,fuzzing"]

@@ -53,10 +53,14 @@ def wait_for(condition: Callable[[], Value]) -> Value:
         time.sleep(0.05)
 
 
+CONFIG = Config(api_key=API_KEY, patience=5.0)
+
+
 @contextmanager
-def live_line(parameters: Mapping[str, str] | None = None, *, speed: float = 1.0, port: int = 0) -> Iterator[LiveLine]:
-    """A line for the block. speed: call seconds per second."""
-    config = Config(api_key=API_KEY, speed=speed, patience=5.0)
+def live_line(
+    config: Config = CONFIG, *, parameters: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[LiveLine]:
+    """A line for the block. config: of its simulator, which takes API_KEY."""
     with simulator_in_thread(config) as telnyx:
         stack = LocalStackInThread(
             PROJECT / "template.yaml",

@@ -1,0 +1,55 @@
+"""A call from ring to playback, as the person at the desk sees it while it goes on."""
+
+import re
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.console.conftest import Desk
+from tests.support.live_line import LiveLine, wait_for
+
+CONSOLE = "/console/index.html"
+
+
+def test_a_call_from_ring_to_playback(line: LiveLine, desk: Desk) -> None:
+    page = desk.open(line.url + CONSOLE)
+    expect(page.get_by_role("heading", name="Calls")).to_be_visible()
+
+    # The phone of this console rings the line, and the call shows among the live ones.
+    page.get_by_role("link", name="Phone").click()
+    page.get_by_label("From").fill("+12025550171")
+    page.get_by_role("button", name="Ring").click()
+    expect(page.get_by_role("link", name="This call in the console")).to_be_visible()
+    page.get_by_role("link", name="Calls").click()
+    row = page.get_by_role("link", name=re.compile(r"\+12025550171"))
+    expect(row.first).to_contain_text("live")
+    row.first.click()
+    expect(page.locator(".facts")).to_contain_text("recording")
+    leg = page.url.rpartition("/")[2]
+
+    # What the caller speaks comes as it is transcribed.
+    spoken = {"text": "I would like a table for two."}
+    assert httpx.post(f"{line.telnyx.url}/_simulator/calls/{leg}/speak", json=spoken).status_code == 200
+    expect(page.locator(".transcript")).to_contain_text("I would like a table for two.")
+
+    # The recording is paused, and resumed.
+    page.get_by_role("button", name="Pause the recording").click()
+    expect(page.locator(".facts")).to_contain_text("recording, paused")
+    page.get_by_role("button", name="Resume the recording").click()
+    expect(page.get_by_role("button", name="Pause the recording")).to_be_visible()
+    expect(page.locator(".timeline")).to_contain_text("From outside")
+
+    # It is heard while the call goes on.
+    assert line.http.post(f"/calls/{leg}/actions/record_stop", json={}).status_code == 200
+    player = page.locator(".player")
+    player.get_by_role("button", name="Play").click()
+    audio = player.locator("audio")
+    wait_for(lambda: audio.evaluate("node => node.currentTime > 0 && node.duration > 0"))
+    expect(page.locator(".facts")).to_contain_text("live")
+
+    # To hang up is asked for twice.
+    page.get_by_role("button", name="Hang up …").click()
+    expect(page.locator(".actions form")).to_contain_text("This cannot be undone")
+    page.locator(".actions form").get_by_role("button", name="Hang up").click()
+    expect(page.locator(".facts")).to_contain_text("ended")
+    expect(page.get_by_role("button", name="Hang up …")).to_have_count(0)
