@@ -5,6 +5,8 @@
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-flows test-console console bench soak fuzz local lint format events docs lock build validate deploy delete rehearse clean moved
 
+# Without stored bytecode, each of the hundreds of processes that the tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -168,7 +170,7 @@ moved:
 	@echo "Installing the development packages into .venv (once; seconds to a minute)"
 	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements-dev.lock > .venv/uv.txt
 	@.venv/bin/python -m pip install -qq --require-hashes -r .venv/uv.txt
-	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements-dev.lock || \
+	@.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements-dev.lock || \
 		.venv/bin/python -m pip install --require-hashes -r requirements-dev.lock
 	@.venv/bin/python -m pip install -qq --no-index --no-build-isolation --no-deps --editable .
 	@echo "$(CURDIR)" > $@

@@ -1,5 +1,6 @@
 """The fixtures: the outside world in moto, a stack whose recordings are archived, and a guard against real hosts."""
 
+import gc
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from hookline.environment import Environment, environment
+from hookline_local.emulator.child import answer_plain_values_at_once
 from hookline_local.emulator.moto_server import running_moto
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import load_template
@@ -26,6 +28,13 @@ def pytest_configure() -> None:
     """A shell that runs the suite in the background has it ignore Ctrl-C, and what a test starts would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Collect no garbage among what is loaded by now: it stays until the end."""
+    answer_plain_values_at_once()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +88,7 @@ def env(world: World) -> Environment:
     return environment()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """AWS in another process; its URL."""
     with running_moto() as url:
@@ -93,7 +102,7 @@ def links() -> Iterator[LinkServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def deployment(aws: str) -> Deployment:
     """A stack's table, bucket, queues and secret in that AWS."""
     return Deployment(aws)

@@ -63,6 +63,24 @@ def track_no_instances() -> None:
     BaseModel.__new__ = new  # type: ignore[assignment, method-assign]
 
 
+def answer_plain_values_at_once() -> None:
+    """Let moto 5.2 answer the texts and numbers of an item as it holds them.
+
+    It looks for each of the ten kinds that a value may have under several names each: most of the time of a query.
+    """
+    from moto.core.serialize import BaseJSONSerializer
+
+    serialize = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001
+
+    def serialize_structure(self: BaseJSONSerializer, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name == "AttributeValue" and isinstance(value, dict) and value.keys() <= {"S", "N", "BOOL"}:
+            serialized[key] = value
+        else:
+            serialize(self, serialized, value, shape, key)
+
+    BaseJSONSerializer._serialize_type_structure = serialize_structure  # type: ignore[method-assign]  # noqa: SLF001
+
+
 def serve_moto() -> None:
     """AWS on loopback. Prints its port, then a line `sqs` after every message sent to a queue."""
     import logging
@@ -78,6 +96,7 @@ def serve_moto() -> None:
 
     fix_fifo_order()
     track_no_instances()
+    answer_plain_values_at_once()
     application = DomainDispatcherApplication(create_backend_app)
 
     def announce(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
