@@ -636,10 +636,12 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
 
 
 def test_replay_sends_the_same_commands_and_saves_a_test_case(desk: Desk, call: Any, tmp_path: Path) -> None:
-    done = desk.run_alone("replay", call["call"]["call_leg_id"], "--save", "--into", str(tmp_path))
+    leg = call["call"]["call_leg_id"]
+    done = desk.run_alone("replay", leg[:8], "--save", "--into", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"same commands for all {len(call['events']) + len(call['transcript'])} events" in done.stdout
     (saved,) = tmp_path.glob("*.json")
+    assert leg.startswith(saved.stem[len("2026-11-25-") :]), "named after the call, however it was named"
     assert call["call"]["to"] not in saved.read_text()
 
 

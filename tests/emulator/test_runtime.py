@@ -18,7 +18,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, UnknownFunctionError
+from hookline_local.emulator.runtime import PAYLOAD_LIMIT_BYTES, CodeWatch, UnknownFunctionError
 from hookline_local.stacks.local import LocalStack, LocalStackInThread
 
 FIXTURE = Path(__file__).parent / "fixture"
@@ -333,3 +333,11 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_change_of_a_file_of_settings_is_seen_as_one_of_code_is(tmp_path: Path) -> None:
+    (tmp_path / "numbers.toml").write_text('default = "one"\n')
+    watch = CodeWatch()
+    assert watch.generation(tmp_path) == watch.generation(tmp_path) == 0
+    (tmp_path / "numbers.toml").write_text('default = "another"\n')
+    assert watch.generation(tmp_path) == 1

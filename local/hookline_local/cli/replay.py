@@ -55,13 +55,13 @@ def replay(
 
         resources = resources_of(url, stack, profile, region)
         case = replaying.case_of(read_call(resources, any_id), resources)
-    results = replaying.replay(case, replaying.decisions(case.line, case.facts))
+    results = replaying.replay(case, replaying.decisions(case.line, case.facts, flow=case.flow if from_file else None))
     same = show(results, screen_for(json))
     if save and from_file:
         replaying.accept(case, results, path)
         same = not any(result.fault and not result.is_undecidable for result in results)
     elif save:
-        path = replaying.save(case, any_id, folder)
+        path = replaying.save(case, folder)
     if save:
         shown = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
         typer.echo(f"Saved as {shown}. tests/flows/test_saved_calls.py runs what is in tests/flows/calls.", err=json)

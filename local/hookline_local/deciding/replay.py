@@ -24,7 +24,7 @@ from typing import Any
 from hookline.dispatch import plan
 from hookline.errors import HooklineError
 from hookline.events import Event, parse_event
-from hookline.flows import Decision, Flows
+from hookline.flows import DEFAULT, Decision, Flows
 from hookline.journal import FACTS, CallRecord, History
 from hookline.redaction import DIGIT_NAMES
 from hookline.telnyx import OPTIONAL_ROUTING
@@ -75,9 +75,13 @@ class Replayed:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A call to replay. line: the LINE_* settings of its stack. facts: what its look-ups found, by event id."""
+    """A call to replay. line: the LINE_* settings of its stack. facts: what its look-ups found, by event id.
+
+    flow: that began the call. Its number is not in a saved case, so `numbers.toml` cannot name it.
+    """
 
     line: Mapping[str, str] = field(default_factory=dict)
+    flow: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[ReplayEvent] = ()
     about: str = ""
@@ -88,10 +92,12 @@ def flows_folder() -> Path:
     return Path(os.environ.get("HOOKLINE_FLOWS") or PROJECT / "flows").resolve()
 
 
-def decisions(line: Mapping[str, str], facts: Mapping[str, Any] = MappingProxyType({})) -> Decide:
+def decisions(
+    line: Mapping[str, str], facts: Mapping[str, Any] = MappingProxyType({}), *, flow: str | None = None
+) -> Decide:
     """Today's decisions under these settings: those of the flow that client_state names, or numbers.toml.
 
-    facts: what the look-ups found then, by event id.
+    facts: what the look-ups found then, by event id. flow: of every number, in place of numbers.toml.
 
     The flows are those that `hookline serve` would run: of the folder in HOOKLINE_FLOWS, or of this checkout.
 
@@ -101,6 +107,8 @@ def decisions(line: Mapping[str, str], facts: Mapping[str, Any] = MappingProxyTy
     if str(folder.parent) not in sys.path:
         sys.path.insert(0, str(folder.parent))
     flows = Flows(folder.name)
+    if flow is not None:
+        vars(flows)["numbers"] = {DEFAULT: flow}
 
     def decide(event: Event, others: Sequence[Event]) -> Decision:
         name = flows.name_for(event)
@@ -186,7 +194,8 @@ def case_of(record: CallRecord, resources: StackResources) -> Case:
         for entry in [*record.entries, *record.transcript]
         if entry.event is not None
     ]
-    return Case(line=line_settings(resources.parameters), facts=facts_of(record), events=events)
+    flow = next((entry.flow for entry in record.entries if entry.flow), None)
+    return Case(line=line_settings(resources.parameters), flow=flow, facts=facts_of(record), events=events)
 
 
 def facts_of(record: CallRecord) -> dict[str, Any]:
@@ -212,13 +221,15 @@ def line_settings(parameters: Mapping[str, str]) -> dict[str, str]:
 # Saved as a test case
 
 
-def save(case: Case, any_id: str, folder: Path) -> Path:
+def save(case: Case, folder: Path) -> Path:
     """Write it as a test case; returns the path. Its name is the call's day and the first part of its id.
 
     Raises CliError when it cannot be written.
     """
     first = min((event.event.occurred_at for event in case.events), default="")[:10]
-    name = re.sub(r"[^A-Za-z0-9]+", "-", any_id)[:12].strip("-")
+    identities = [event.event.identity for event in case.events]
+    any_id = next((one.call_leg_id or one.call_control_id for one in identities if any(one[:3])), None)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", any_id or "call")[:12].strip("-")
     path = folder / f"{first}-{name}.json"
     _write(as_json(case, f"a call of {first}"), path)
     return path
@@ -258,6 +269,7 @@ def as_json(case: Case, about: str) -> dict[str, Any]:
     facts = anonymous.facts(dict(case.facts))
     return {
         "about": about,
+        **({"flow": case.flow} if case.flow else {}),
         "line": dict(case.line),
         **({"facts": facts} if facts else {}),
         "events": [
@@ -280,6 +292,7 @@ def of_json(content: Mapping[str, Any]) -> Case:
     """A case as `as_json` wrote it."""
     return Case(
         about=content.get("about", ""),
+        flow=content.get("flow"),
         line=content["line"],
         facts=content.get("facts", {}),
         events=[

@@ -50,8 +50,8 @@ class Function:
     """One function, ready to run.
 
     artefact: Lambda's /var/task. python_paths: of Lambda's /opt/python, the first one first.
-    watched: folders whose Python files restart it when they change. watched_whole: those that are replaced at once, by
-    `sam build`. sealed: no byte code is written, because it would be packaged.
+    watched: folders whose Python and TOML files restart it when they change. watched_whole: those that `sam build`
+    replaces at once. sealed: no byte code is written, because it would be packaged.
     timeout_seconds: 1-900. reserved_concurrency: None: unlimited.
     """
 
@@ -139,8 +139,11 @@ def _error(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
 
+_WATCHED = (".py", ".toml")  # the code, and numbers.toml beside the flows
+
+
 class CodeWatch:
-    """Notices changed Python files under a folder by polling: a few dozen take well under 1 ms."""
+    """Notices changed Python and TOML files under a folder by polling: a few dozen take well under 1 ms."""
 
     def __init__(self) -> None:
         self._seen: dict[Path, dict[str, tuple[int, int]]] = {}
@@ -162,7 +165,7 @@ class CodeWatch:
             self._generations[root] += 1
             # Byte code is matched by whole seconds and size: an edit within the second would leave the old code
             # running.
-            for path in (path for path, stamp in now.items() if path and before.get(path) != stamp):
+            for path in (path for path, stamp in now.items() if path.endswith(".py") and before.get(path) != stamp):
                 Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
         self._seen[root] = now
         return self._generations[root]
@@ -171,7 +174,7 @@ class CodeWatch:
 def _scan(directory: str, found: dict[str, tuple[int, int]]) -> None:
     with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
-            if entry.name.endswith(".py"):
+            if entry.name.endswith(_WATCHED):
                 status = entry.stat()
                 found[entry.path] = (status.st_mtime_ns, status.st_size)
             elif not entry.name.startswith((".", "__pycache__")) and entry.is_dir():
