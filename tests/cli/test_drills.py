@@ -29,6 +29,7 @@ ONLY_ON_AWS = {
     "CommandSenderThrottles": "Lambda throttles",
     "DeferredErrors": "Lambda's own lines",
     "DeferredThrottles": "Lambda throttles",
+    "EventDeadLetter": "a pipe and its dead letters",
     "RecordingArchiverErrors": "Lambda's own lines",
     "RecordingArchiverThrottles": "Lambda throttles",
 }

@@ -321,7 +321,7 @@ Hooks: {}
 Globals: {Function: {Environment: {Variables: {SHARED: !ImportValue other}}}}
 Resources:
   Stream: {Type: AWS::Kinesis::Stream}
-  Table: {Type: AWS::DynamoDB::Table, Properties: {StreamSpecification: {StreamViewType: NEW_IMAGE}}}
+  Table: {Type: AWS::DynamoDB::Table, Properties: {ContributorInsightsSpecification: {Enabled: true}}}
   Function:
     Type: AWS::Serverless::Function
     Properties:
@@ -332,7 +332,7 @@ Resources:
     )
     template = load_template(path)
     output = "\n".join(template.unsupported)
-    for name in ("Hooks", "LanguageExtensions", "AWS::Kinesis::Stream", "StreamSpecification", "SHARED", "NAME"):
+    for name in ("Hooks", "LanguageExtensions", "AWS::Kinesis::Stream", "ContributorInsights", "SHARED", "NAME"):
         assert name in output
     for name in ("layer:other:1", "REST API"):
         assert name in output
@@ -417,7 +417,7 @@ def test_a_table_s_stream_is_named_as_a_source_that_is_not_emulated(tmp_path: Pa
         tmp_path,
         """
 Resources:
-  Table: {Type: AWS::DynamoDB::Table, Properties: {StreamSpecification: {StreamViewType: NEW_IMAGE}}}
+  Table: {Type: AWS::DynamoDB::Table, Properties: {ContributorInsightsSpecification: {Enabled: true}}}
   Function:
     Type: AWS::Serverless::Function
     Properties:

@@ -463,6 +463,42 @@ def test_a_kms_key_of_the_operators_own_encrypts_everything_and_every_function_m
     assert rule["BucketKeyEnabled"] is True
 
 
+# Data out
+
+PUBLISHING = {"PublishEvents": "on"}
+
+
+def test_nothing_is_published_unless_a_parameter_asks_for_it(template: Template) -> None:
+    assert "StreamSpecification" not in template.properties("CallsTable")
+    named = {name for name in template.source["Resources"] if name.startswith("Event")}
+    assert named
+    assert not [name for name in named if name in template.resources(template.source["Resources"][name]["Type"])]
+
+
+def test_the_pipe_may_read_the_stream_publish_and_send_dead_letters_and_nothing_else() -> None:
+    template = load_template(TEMPLATE, GIVEN | PUBLISHING)
+    (policy,) = template.properties("EventPipeRole")["Policies"]
+    allowed = {
+        (action, statement["Resource"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    stream, bus = (template.properties("EventPipe")[end] for end in ("Source", "Target"))
+    reading = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    assert allowed == {
+        *((f"dynamodb:{action}", stream) for action in reading),
+        ("events:PutEvents", bus),
+        ("sqs:SendMessage", arn_of("EventDeadLetterQueue", template)),
+    }
+
+
+def test_the_archive_of_the_bus_is_as_long_as_the_parameter_says() -> None:
+    template = load_template(TEMPLATE, GIVEN | PUBLISHING | {"EventArchiveDays": "3", "KmsKeyArn": KMS_KEY_ARN})
+    assert template.properties("EventArchive")["RetentionDays"] == "3"
+    assert {template.properties(name)["KmsKeyIdentifier"] for name in ("EventArchive", "EventBus")} == {KMS_KEY_ARN}
+    assert not load_template(TEMPLATE, GIVEN | PUBLISHING | {"EventArchiveDays": "0"}).condition("ArchivesEvents")
+
+
 # Settings
 
 
@@ -768,7 +804,7 @@ def test_everything_that_must_not_be_lost_outlives_the_stack_with_the_policy_tha
     template: Template, resources: Mapping[str, Any]
 ) -> None:
     expendable = {"CommandQueue"}  # a command is worth sending for minutes
-    stored = {"CallsTable", "RecordingsBucket", "RecordingsBucketPolicy", "QueuesPolicy"}
+    stored = {"CallsTable", "RecordingsBucket", "RecordingsBucketPolicy", "QueuesPolicy", "EventQueuesPolicy"}
     stored |= set(of_type(resources, "AWS::SQS::Queue")) - expendable
     retained = {name for name, made in template.source["Resources"].items() if "DeletionPolicy" in made}
     assert retained == stored
@@ -784,9 +820,11 @@ def test_everything_stored_is_encrypted_and_read_only_over_tls(
     assert "AES256" in json.dumps(template.properties("RecordingsBucket")["BucketEncryption"])
     queues = set(of_type(resources, "AWS::SQS::Queue"))
     assert {template.properties(queue)["SqsManagedSseEnabled"] for queue in queues} == {True}
-    assert {queue["Ref"] for queue in resources["QueuesPolicy"]["Properties"]["Queues"]} == queues
-    for name in ("QueuesPolicy", "RecordingsBucketPolicy"):
-        (statement,) = resources[name]["Properties"]["PolicyDocument"]["Statement"]
+    policies = [resources[name]["Properties"]["Queues"] for name in ("QueuesPolicy", "EventQueuesPolicy")]
+    assert sorted(queue["Ref"] for policy in policies for queue in policy) == sorted(queues)
+    for name in ("QueuesPolicy", "EventQueuesPolicy", "RecordingsBucketPolicy"):
+        statement, *allowed = resources[name]["Properties"]["PolicyDocument"]["Statement"]
+        assert {one["Principal"]["Service"] for one in allowed} <= {"events.amazonaws.com"}
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -850,6 +888,8 @@ def test_everything_that_can_carry_a_tag_has_the_tag_of_the_project(resources: M
     without = {
         "AWS::ApiGatewayV2::Api",
         "AWS::ApiGatewayV2::ApiMapping",
+        "AWS::Events::Archive",
+        "AWS::Events::Rule",
         "AWS::IAM::Policy",
         "AWS::Route53::RecordSetGroup",
         "AWS::ApiGatewayV2::Authorizer",

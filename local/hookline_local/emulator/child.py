@@ -82,7 +82,7 @@ def answer_plain_values_at_once() -> None:
 
 
 def serve_moto() -> None:
-    """AWS on loopback. Prints its port, then a line `sqs` after every message sent to a queue."""
+    """AWS on loopback. Prints its port, then a line `sqs` after each message sent, and `table` after each item put."""
     import logging
     import threading
 
@@ -101,8 +101,11 @@ def serve_moto() -> None:
 
     def announce(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer: Iterable[bytes] = application(environ, start_response)
-        if str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith("AmazonSQS.SendMessage"):
+        target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+        if target.startswith("AmazonSQS.SendMessage"):
             os.write(1, b"sqs\n")
+        elif target == "DynamoDB_20120810.PutItem":
+            os.write(1, b"table\n")
         return answer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

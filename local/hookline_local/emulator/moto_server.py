@@ -49,12 +49,20 @@ class MotoStartError(Exception):
 class MotoServer:
     """DynamoDB, S3, SQS, Secrets Manager and the rest, on loopback.
 
-    on_message: called in the loop, soon after a message has been sent to a queue.
+    on_message: called in the loop, soon after a message has been sent to a queue. on_write: likewise, after something
+    has been written to a table.
     """
 
-    def __init__(self, port: int = 0, *, on_message: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        on_message: Callable[[], None] = lambda: None,
+        on_write: Callable[[], None] = lambda: None,
+    ) -> None:
         self.url = ""
         self.on_message = on_message
+        self.on_write = on_write
         self._port = port
         self._process: ChildProcess | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -96,8 +104,11 @@ class MotoServer:
                 await asyncio.wait([task])
 
     async def _listen(self, notices: asyncio.StreamReader) -> None:
-        while await notices.readline():
-            self.on_message()
+        while line := await notices.readline():
+            if line == b"table\n":
+                self.on_write()
+            else:
+                self.on_message()
 
 
 @contextlib.contextmanager

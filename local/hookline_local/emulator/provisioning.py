@@ -47,6 +47,8 @@ def _create_table(template: Template, logical_id: str, dynamodb: "DynamoDBClient
     name = template.physical_name(logical_id)
     keys = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
     arguments: dict[str, Any] = {key: properties[key] for key in keys if key in properties}
+    if "StreamSpecification" in properties:
+        arguments["StreamSpecification"] = {"StreamEnabled": True, **properties["StreamSpecification"]}
     if "SSESpecification" in properties:
         arguments["SSESpecification"] = {"Enabled": properties["SSESpecification"]["SSEEnabled"]}
     try:
@@ -61,7 +63,7 @@ def _create_table(template: Template, logical_id: str, dynamodb: "DynamoDBClient
     except ClientError as error:
         _raise_unless(error, "ResourceInUseException")
         created = dynamodb.describe_table(TableName=name)["Table"]
-    template.register(logical_id, name, Arn=created["TableArn"])
+    template.register(logical_id, name, Arn=created["TableArn"], StreamArn=created.get("LatestStreamArn", ""))
 
 
 def _create_bucket(template: Template, logical_id: str, s3: "S3Client") -> None:
@@ -111,14 +113,20 @@ def _create_queue(template: Template, logical_id: str, sqs: "SQSClient") -> None
 
 def _create_secret(template: Template, logical_id: str, secrets: "SecretsManagerClient") -> None:
     name = template.physical_name(logical_id)
-    value = template.properties(logical_id).get("SecretString")
+    properties = template.properties(logical_id)
+    generated = properties.get("GenerateSecretString")
+    value = properties.get("SecretString")
     if value is None:
-        raise UnsupportedTemplate(f"the secret {logical_id} has no SecretString")
+        if generated is None:
+            raise UnsupportedTemplate(f"the secret {logical_id} has neither a SecretString nor a GenerateSecretString")
+        value = secrets.get_random_password(**generated)["RandomPassword"]
     try:
         arn = secrets.create_secret(Name=name, SecretString=value)["ARN"]
     except ClientError as error:
         _raise_unless(error, "ResourceExistsException")
-        arn = secrets.put_secret_value(SecretId=name, SecretString=value)["ARN"]
+        if generated is None:
+            secrets.put_secret_value(SecretId=name, SecretString=value)
+        arn = secrets.describe_secret(SecretId=name)["ARN"]
     template.register(logical_id, arn, Arn=arn, Id=arn)
 
 

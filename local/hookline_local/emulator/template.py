@@ -143,6 +143,7 @@ _NO_VALUE = object()
 _INERT = {
     "AWS::ApiGatewayV2::Api": "its routes are those of the one gateway here; without a token for this machine alone",
     "AWS::ApiGatewayV2::Stage": "nothing is throttled, and there is no access log",
+    "AWS::Events::Archive": "nothing is archived here, and so nothing can be replayed",
     "AWS::CloudWatch::Alarm": "alarms are not evaluated here",
     "AWS::CloudWatch::Dashboard": "dashboards are not drawn here",
     "AWS::IAM::ManagedPolicy": "permissions are not enforced here",
@@ -160,6 +161,13 @@ _INERT = {
 _ROUTED = {"AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route"}
 """An HTTP API that is written out; here it is a part of the one gateway."""
 
+_PUBLISHING = {
+    "AWS::Events::EventBus": "no other account and no other service can send to it here",
+    "AWS::Events::Rule": "a target gets each event once, and nothing goes to its dead-letter queue",
+    "AWS::Pipes::Pipe": "what cannot be published stays in the stream, and nothing goes to its dead-letter queue",
+}
+"""Run by event_bus.py and pipe.py, which refuse what they do not understand, but for this."""
+
 _SERVERLESS = {"AWS::Serverless::Function", "AWS::Serverless::HttpApi", "AWS::Serverless::LayerVersion"}
 
 _TABLE_PROPERTIES = {
@@ -169,6 +177,7 @@ _TABLE_PROPERTIES = {
     "KeySchema",
     "PointInTimeRecoverySpecification",
     "SSESpecification",
+    "StreamSpecification",
     "TimeToLiveSpecification",
 }
 _BUCKET_PROPERTIES = {
@@ -194,7 +203,7 @@ _CREATED = {
     "AWS::DynamoDB::Table": _TABLE_PROPERTIES,
     "AWS::S3::Bucket": _BUCKET_PROPERTIES,
     "AWS::SQS::Queue": QUEUE_PROPERTIES,
-    "AWS::SecretsManager::Secret": {"Description", "SecretString"},
+    "AWS::SecretsManager::Secret": {"Description", "GenerateSecretString", "SecretString"},
 }
 """The resources that provisioning.py creates, and the properties it uses. Names and tags are left out on purpose."""
 
@@ -433,6 +442,9 @@ class Template:
         known = {
             ("AWS::DynamoDB::Table", "Arn"): f"arn:aws:dynamodb:{here}:table/{name}",
             ("AWS::DynamoDB::Table", "StreamArn"): f"arn:aws:dynamodb:{here}:table/{name}/stream/local",
+            ("AWS::Events::EventBus", "Arn"): f"arn:aws:events:{here}:event-bus/{name}",
+            ("AWS::Events::Rule", "Arn"): f"arn:aws:events:{here}:rule/{name}/{name}",
+            ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{self.account}:role/{name}",
             ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{here}:log-group:{name}:*",
             ("AWS::S3::Bucket", "Arn"): f"arn:aws:s3:::{name}",
             ("AWS::SNS::Topic", "Arn"): f"arn:aws:sns:{here}:{name}",
@@ -530,8 +542,8 @@ class Template:
     def _unsupported_types(self) -> Iterator[str]:
         for kind in dict.fromkeys(resource["Type"] for resource in self.source["Resources"].values()):
             names = self.resources(kind)
-            if names and kind in _INERT:
-                yield f"{', '.join(names)}: {_INERT[kind]}."
+            if names and (limits := _INERT.get(kind) or _PUBLISHING.get(kind)):
+                yield f"{', '.join(names)}: {limits}."
             elif names and kind not in _CREATED and kind not in _SERVERLESS | _ROUTED:
                 yield f"{', '.join(names)}: {kind} is not emulated."
 

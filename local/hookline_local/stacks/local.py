@@ -43,10 +43,12 @@ from hookline_local.emulator.event_sources import QueuePoller, QueueSource, Sche
 from hookline_local.emulator.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
 from hookline_local.emulator.moto_server import MotoServer, local_session
+from hookline_local.emulator.pipe import PipeRunner
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.emulator.template import EventSource, LayerResource, PrivateRoute, Template, load_template
 from hookline_local.stacks.console_door import CONSOLE, PHONE, ConsoleDoor, PhoneDoor
+from hookline_local.stacks.publishing import pipe_runners
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -220,13 +222,18 @@ class LocalStack:
         self._closing.push_async_callback(server.stop)
         self.url = server.url
         pollers: list[QueuePoller] = []
+        pipes: list[PipeRunner] = []
 
         def wake() -> None:
             for poller in pollers:
                 poller.wake()
 
+        def wake_pipes() -> None:
+            for pipe in pipes:
+                pipe.wake()
+
         if self._own_aws:
-            moto = MotoServer(self._aws_port, on_message=wake)
+            moto = MotoServer(self._aws_port, on_message=wake, on_write=wake_pipes)
             self._closing.push_async_callback(moto.stop)
             starting = asyncio.create_task(moto.start())
             try:
@@ -267,7 +274,13 @@ class LocalStack:
             sqs = self._sqs(template.region)
             invoke = self._runtime.invoke
             pollers += [QueuePoller(source, invoke=invoke, sqs=sqs, interval_seconds=interval) for source in sources]
-        for work in [poller.run() for poller in pollers] + [
+        pipes += pipe_runners(
+            template,
+            endpoint_url=self.aws_endpoint,
+            submit=self._runtime.submit,
+            interval_seconds=None if self._own_aws else _FOREIGN_INTERVAL_SECONDS,
+        )
+        for work in [*(poller.run() for poller in pollers), *(pipe.run() for pipe in pipes)] + [
             run_schedule(schedule, submit=self._runtime.submit) for schedule in schedules
         ]:
             self._closing.push_async_callback(_cancel, asyncio.create_task(work))
