@@ -52,7 +52,7 @@ class DataOut:
         return data
 
     def received(self, queue: str) -> list[dict[str, Any]]:
-        """What lies in a queue now; it is taken out."""
+        """The messages of a queue, which are taken out."""
         url = self.stack.template.physical_id(queue)
         found = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         for message in found:
@@ -121,8 +121,8 @@ def test_a_queue_and_a_function_get_what_their_rules_ask_for(data_out: DataOut) 
     assert (line["event_id"], line["type"]) == (answered["id"], "call.initiated")
 
 
-def test_the_stack_says_what_it_does_not_emulate(data_out: DataOut) -> None:
-    said = " ".join(data_out.stack.unsupported)
+def test_the_stack_lists_what_it_does_not_emulate(data_out: DataOut) -> None:
+    listed = " ".join(data_out.stack.unsupported)
     for name in ("EventArchive", "EventPipe", "EventBus", "HangupRule"):
-        assert name in said
-    assert "not emulated" not in said
+        assert name in listed
+    assert "not emulated" not in listed
