@@ -55,12 +55,13 @@ def test_a_copy_has_a_module_tests_a_scenario_and_an_entry(checkout: Path) -> No
 
 
 def test_the_tests_of_a_copy_run(checkout: Path) -> None:
-    for name, like in (("goodbye", "menu"), ("recording", "voicemail")):  # names that the copies use themselves
+    copies = (("goodbye", "menu"), ("recording", "voicemail"), ("agent", "forward"), ("announcement", "notice"))
+    for name, like in copies:  # some are names that the copies use themselves
         assert new(checkout, name, "--like", like).returncode == 0
     broken = (checkout / "flows" / "recording.py").read_text().replace("transcription=True", "transcription=False")
     (checkout / "flows" / "recording.py").write_text(broken)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "scenario or incoming"]
-    tests = ["tests/flows/test_goodbye.py", "tests/flows/test_recording.py"]
+    tests = [f"tests/flows/test_{name}.py" for name, _ in copies]
     done = subprocess.run([*command, *tests], cwd=checkout, capture_output=True, text=True, check=False)
     failed = [line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert failed == ["FAILED tests/flows/test_recording.py::test_the_scenario"], done.stdout

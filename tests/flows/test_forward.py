@@ -248,6 +248,7 @@ def test_an_agent_who_may_not_be_called_is_replaced_by_voicemail(monkeypatch: py
         leg = line.play(SCENARIO)
         assert len(leg.session.legs) == 1
         assert line.words_recorded == ["It is about the order of last week."]
+        assert line.spoken.count(flow.HOLD) == 1, "no one is waited for"
 
 
 @pytest.mark.parametrize("refused", ["dial", "bridge", "gather_using_speak"])
@@ -255,6 +256,7 @@ def test_what_telnyx_refuses_leads_to_voicemail(line: Line, refused: str) -> Non
     line.refusals.actions.add("calls" if refused == "dial" else refused)
     line.play(with_agent(Callee(steps=(ACCEPTS,) if refused == "bridge" else ())))
     assert line.words_recorded == ["It is about the order of last week."]
+    assert refused != "dial" or line.spoken.count(flow.HOLD) == 1, "no one is waited for"
 
 
 def test_when_the_end_of_the_agent_s_leg_is_not_reported_the_caller_goes_to_voicemail_in_time(line: Line) -> None:
