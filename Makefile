@@ -80,7 +80,7 @@ format: .venv/installed  ## let ruff put the code in order
 events: .venv/installed  ## make the sample requests in events/ again from their bodies
 	.venv/bin/python -m hookline_local.samples.generate
 
-docs: .venv/installed  ## make docs/parameters.md and docs/openapi.json again
+docs: .venv/installed  ## make the pages of docs/ that follow from the code again
 	.venv/bin/python -m docs.generate
 
 build: .venv/installed .venv-sam/installed console/vendor/installed  ## check the flows, then sam build, without Docker, into .aws-sam/build

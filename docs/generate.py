@@ -1,4 +1,6 @@
-"""Make the pages that follow from the code: parameters.md, openapi.json of the calls API. `make docs` runs it.
+"""Make the pages that follow from the code: parameters.md, permissions.md, openapi.json of the calls API.
+
+`make docs` runs it.
 
 A test fails when a page is not what this would make.
 """
@@ -7,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs.permissions import permissions_page
 from hookline.api.openapi import as_text
 from hookline.api.operations import openapi
 from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
@@ -15,6 +18,7 @@ from hookline_local.emulator.template import load_template
 ROOT = Path(__file__).parents[1]
 OPENAPI = ROOT / "docs" / "openapi.json"
 PARAMETERS_PAGE = ROOT / "docs" / "parameters.md"
+PERMISSIONS_PAGE = ROOT / "docs" / "permissions.md"
 
 _INTRODUCTION = """\
 # Parameters
@@ -72,6 +76,7 @@ def main() -> None:
     source = load_template(ROOT / "template.yaml", required).source
     OPENAPI.write_text(as_text(openapi()), encoding="utf-8")
     PARAMETERS_PAGE.write_text(parameters_page(source), encoding="utf-8")
+    PERMISSIONS_PAGE.write_text(permissions_page(source), encoding="utf-8")
 
 
 if __name__ == "__main__":

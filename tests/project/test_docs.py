@@ -121,7 +121,7 @@ def test_every_hookline_command_and_option_that_is_named_exists(path: Path) -> N
 @page
 def test_every_alarm_queue_and_parameter_that_is_named_is_in_the_template(path: Path) -> None:
     template = (PROJECT / "template.yaml").read_text()
-    declared = set(re.findall(r"^  ([A-Z]\w+):$", template, re.MULTILINE))
+    declared = set(re.findall(r"(?:^  |\bSid: )([A-Z]\w+):?$", template, re.MULTILINE))
     names = {code for code in codes(path.read_text()) if re.fullmatch(r"[A-Z]\w+(Alarm|Queue|Table|Days|Digits)", code)}
     assert names <= declared
 

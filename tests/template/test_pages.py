@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import OPENAPI, PARAMETERS_PAGE, parameters_page
+from docs.generate import OPENAPI, PARAMETERS_PAGE, PERMISSIONS_PAGE, parameters_page
+from docs.permissions import permissions_page
 from hookline.api.openapi import as_text
 from hookline.api.operations import openapi
 from hookline_local.emulator.template import Template, load_template
 
 ROOT = Path(__file__).parents[2]
+SECURITY_PAGE = ROOT / "docs" / "security.md"
 DEPLOY_PAGE = ROOT / "docs" / "deploy.md"
 
 
@@ -21,6 +23,51 @@ def template() -> Template:
 
 def test_the_page_of_parameters_is_up_to_date(template: Template) -> None:
     assert PARAMETERS_PAGE.read_text(encoding="utf-8") == parameters_page(template.source), "run `make docs`"
+
+
+def test_the_page_of_permissions_is_up_to_date(template: Template) -> None:
+    assert PERMISSIONS_PAGE.read_text(encoding="utf-8") == permissions_page(template.source), "run `make docs`"
+
+
+def test_the_page_of_permissions_has_every_statement_of_every_role(template: Template) -> None:
+    """Counted in the text of the template, which the page is not made from."""
+    text = (ROOT / "template.yaml").read_text()
+    of_resources = {"DenyInsecureTransport"}  # policies of the bucket and the queues: no role's
+    written = sorted(sid for sid in re.findall(r"\bSid: (\w+)", text) if sid not in of_resources)
+    listed = re.findall(r"^\| `(\w+)` \| .*?(?:allows|denies) \|", permissions_page(template.source), re.MULTILINE)
+    assert sorted(listed) == written
+
+
+def permissions_named(page: str, heading: str) -> list[list[str]]:
+    rows = page.partition(f"## {heading}\n")[2].partition("\n## ")[0].splitlines()
+    return [re.findall(r"`(\w+)`", row) for row in rows if row.startswith("| to ")]
+
+
+def test_who_may_read_the_api_key_defer_and_read_recordings_is_as_the_security_page_says(template: Template) -> None:
+    resources, page = template.source["Resources"], SECURITY_PAGE.read_text(encoding="utf-8")
+    key, defer, listen, *_ = permissions_named(page, "Permissions")
+    policies = {name: str(entry["Properties"]) for name, entry in resources.items() if "::IAM::" in entry["Type"]}
+    functions = {name: str(entry["Properties"]) for name, entry in resources.items() if "Function" in name}
+    held = {name: {policy for policy in policies if f"'{policy}'" in given} for name, given in functions.items()}
+    for name in held:  # a role may hold a managed policy
+        held[name] |= {policy for role in held[name] for policy in policies if f"'Ref': '{policy}'" in policies[role]}
+
+    def those_with(part: str) -> set[str]:
+        holders = {policy for policy, text in policies.items() if part in text}
+        found = {name for name, given in held.items() if given & holders}
+        return {name for name in found if "WebhookPolicy" not in held[name] or name == "DeferredFunction"}
+
+    assert those_with("secretsmanager:GetSecretValue") == {name for name in key if name.endswith("Function")}
+    assert those_with("'Sid': 'SendToDeferredQueue'") == set(defer) - {"DeferredQueue"}
+    assert {"CallsApiFunction", "RecordingArchiverFunction"} == set(listen)
+    assert those_with("${RecordingsBucket.Arn}/recordings/*") == set(listen)
+
+
+def test_no_function_may_delete_but_in_the_partition_of_live_calls(template: Template) -> None:
+    rows = permissions_page(template.source).splitlines()
+    deleting = [row for row in rows if re.search(r"`\w+:Delete(?!Message)\w*`", row)]
+    assert deleting
+    assert all("only dynamodb:LeadingKeys LIVE" in row for row in deleting)
 
 
 def test_the_description_of_the_calls_api_is_up_to_date() -> None:
