@@ -110,7 +110,7 @@ rehearse: .venv/installed .venv-sam/installed .venv-rehearsal/installed console/
 	.venv/bin/python -m rehearsal $(ARGS)
 
 lock: .venv/installed  ## renew the pinned versions in the lock files
-	$(compile) --upgrade --only-binary :all: --python-platform aarch64-manylinux_2_34 \
+	$(compile) --upgrade --only-binary :all: --universal \
 		--output-file layers/dependencies/requirements.txt layers/dependencies/requirements.in
 	$(compile) --upgrade --universal --constraint layers/dependencies/requirements.txt --group pyproject.toml:dev \
 		--output-file requirements-dev.lock layers/dependencies/requirements.in

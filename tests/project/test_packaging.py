@@ -46,6 +46,7 @@ VALUES = {
     "precedence",
     "recordings.audio",
     "recordings.findings",
+    "recordings.peaks",
     "redaction",
     "routing",
     "transcription_engines",
@@ -99,6 +100,7 @@ OWNED = {
     "journal": {"boto3", "botocore"},
     "oversize": {"boto3", "botocore"},
     "queues": {"boto3", "botocore"},
+    "recordings.peaks": {"audioop"},  # of the standard library, until Python 3.13 left it out
     "recordings.storage": {"boto3", "botocore"},
     "signature": {"nacl"},
     "telnyx": {"httpx"},

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.calls_api import CallsApi
 from tests.support.recording_stack import LEG, Deployment, Stack
-from tests.support.sound import wav
+from tests.support.sound import mp3, wav
 
 
 @pytest.fixture
@@ -48,6 +48,37 @@ def test_each_link_is_journalled_with_who_asked_for_it(api: CallsApi, stack: Sta
 def test_an_unknown_recording_is_404(api: CallsApi, id_: str) -> None:
     assert api.get(f"/recordings/{id_}/audio").problem in ("recording-not-found", "call-not-found")
     assert api.get(f"/recordings/{id_}/peaks").status == 404
+
+
+def test_the_peaks_of_a_recording_are_served_as_they_were_archived(api: CallsApi, stack: Stack) -> None:
+    (archived,) = stack.peaks().values()
+    (recording,) = api.get(f"/calls/{LEG}/recordings").json()["recordings"]
+    answer = api.get(f"/recordings/{recording['id']}/peaks")
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, archived, "application/json")
+    peaks = answer.json()
+    assert (peaks["sample_rate"], peaks["samples_per_peak"], peaks["full_scale"]) == (8000, 400, 127)
+    assert [len(channel) for channel in peaks["channels"]] == [40]
+    assert api.get(f"/recordings/{LEG}/peaks", if_none_match=answer.headers["etag"]).status == 304
+
+
+def test_the_peaks_of_a_recording_come_with_a_delivery_that_only_notes_it(api: CallsApi, stack: Stack) -> None:
+    """The first delivery ended between the recording and its note."""
+    (note,), before = stack.notes(), stack.peaks()
+    key = {"pk": {"S": f"LEG#{LEG}"}, "sk": {"S": f"RECORDING#{note['name']}"}}
+    stack.dynamodb.delete_item(TableName=stack.settings["TABLE_NAME"], Key=key)
+    stack.s3.delete_object(Bucket=stack.bucket, Key=note["peaks_key"])
+    stack.saved(recording_urls={"wav": stack.links.put("/one.wav", wav(2.0))})
+    assert stack.work() == []
+    (noted,) = stack.notes()
+    assert noted["length_source"] == "read_back"
+    assert stack.s3.get_object(Bucket=stack.bucket, Key=noted["peaks_key"])["Body"].read() in before.values()
+
+
+def test_an_mp3_has_no_peaks(api: CallsApi, stack: Stack) -> None:
+    stack.saved(recording_id="another", recording_urls={"mp3": stack.links.put("/two.mp3", mp3())})
+    assert stack.work() == []
+    (recording,) = (one for one in api.get(f"/calls/{LEG}/recordings").json()["recordings"] if one["format"] == "mp3")
+    assert api.get(f"/recordings/{recording['id']}/peaks").problem == "peaks-not-found"
 
 
 def test_a_recording_in_another_storage_is_named(api: CallsApi, stack: Stack) -> None:

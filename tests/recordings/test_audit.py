@@ -88,6 +88,18 @@ def test_missing_and_different_objects_are_distinguished(stack: Stack, sound: by
     assert found(stack, read_all=read_all) == {KEY: "missing"}
 
 
+def test_the_peaks_of_a_recording_belong_to_it_and_are_missed_as_what_can_be_done_without(stack: Stack) -> None:
+    archived(stack, wav())
+    (peaks,) = stack.peaks()
+    assert found(stack) == {KEY: "intact"}
+    stack.s3.delete_object(Bucket=stack.bucket, Key=peaks)
+    assert found(stack) == {KEY: "intact", peaks: "peaks_missing"}
+    assert wrong(stack) == {}
+    stray = f"{FOLDER}/stray.wav.peaks.json"
+    stack.s3.put_object(Bucket=stack.bucket, Key=stray, Body=b"{}")
+    assert wrong(stack) == {stray: "not_in_journal"}
+
+
 def test_what_was_announced_and_never_archived_is_missing(stack: Stack) -> None:
     urls = {"mp3": stack.links.put("/a.mp3", mp3()), "wav": "https://example.com/a.wav"}
     stack.saved(recording_urls=urls)
@@ -284,7 +296,8 @@ def test_a_note_that_has_expired_before_its_event_is_not_missed(
     (large,) = stack.objects("oversize/")
     stack.s3.delete_object(Bucket=stack.bucket, Key=large)
     forget(stack, "RECORDING")
-    stack.s3.delete_object(Bucket=stack.bucket, Key=KEY)
+    for key in (KEY, f"{KEY}.peaks.json"):
+        stack.s3.delete_object(Bucket=stack.bucket, Key=key)
     age(stack, days_ago=30)
     keys = [f"{RECORDING}.wav", f"{RECORDING}.t", f"s3://{stack.bucket}/{large}"]
     expired = dict.fromkeys(keys, "expired")

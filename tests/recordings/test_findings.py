@@ -50,6 +50,7 @@ def test_the_severity_follows_from_the_code() -> None:
         Code.CHANNELS_DIFFER,
         Code.LONGER_THAN_REPORTED,
         Code.UNREADABLE_BYTES,
+        Code.PEAKS_MISSING,
     }
 
 

@@ -194,7 +194,14 @@ class Stack:
         return self.journal.notes(identity, kind)
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:
-        """Every object, every version of it."""
+        """Every object but peaks, every version of it."""
+        return {key: data for key, data in self._objects(prefix).items() if not key.endswith(".peaks.json")}
+
+    def peaks(self) -> dict[str, bytes]:
+        """Every object with the peaks of a recording."""
+        return {key: data for key, data in self._objects("").items() if key.endswith(".peaks.json")}
+
+    def _objects(self, prefix: str) -> dict[str, bytes]:
         found = self.s3.list_object_versions(Bucket=self.bucket, Prefix=prefix).get("Versions", [])
         keys = [version["Key"] for version in found]
         assert len(keys) == len(set(keys)), "an object was written twice"

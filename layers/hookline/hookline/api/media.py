@@ -21,8 +21,6 @@ from hookline.recordings.storage import Bucket
 LINK_SECONDS = 300
 """For so long a link can be opened; a download that has begun goes on."""
 
-PEAKS_SUFFIX = ".peaks.json"
-
 _PREFIX = "rec_"
 _KIND = "RECORDING"
 
@@ -82,9 +80,8 @@ def show_peaks(env: Environment, request: ApiRequest) -> ApiResponse:
     """`GET /recordings/{id}/peaks`: the loudness of a recording, to draw it."""
     Query(request.query, ()).finish()
     note = _found(env, request).note
-    bucket = Bucket(env.s3, env.bucket)
-    key = f"{note['key']}{PEAKS_SUFFIX}"
-    if bucket.head(key) is None:
+    bucket, key = Bucket(env.s3, env.bucket), note.get("peaks_key")
+    if not key or bucket.head(key) is None:
         raise Problem("peaks_not_found")
     body = b"".join(bucket.read(key)).decode()
     return ApiResponse(200, body, {"content-type": "application/json"}).tagged(request)

@@ -24,6 +24,7 @@ from hookline.recordings.download import UrlPolicy
 from hookline.recordings.findings import Code, Finding, RecordingError, Severity, failure_findings, findings_of
 from hookline.recordings.job import TRANSCRIPTION_SAVED, ArchiveJob, announcing_event
 from hookline.recordings.pauses import paused_seconds
+from hookline.recordings.peaks import SUFFIX as PEAKS_SUFFIX
 from hookline.recordings.source import DownloadLinks, Resources, TelnyxRecordings
 from hookline.recordings.storage import Bucket, UploadResult
 from hookline.recordings.transcription import NoTranscription, TranscriptionArchiver
@@ -241,6 +242,7 @@ class RecordingArchiver:
         return {
             "bucket": self._bucket.name,
             "key": key,
+            "peaks_key": self._put_peaks(job, key, audio),
             "size": result.size,
             "sha256": result.sha256,
             "checksum": dict(result.checksum),
@@ -259,6 +261,14 @@ class RecordingArchiver:
             "length_source": length_source,
             "findings": [finding.to_dict() for finding in findings],
         }
+
+    def _put_peaks(self, job: ArchiveJob, key: str, audio: Audio) -> str | None:
+        """Put the peaks beside the recording, once; return their key, None when it has none."""
+        if audio.peaks is None:
+            return None
+        peaks_key = f"{key}{PEAKS_SUFFIX}"
+        self._bucket.put(peaks_key, audio.peaks, content_type="application/json", metadata=job.metadata, kind="peaks")
+        return peaks_key
 
     def _paused_seconds(self, job: ArchiveJob, audio: Audio) -> float:
         """Return the pauses of a recording that is shorter than reported: only then the journal is read for them."""

@@ -1,6 +1,6 @@
 """Recognise WAV and MP3 and measure their length, from their own bytes while they pass by.
 
-Values only; the standard library is all it needs, and a few hundred bytes of memory whatever the length of the file.
+Values only, and a few hundred bytes of memory whatever the length of the file, beside the peaks of a WAV.
 
 Sources: RIFF/WAVE as Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" has it, RF64 as EBU
 Tech 3306 has it; MPEG audio frames as ISO/IEC 11172-3 and 13818-3 have them, ID3 as id3.org has it, APE tags as
@@ -10,9 +10,10 @@ Fraunhofer's encoder does. Free format MP3, whose headers do not give the length
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hookline.recordings.findings import Code, RecordingError
+from hookline.recordings.peaks import PeakMeter
 
 LARGEST_WAV_HEADER_BYTES = 16 << 20
 LARGEST_MP3_SEARCH_BYTES = 8_192
@@ -31,7 +32,10 @@ PLACEHOLDER_MARGIN_BYTES = 1 << 16
 
 _LIMITS = (1 << 31, 1 << 32, 1 << 63, 1 << 64)
 
-_CONSTANT_BLOCKS = frozenset({0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE})
+_EXTENSIBLE = 0xFFFE
+"""The format tag that leaves the codec to two bytes at the beginning of its subformat."""
+
+_CONSTANT_BLOCKS = frozenset({0x0001, 0x0003, 0x0006, 0x0007, _EXTENSIBLE})
 """PCM, IEEE float, A-law, u-law and the extensible form of these: a block is one sample of every channel."""
 
 _PADDED_OR_NOT = (b"fmt ", b"data", b"fact", b"LIST")
@@ -61,6 +65,8 @@ class Audio:
     missing_bytes: int = 0
     truncated_bytes: int = 0
     unreadable_bytes: int = 0
+    peaks: bytes | None = field(default=None, compare=False, repr=False)
+    """As hookline.recordings.peaks writes them."""
 
 
 class AudioProbe:
@@ -124,10 +130,13 @@ class _Wav:
         self._long_announced = 0
         self._odd = False
         self._audio_bytes = 0
+        self._codec = 0
+        self._bits = 0
+        self._peaks: PeakMeter | None = None
 
     def feed(self, data: bytes) -> None:
-        if self.certain:
-            self._audio_bytes += len(data)
+        if self._peaks is not None:
+            self._take_audio(data)
             return
         self._header += data
         while self._take_chunk():
@@ -144,7 +153,15 @@ class _Wav:
             self._channels,
             self._sample_rate,
             missing_bytes=max(0, announced - length),
+            peaks=self._peaks.finish() if self._peaks else None,
         )
+
+    def _take_audio(self, data: bytes) -> None:
+        """Count and measure audio. What comes behind the announced size is another chunk, where that size is one."""
+        if self._peaks is not None:
+            left = self._announced - self._audio_bytes if self._announced else len(data)
+            self._peaks.feed(data[: max(0, left)] if left < len(data) else data)
+        self._audio_bytes += len(data)
 
     def _is_placeholder(self, announced: int) -> bool:
         """Whether the announced size cannot be one, because the writer did not know it. 0 is the commonest."""
@@ -182,21 +199,22 @@ class _Wav:
         return self._skip == 0
 
     def _take_fields(self, kind: bytes, size: int) -> bool:
-        """Read the first 16 bytes of a chunk; False when they have not all come yet."""
+        """Read the first 26 bytes of a chunk, or all it has; False when they have not all come yet."""
         if size < 16:
             raise NotARecording(reason="format_chunk_too_short")
-        fields = bytes(self._header[8:24])
-        if len(fields) < 16:
+        fields = bytes(self._header[8 : 8 + min(size, 26)])
+        if len(fields) < min(size, 26):
             return False
         if kind == b"fmt ":
             self._read_format(fields)
         else:
-            self._long_announced = int.from_bytes(fields[8:], "little")
+            self._long_announced = int.from_bytes(fields[8:16], "little")
         return True
 
     def _read_format(self, fields: bytes) -> None:
         """Where a block is one sample of every channel, the byte rate is redundant, and wrong in files of some."""
-        tag, self._channels, self._sample_rate, byte_rate, block, bits = struct.unpack("<HHIIHH", fields)
+        tag, self._channels, self._sample_rate, byte_rate, block, bits = struct.unpack("<HHIIHH", fields[:16])
+        self._codec, self._bits = int.from_bytes(fields[24:26], "little") if tag == _EXTENSIBLE else tag, bits
         if tag in _CONSTANT_BLOCKS:
             block = block or self._channels * ((bits + 7) // 8)
             self._bytes_per_second = block * self._sample_rate or byte_rate
@@ -208,8 +226,9 @@ class _Wav:
             raise NotARecording(reason="audio_without_a_format")
         self.certain = True
         self._announced = self._long_announced if announced == 0xFFFF_FFFF else announced
-        self._audio_bytes = len(self._header) - 8
-        self._header = bytearray()
+        self._peaks = PeakMeter(self._codec, self._bits, self._channels, self._sample_rate)
+        audio, self._header = bytes(self._header[8:]), bytearray()
+        self._take_audio(audio)
 
 
 _BITRATES_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)

@@ -20,6 +20,7 @@ from hookline.events import Event, identifier
 from hookline.journal import CallRecord, Entry, Journal, timestamp
 from hookline.recordings.findings import Code, Finding, Severity, failure_of, findings_of
 from hookline.recordings.job import CONTENT_TYPES, RECORDING_SAVED, TRANSCRIPTION_SAVED, ArchiveJob, event_of
+from hookline.recordings.peaks import SUFFIX as PEAKS_SUFFIX
 from hookline.recordings.storage import PREFIX, Bucket, ObjectInfo
 
 
@@ -119,7 +120,7 @@ class _Audit:
         A call belongs to the days of its events, a recording to the day it began on: they need not be the same.
         """
         for key in self._calls.bucket.keys(f"{PREFIX}{day.replace('-', '/')}/"):
-            if key in self._noted:
+            if key in self._noted or self._is_beside_its_recording(key):
                 continue
             call_id = _call_id_of(key, self._calls.bucket.head(key))
             record = self._read_once(call_id) if call_id else None
@@ -129,6 +130,10 @@ class _Audit:
                 expired = day < self._calls.retention.journal_since
                 finding = _expired("journal") if expired else Finding(Code.NOT_IN_JOURNAL)
                 yield AuditResult(key, record.identity.call_leg_id if record else None, (finding,))
+
+    def _is_beside_its_recording(self, key: str) -> bool:
+        """Whether an object is the peaks of a recording, and that recording's result covers it."""
+        return key.endswith(PEAKS_SUFFIX) and self._calls.bucket.head(key.removesuffix(PEAKS_SUFFIX)) is not None
 
     def _read_once(self, call_id: str) -> CallRecord | None:
         """Read a call; None for one that was read before."""
@@ -173,12 +178,19 @@ class CallAudit:
                 yield AuditResult(note["external_uri"], leg, (Finding(Code.IN_EXTERNAL_STORAGE),))
             elif note["key"] not in self._done:
                 yield AuditResult(note["key"], leg, self._object_findings(note, Code.MISSING))
+                yield from self._peaks(note, leg)
         for note in record.notes.get("TRANSCRIPTION", []):
             if note["key"] not in self._done:
                 yield AuditResult(note["key"], leg, self._object_findings(note, Code.TRANSCRIPTION_MISSING))
             json_key = note.get("json_key")
             if json_key and self.bucket.head(json_key) is None:
                 yield AuditResult(json_key, leg, (self._gone(note, Code.TRANSCRIPTION_MISSING),))
+
+    def _peaks(self, note: Mapping[str, Any], leg: str | None) -> Iterator[AuditResult]:
+        """Yield a result for the peaks of a recording that is there, only where they are not."""
+        key = note.get("peaks_key")
+        if key and self.bucket.head(key) is None and self.bucket.head(note["key"]) is not None:
+            yield AuditResult(key, leg, (Finding(Code.PEAKS_MISSING),))
 
     def _announced_only(self, record: CallRecord) -> Iterator[AuditResult]:
         """Yield a result for what an event of this call announced and no note has."""
@@ -277,4 +289,4 @@ def _same_checksum(note: Mapping[str, Any], info: ObjectInfo) -> bool | None:
 
 def _keys(record: CallRecord) -> set[str]:
     notes = [*record.notes.get("RECORDING", []), *record.notes.get("TRANSCRIPTION", [])]
-    return {note[name] for note in notes for name in ("key", "json_key") if name in note}
+    return {note[name] for note in notes for name in ("key", "json_key", "peaks_key") if note.get(name)}

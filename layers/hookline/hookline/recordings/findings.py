@@ -62,6 +62,7 @@ class Code(StrEnum):
     NOT_ARCHIVED = "not_archived"
     MISSING = "missing"
     TRANSCRIPTION_MISSING = "transcription_missing"
+    PEAKS_MISSING = "peaks_missing"
     SIZE_DIFFERS = "size_differs"
     CHECKSUM_DIFFERS = "checksum_differs"
     NOT_IN_JOURNAL = "not_in_journal"
@@ -79,6 +80,7 @@ _WARNING = {
     Code.CHANNELS_DIFFER,
     Code.LONGER_THAN_REPORTED,
     Code.UNREADABLE_BYTES,
+    Code.PEAKS_MISSING,
 }
 
 SENTENCES: Mapping[Code, str] = {
@@ -109,6 +111,7 @@ SENTENCES: Mapping[Code, str] = {
     Code.NOT_ARCHIVED: "it was announced and has not been archived",
     Code.MISSING: "it was archived and is missing",
     Code.TRANSCRIPTION_MISSING: "the transcription was archived and is missing",
+    Code.PEAKS_MISSING: "the peaks for drawing it were archived and are missing",
     Code.SIZE_DIFFERS: "it has {actual_bytes:,} bytes and should have {expected_bytes:,}",
     Code.CHECKSUM_DIFFERS: "its checksum is not the one that was archived",
     Code.NOT_IN_JOURNAL: "it is in the bucket and not in the journal",

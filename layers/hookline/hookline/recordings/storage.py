@@ -1,6 +1,7 @@
 """Store recordings. Owns S3: the keys of the bucket, uploads that are whole or not there, and reading.
 
     recordings/2026/11/21/<session>/<leg>/<recording>.mp3      and .wav; the day is the one the recording began on, UTC
+    recordings/2026/11/21/<session>/<leg>/<recording>.wav.peaks.json   the peaks of a WAV, to draw it
     recordings/2026/11/21/<session>/<leg>/<recording>.txt      its transcript, and .json: the same with its ids
 
 An object is written once: each write carries `If-None-Match: *`, so of ten copies at once one arrives. What fits
@@ -104,10 +105,16 @@ class Bucket:
         return ObjectUpload(self._client, self.name, key, _metadata(metadata), _tags(tags))
 
     def put(
-        self, key: str, content: bytes, *, content_type: str, metadata: Mapping[str, str | None]
+        self,
+        key: str,
+        content: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str | None],
+        kind: str = "transcript",
     ) -> UploadResult | None:
-        """Write a small object once; None if the key is taken."""
-        with self.upload(key, metadata=metadata, tags={"kind": "transcript"}) as upload:
+        """Write a small object once; None if the key is taken. kind: the value of its tag of that name."""
+        with self.upload(key, metadata=metadata, tags={"kind": kind}) as upload:
             upload.content_type = content_type
             upload.write(content)
             return upload.finish()

@@ -1,0 +1,104 @@
+"""hookline.recordings.peaks: how loud each twentieth of a second of a WAV is, by its own samples."""
+
+import json
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hookline.recordings import peaks
+from hookline.recordings.audio import AudioProbe
+from tests.support.sound import chunk, mp3, wav
+
+PCM, ALAW, ULAW = 1, 6, 7
+
+
+def wav_of(audio: bytes, *, tag: int = PCM, bits: int = 16, channels: int = 1, rate: int = 8000) -> bytes:
+    """A WAV with this audio."""
+    block = channels * bits // 8
+    fields = struct.pack("<HHIIHH", tag, channels, rate, rate * block, block, bits)
+    return b"RIFF\x00\x00\x00\x00WAVE" + chunk(b"fmt ", fields) + chunk(b"data", audio)
+
+
+def measured(data: bytes, step: int = 65_536) -> Any:
+    """The document of the peaks of a file that comes in pieces of a size; None without peaks."""
+    probe = AudioProbe()
+    for start in range(0, len(data), step):
+        probe.feed(data[start : start + step])
+    found = probe.finish().peaks
+    return json.loads(found) if found else None
+
+
+def samples(values: Iterable[int]) -> bytes:
+    return b"".join(struct.pack("<h", value) for value in values)
+
+
+def test_each_twentieth_of_a_second_has_the_loudest_of_its_samples_whatever_its_sign() -> None:
+    windows = [[0] * 400, [0] * 399 + [32_767], [-32_768] + [0] * 399, [300] * 400, [5, -1024] * 200]
+    document = measured(wav_of(samples(value for window in windows for value in window)))
+    assert document == {
+        "sample_rate": 8000,
+        "samples_per_peak": 400,
+        "full_scale": 127,
+        "channels": [[0, 127, 127, 1, 4]],
+    }
+
+
+def test_two_channels_are_measured_apart() -> None:
+    document = measured(wav_of(samples([25_600, -2560] * 400 + [0, 5120] * 400), channels=2))
+    assert document["channels"] == [[100, 0], [10, 20]]
+
+
+@pytest.mark.parametrize(
+    "tag, bits, silent, loud, peak",
+    [
+        (PCM, 8, 0x80, 0xFF, 127),
+        (PCM, 8, 0x80, 0x00, 127),
+        (PCM, 8, 0x80, 0x90, 16),
+        (ALAW, 8, 0xD5, 0xAA, 126),
+        (ALAW, 8, 0xD5, 0x2A, 126),
+        (ULAW, 8, 0xFF, 0x80, 125),
+        (ULAW, 8, 0x7F, 0x00, 125),
+    ],
+)
+def test_each_codec_of_a_telephone_is_measured(tag: int, bits: int, silent: int, loud: int, peak: int) -> None:
+    audio = bytes([silent] * 400 + [silent] * 200 + [loud] + [silent] * 199)
+    assert measured(wav_of(audio, tag=tag, bits=bits))["channels"] == [[0, peak]]
+
+
+def test_the_extensible_form_of_a_codec_is_that_codec() -> None:
+    """Microsoft's WAVEFORMATEXTENSIBLE: the codec's tag begins the subformat, 24 bytes behind the beginning."""
+    fields = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 8000, 8000, 1, 8, 22, 8, 4) + struct.pack("<H14x", ULAW)
+    document = measured(b"RIFF\x00\x00\x00\x00WAVE" + chunk(b"fmt ", fields) + chunk(b"data", b"\x80" * 400))
+    assert document["channels"] == [[125]]
+
+
+@given(st.integers(1, 5000), st.integers(1, 2), st.sampled_from([8000, 11_025, 16_000, 48_000]), st.integers(0, 3000))
+def test_peaks_do_not_depend_on_the_size_of_the_pieces(step: int, channels: int, rate: int, frames: int) -> None:
+    data = wav(frames / rate, channels=channels, rate=rate)
+    assert measured(data, step) == measured(data)
+    if whole := measured(data):
+        count = -(-(len(data) - 44) // (2 * channels) // whole["samples_per_peak"])
+        assert [len(channel) for channel in whole["channels"]] == [count] * channels
+
+
+def test_what_comes_behind_the_audio_is_not_measured() -> None:
+    quiet = wav_of(bytes(800))
+    assert measured(quiet + chunk(b"LIST", b"\x7f" * 3000))["channels"] == [[0]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [mp3(), wav(0.0), wav_of(bytes(4800), channels=6), wav_of(bytes(2400), bits=24), wav_of(bytes(4055), tag=0x11)],
+)
+def test_what_cannot_be_measured_has_no_peaks(data: bytes) -> None:
+    assert measured(data) is None
+
+
+def test_a_recording_that_is_longer_than_any_call_has_no_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peaks, "LONGEST_SECONDS", 2)
+    assert len(measured(wav(2.0), 1000)["channels"][0]) == 40
+    assert measured(wav(2.5), 1000) is None
