@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows import reception
@@ -365,7 +365,7 @@ EVENTS = st.builds(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(EVENTS, st.lists(EVENTS, max_size=6))
 def test_history_may_take_commands_away_and_never_adds_any(event: Event, others: list[Event]) -> None:
     """The shell reads a call's history only when the event alone wants to say something: see hookline.webhook."""

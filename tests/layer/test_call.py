@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hookline import Call, Event
@@ -50,7 +50,6 @@ EVENTS = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not a slow test
 @given(st.lists(EVENTS, max_size=8), st.randoms(use_true_random=False))
 def test_every_order_and_every_repetition_gives_the_same_call(events: list[Event], chance: object) -> None:
     call = Call.of(events)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 import typing_extensions
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from telnyx import Telnyx, omit
@@ -233,7 +233,7 @@ def some_arguments() -> st.SearchStrategy[tuple[str, Arguments]]:
     return st.sampled_from(sorted(ROWS)).flatmap(chosen)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(some_arguments())
 def test_whatever_parameters_we_let_through_the_sdk_takes_too(chosen: tuple[str, Arguments]) -> None:
     action, arguments = chosen

@@ -244,7 +244,7 @@ def _no_object(event_type: str, planted: Any) -> Any:
 SHAPES = st.sampled_from([_event, _beside, _v1, _debugger, _without_id, _no_object])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SHAPES, EVENT_TYPES, PLANTED, st.sampled_from([None, 2]), st.booleans(), st.booleans())
 def test_no_digit_of_a_card_number_survives_anywhere(
     world: World, shape: Any, event_type: str, planted: Any, indent: int | None, ascii_only: bool, journal_away: bool
@@ -267,7 +267,7 @@ def _spoken(name: str, value: Any) -> Any:
     return {name: [{"role": "user", "content": value}]}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from([_event, _v1, _debugger]),
     st.sampled_from([AI_GATHER, "call.ai_gather.partial_results", "call.payment.ended"]),
