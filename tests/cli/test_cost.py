@@ -40,8 +40,8 @@ def test_without_calls_only_what_is_always_there_is_billed() -> None:
     document = estimated(0)
     monthly = {service["service"]: service["per_month"] for service in document["services"] if service["per_month"]}
     assert monthly == {
-        "SQS": pytest.approx(POLLS_PER_MONTH * PRICES["sqs_request"]),
-        "CloudWatch": pytest.approx(ALARMS * 0.10 + METRICS * 0.30),
+        "SQS": pytest.approx(POLLS_PER_MONTH * PRICES["sqs_request"].dollars),
+        "CloudWatch": pytest.approx(ALARMS * 0.10 + METRICS * 0.30 + 3.00),
         "Secrets Manager": 0.40,
     }
 
@@ -65,3 +65,24 @@ def test_for_people_it_is_a_table_with_its_region_and_date() -> None:
     assert "us-east-1" in shown
     assert "2026-11-25" in shown
     assert "all " in shown
+
+
+def test_a_price_without_a_source_is_marked_in_the_output_and_on_the_page() -> None:
+    prices = estimated(100)["prices"]
+    remembered = {name for name, price in prices.items() if not price["source"]}
+    shown = " ".join(command.run("cost", environment={"COLUMNS": "200"}).stdout.split())
+    listed = shown.partition("no source was found: ")[2].partition(". ")[0]
+    assert remembered == set(listed.split(", "))
+    page = PAGE.read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in remembered)
+
+
+def test_the_sum_of_a_hundred_calls_a_day_is_that_of_a_calculation_by_hand() -> None:
+    """A call of three minutes: 9 webhooks and 18 transcript segments."""
+    calls = 100 * 30
+    lambda_ = 28 * 0.20e-6 + (23 * 0.03 + 4 * 0.3 + 5) * 0.5 * 0.0000133334
+    dynamodb = 71 * 0.625e-6 + 16 * 0.125e-6 + 71e-6 * (0.25 + 0.20)
+    s3 = 0.005 / 1000 + 180 * 8_000 / 1e9 * 0.023
+    call = 27 * 1e-6 + lambda_ + dynamodb + 3 * 0.5e-6 + s3 + 27e-6 * 0.50
+    month = ALARMS * 0.10 + METRICS * 0.30 + 3 + 0.40 + 45 * 60 * 24 * 30 * 0.5e-6
+    assert estimated(100)["dollars_per_month"] == pytest.approx(calls * call + month)

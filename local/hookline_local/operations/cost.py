@@ -5,25 +5,37 @@ An estimate: free tiers, taxes and what Telnyx bills are left out. docs/cost.md 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 REGION = "us-east-1"
 PRICES_OF = "2026-11-25"
 
-PRICES: Mapping[str, float] = {
-    "http_api_request": 1.00 / 1e6,  # amnic.com, "AWS API Gateway pricing"
-    "lambda_request": 0.20 / 1e6,  # aws.amazon.com/lambda/pricing
-    "lambda_gb_second": 0.0000133334,  # arm64, the same page
-    "dynamodb_write": 0.625 / 1e6,  # on demand, airbyte.com on DynamoDB's prices since 2024-11
-    "dynamodb_read": 0.125 / 1e6,  # likewise
-    "sqs_request": 0.50 / 1e6,  # FIFO; not looked up again
-    "s3_put": 0.005 / 1e3,  # not looked up again
-    "s3_gb_month": 0.023,  # not looked up again
-    "logs_gb": 0.50,  # not looked up again
-    "alarm_month": 0.10,  # not looked up again
-    "metric_month": 0.30,  # not looked up again
-    "secret_month": 0.40,  # not looked up again
+
+class Price(NamedTuple):
+    """dollars: US dollars, in REGION. source: where it was read, and as of when; empty when it is from memory."""
+
+    dollars: float
+    source: str = ""
+
+
+PRICES: Mapping[str, Price] = {
+    "http_api_request": Price(1.00 / 1e6, "amnic.com, AWS API Gateway pricing"),
+    "lambda_request": Price(0.20 / 1e6, "aws.amazon.com/lambda/pricing"),
+    "lambda_gb_second": Price(0.0000133334, "aws.amazon.com/lambda/pricing, arm64"),
+    "dynamodb_write": Price(0.625 / 1e6, "airbyte.com, DynamoDB on demand since 2024-11"),
+    "dynamodb_read": Price(0.125 / 1e6, "airbyte.com, DynamoDB on demand since 2024-11"),
+    "dynamodb_gb_month": Price(0.25, "aws.amazon.com/dynamodb/pricing"),
+    "dynamodb_backup_gb_month": Price(0.20),
+    "sqs_request": Price(0.50 / 1e6, "cloudburn.io, Amazon SQS pricing, FIFO, 2026-03"),
+    "s3_put": Price(0.005 / 1e3, "dev.to/sh20raj, AWS S3 pricing for beginners"),
+    "s3_gb_month": Price(0.023),
+    "logs_gb": Price(0.50, "factualminds.com, Amazon CloudWatch pricing, 2026-06"),
+    "alarm_month": Price(0.10, "c3x.dev, aws_cloudwatch_metric_alarm"),
+    "metric_month": Price(0.30, "signoz.io, CloudWatch pricing, 2026-02"),
+    "dashboard_month": Price(3.00, "factualminds.com, Amazon CloudWatch pricing, 2026-06"),
+    "secret_month": Price(0.40, "hivebook.wiki, AWS Secrets Manager"),
 }
-"""US dollars, in REGION, on PRICES_OF."""
+"""By what is billed. The standard queue, which costs a fifth less, is counted as if it was FIFO."""
 
 WEBHOOKS, WEBHOOKS_WITH_COMMANDS = 9, 4
 WRITES_BASE, WRITES_INDEX = 23, 30
@@ -37,7 +49,9 @@ SECONDS_WITHOUT_COMMANDS, SECONDS_WITH_COMMANDS, ARCHIVE_SECONDS = 0.03, 0.3, 5.
 MEMORY_GB = 0.5
 LOG_BYTES_PER_WEBHOOK = 1_000
 READS_PER_QUERY = 4
-"""Assumed: nothing of it has been measured on AWS. READS_PER_QUERY: of a history of 16 KB, consistent."""
+BYTES_PER_WRITE = 1_000
+"""Assumed: nothing of it has been measured on AWS. READS_PER_QUERY: of a history of 16 KB, consistent.
+BYTES_PER_WRITE: a write unit is begun KB, so this is the most that is stored and backed up."""
 
 QUEUE_REQUESTS_PER_CALL = 3
 POLLS_PER_MONTH = 3 * 5 * 3 * 60 * 24 * 30
@@ -58,7 +72,7 @@ class Line:
 
 
 def estimate(calls_per_day: float, minutes: float) -> list[Line]:
-    """The cost by service; recordings are stored for one month. minutes: of one call."""
+    """The cost by service; journal and recordings are stored for one month. minutes: of one call."""
     calls = calls_per_day * DAYS_PER_MONTH
     segments = SEGMENTS_PER_MINUTE * minutes
     webhooks = WEBHOOKS + segments
@@ -68,7 +82,8 @@ def estimate(calls_per_day: float, minutes: float) -> list[Line]:
     reads = WEBHOOKS_WITH_COMMANDS * READS_PER_QUERY
     stored_gb = RECORDED_BYTES_PER_SECOND * minutes * 60 / 1e9
     logged_gb = webhooks * LOG_BYTES_PER_WEBHOOK / 1e9
-    price = PRICES
+    price = {name: entry.dollars for name, entry in PRICES.items()}
+    stored = price["dynamodb_gb_month"] + price["dynamodb_backup_gb_month"]
 
     def line(service: str, basis: str, per_call: float, fixed: float = 0.0) -> Line:
         return Line(service, basis, per_call, per_call * calls + fixed)
@@ -82,8 +97,8 @@ def estimate(calls_per_day: float, minutes: float) -> list[Line]:
         ),
         line(
             "DynamoDB",
-            f"{writes:.0f} write units, {reads} read units",
-            writes * price["dynamodb_write"] + reads * price["dynamodb_read"],
+            f"{writes:.0f} write units, {reads} read units, {writes:.0f} KB a month",
+            writes * (price["dynamodb_write"] + BYTES_PER_WRITE / 1e9 * stored) + reads * price["dynamodb_read"],
         ),
         line(
             "SQS",
@@ -98,9 +113,9 @@ def estimate(calls_per_day: float, minutes: float) -> list[Line]:
         ),
         line(
             "CloudWatch",
-            f"{logged_gb * 1e6:.0f} KB of log; {ALARMS} alarms, {METRICS} metrics",
+            f"{logged_gb * 1e6:.0f} KB of log; {ALARMS} alarms, {METRICS} metrics, a dashboard",
             logged_gb * price["logs_gb"],
-            ALARMS * price["alarm_month"] + METRICS * price["metric_month"],
+            ALARMS * price["alarm_month"] + METRICS * price["metric_month"] + price["dashboard_month"],
         ),
         line("Secrets Manager", "1 secret", 0.0, price["secret_month"]),
     ]
