@@ -36,7 +36,12 @@ def _holders(resources: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {name: [] for name in named if resources[name]["Type"].startswith("AWS::IAM::")}
     for holder, entry in resources.items():
         properties = entry["Properties"]
-        given = [properties.get("Role"), *_listed(properties.get("Policies")), *properties.get("ManagedPolicyArns", [])]
+        given = [
+            properties.get("Role"),
+            properties.get("RoleArn"),
+            *_listed(properties.get("Policies")),
+            *properties.get("ManagedPolicyArns", []),
+        ]
         for name in found:
             if any(_refers(part, name) for part in given):
                 found[name].append(holder)
