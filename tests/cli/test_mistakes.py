@@ -82,7 +82,7 @@ def a_running_stack(tmp_path: Path, **facts: object) -> None:
         (
             ["call", "demo"],
             "demo: unknown scenario",
-            "card, forward, hello, impatient, menu, notice, storm, voicemail.",
+            "card, forward, hello, impatient, menu, notice, reception, storm, voicemail.",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -126,6 +126,27 @@ def test_half_a_request_is_named(command: list[str], request_: object, output: s
     done = hookline(*command, "request.json")
     assert done.status == 2
     assert f"request.json is not an API Gateway request: {output}" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["invoke", "sign"])
+def test_the_source_of_a_sample_is_not_taken_for_a_webhook(command: str, hookline: Hookline) -> None:
+    done = hookline(command, str(PROJECT / "events" / "bodies" / "call.hangup.json"))
+    assert done.status == 2
+    assert "is the source of a sample" in done.stderr
+    assert "Name the sample, call.hangup" in done.stderr
+
+
+def test_an_aws_that_does_not_answer_is_not_a_missing_region(
+    hookline: Hookline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    done = hookline("calls", "--stack", "hookline", "--region", "us-east-1")
+    assert done.status == 3
+    assert "AWS_ENDPOINT_URL" in done.stderr
+    assert "--region" not in done.stderr
 
 
 def test_a_body_that_is_no_text_travels_as_base64(hookline: Hookline) -> None:

@@ -15,7 +15,7 @@ def call(
     scenario: Annotated[
         str | None,
         typer.Argument(
-            help="A scenario: a file, or card, forward, hello, impatient, menu, notice, storm, voicemail.",
+            help="A scenario: a file, or card, forward, hello, impatient, menu, notice, reception, storm, voicemail.",
             show_default="keys from here",
         ),
     ] = None,

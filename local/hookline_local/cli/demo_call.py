@@ -253,6 +253,7 @@ def show(screen: Screen, played: Played, results: Sequence[DemoCheck]) -> None:
         screen.paragraph(
             f"All {len(results)} checks hold, after {seconds:.1f} s. Nothing is left running.", "bold green"
         )
+        screen.paragraph("Next: make local rings and shows calls in a browser; docs/tutorial.md makes the line yours.")
 
 
 def _kinds(item_keys: Sequence[tuple[str, str]]) -> dict[str, int]:

@@ -115,15 +115,19 @@ def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file, or standard input for "-". Raises CliError when it cannot be read."""
+    """A file, or standard input for "-". Raises CliError when it cannot be read, or is only the source of a sample."""
     if str(path) == "-":
         import sys
 
         return sys.stdin.buffer.read()
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise CliError(f"{path} cannot be read: {error.strerror}", code=USAGE) from error
+    if b'"${id}"' in content:
+        advice = f"Name the sample, {path.stem}, or the request in events/ that was made of it."
+        raise CliError(f"{path} is the source of a sample: its ${{...}} have no values", advice, code=USAGE)
+    return content
 
 
 def _fault_of(request: Mapping[str, Any]) -> str:

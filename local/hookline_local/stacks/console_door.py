@@ -38,7 +38,7 @@ class ConsoleDoor:
         if not is_from_this_machine(headers):
             await reply(send, _refused(403, "the console is for this machine alone"))
             return
-        name = scope["path"].removeprefix(CONSOLE).lstrip("/") or None
+        name = scope["path"].removeprefix(CONSOLE).strip("/") or None
         await reply(send, response_of(self._console.answer(name, headers)))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
 from hookline.errors import HooklineError
 from hookline_local.base.errors import CliError
@@ -85,8 +85,11 @@ def _deployed(name: str, profile: str | None, region: str | None) -> StackResour
             f"CloudFormation, stack {name}: {details.get('Message') or details.get('Code')}",
             "List the stacks with: aws cloudformation list-stacks; is the --region right?",
         ) from error
-    except BotoCoreError as error:
+    except NoRegionError as error:
         raise CliError(str(error), "Name the region with --region, or AWS_DEFAULT_REGION.") from error
+    except BotoCoreError as error:
+        advice = "Is this machine online, and is AWS_ENDPOINT_URL, if it is set, the right one?"
+        raise CliError(str(error), advice) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     missing = [key for key in ("CallsTableName", "RecordingsBucketName") if key not in outputs]
     if missing:
