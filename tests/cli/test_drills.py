@@ -1,217 +1,138 @@
-"""A drill for each runbook: the fault is made, and only then the page's own commands and queries find it.
-
-The commands are read from the page, so that a page whose commands find nothing turns its drill red.
+"""`hookline drill`: all drills in one stack. Each makes the fault of a runbook; only then the page's own commands and
+queries show what it promises, and the alarm of template.yaml would be on.
 """
 
 import json
-import re
-import time
-from collections.abc import Callable, Iterator
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hookline import dial
-from hookline.journal import timestamp
-from hookline.trouble import ARCHIVE_SECONDS
-from tests.support.conditions import deciding, unavailable
-from tests.support.deployed import Leg, announce, bury, empty_dead_letters, fail_to_archive, hookline_json
-from tests.support.world import PROJECT, ROUTER, Clock, World, handler, refused, request_of, sample_data, start_cold
+from hookline_local.cli import drill_view
+from hookline_local.emulator.template import load_template
+from hookline_local.operations.drills.faults import FAULTS, UNPLAYED
+from hookline_local.operations.drills.page import Step, is_seen, names, read
+from tests.support.command import Done, run
+from tests.support.world import PROJECT
 
 RUNBOOKS = PROJECT / "docs" / "runbooks"
-UNREADABLE = b"CallSid=1&From=x"
+PAGES = sorted(FAULTS)
 
-ONLY_ON_AWS = {
-    "NoWebhooks": "the absence of webhooks is seen by CloudWatch alone",
-    "WebhooksThrottled": "API Gateway throttles, and its access log has the lines",
-    "CallsApiErrors": "API Gateway's metric and Lambda's own lines",
-    "CommandSenderErrors": "Lambda's own lines",
-    "CommandSenderThrottles": "Lambda throttles",
-    "DeferredErrors": "Lambda's own lines",
-    "DeferredThrottles": "Lambda throttles",
-    "EventDeadLetter": "a pipe and its dead letters",
-    "RecordingArchiverErrors": "Lambda's own lines",
-    "RecordingArchiverThrottles": "Lambda throttles",
-}
-"""The pages whose fault is not made here, and why."""
+
+def hookline(*arguments: str) -> Done:
+    return run(*arguments, environment={name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ})
 
 
 @pytest.fixture(scope="module")
-def announced(deployed: World) -> None:
-    announce(deployed)
+def played() -> dict[str, dict[str, Any]]:
+    """Every drill, by page."""
+    done = hookline("drill", "--all", "--json")
+    assert done.stdout, done.stderr
+    return {drill["name"]: drill for drill in json.loads(done.stdout)["drills"]}
 
 
-@pytest.fixture
-def line(announced: None, world: World) -> Iterator[World]:
-    yield world
-    empty_dead_letters(world)
+def problems(drill: dict[str, Any]) -> list[str]:
+    return [f"{check['part']}: {check['what']} {check['problem']}" for check in drill["checks"] if check["problem"]]
 
 
-def no_public_key(line: World) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TELNYX_PUBLIC_KEY", "")
-        patch.delenv("AWS_SAM_LOCAL")  # where the development key is one
-        start_cold(line)
-        assert post("call.hangup") == 500
-    start_cold(line)
+def test_every_alarm_has_a_drill_or_a_reason() -> None:
+    template = load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": "A" * 43 + "=", "TelnyxApiKey": "KEY0"})
+    resources = template.source["Resources"].items()
+    alarms = {name for name, resource in resources if resource["Type"] == "AWS::CloudWatch::Alarm"}
+    assert {f"{name}Alarm" for name in {**FAULTS, **UNPLAYED}} == alarms
+    assert sorted({**FAULTS, **UNPLAYED}) == names(RUNBOOKS)
+    listed = json.loads(hookline("drill", "--list", "--json").stdout)
+    assert [drill["name"] for drill in listed["drills"]] == PAGES
+    assert listed["not_played"] == UNPLAYED
 
 
-def slow_telnyx(line: World) -> None:
-    line.replies = lambda request: refused(401)
-    Leg()("call.answered", ago=60)
-    line.replies = lambda request: refused(200)
-    assert line.consume("COMMAND", "command_sender", line.records("COMMAND")) == []
+@pytest.mark.parametrize("name", PAGES)
+def test_the_commands_of_a_runbook_find_its_fault_and_see_its_end(name: str, played: dict[str, dict[str, Any]]) -> None:
+    drill = played[name]
+    assert problems(drill) == []
+    assert drill["ok"]
+    alarm = [check["what"] for check in drill["checks"] if check["part"] == "alarm"]
+    assert alarm == [f"{name}Alarm is {state}" for state in ("off", "on", "off")]
 
 
-def forged(line: World) -> None:
-    request = request_of(sample_data("call.hangup"))
-    request["body"] += " "
-    assert handler(ROUTER)(request, Clock())["statusCode"] == 401
+@pytest.mark.parametrize("name", PAGES)
+def test_a_runbook_says_what_one_sees(name: str) -> None:
+    page = read(RUNBOOKS / f"{name}.md")
+    assert [step for step in page.look if step.sees]
+    assert page.over
 
 
-def stale(line: World) -> None:
-    assert post("call.hangup", ago=900, signed_at=int(time.time()) - 900) == 401
+def test_a_drill_fails_when_its_page_does_not_find_the_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three ways: it looks for something else, at something that is always there, and believes too early in the end."""
+    (tmp_path / "SignaturesRejected.md").write_text(
+        "## What to look at\n\n"
+        '* `filter message = "webhook journalled"`: you see `message`.\n'
+        "* `hookline queues --stack hookline`: you see `CommandQueue`.\n\n"
+        "## What to do\n\n* Nothing.\n\n"
+        "## How to know that it is over\n\n* `hookline queues --stack hookline`: you no longer see `CommandQueue`.\n"
+    )
+    monkeypatch.setattr(drill_view, "RUNBOOKS", tmp_path)
+    done = hookline("drill", "SignaturesRejected", "--json")
+    assert done.returncode == 1
+    (drill,) = json.loads(done.stdout)["drills"]
+    not_found, always, not_over = problems(drill)
+    assert "does not show message" in not_found
+    assert "shows the same without the fault" in always
+    assert "still shows CommandQueue" in not_over
 
 
-def broken_flow(line: World) -> None:
-    def broken(event: object, call: object) -> list[object]:
-        raise KeyError("step")
-
-    with deciding(call_answered=broken):  # type: ignore[arg-type]
-        Leg()("call.answered")
-
-
-def expensive_number(line: World) -> None:
-    with deciding(call_answered=dial(connection_id="1", from_="+12025550123", to="+88213000000")):
-        Leg()("call.answered")
-
-
-def dead_key(line: World) -> None:
-    line.replies = lambda request: refused(401, "10009")
-    Leg()("call.answered")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["drill"], "expected NAME, --all or --list"),
+        (["drill", "--all", "--list"], "expected NAME, --all or --list"),
+        (["drill", "FlowFailure"], "Did you mean FlowFailed"),
+        (["drill", "EventDeadLetter"], "EventDeadLetter has no drill: "),
+        (["drill", "--all", "--stack", "hookline"], "No such option: --stack"),
+    ],
+)
+def test_a_mistyped_drill_starts_nothing(arguments: list[str], expected: str) -> None:
+    done = hookline(*arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr
 
 
-def unreadable(line: World) -> None:
-    assert handler(ROUTER)(request_of(UNREADABLE, age=10), Clock())["statusCode"] == 200
+@pytest.mark.parametrize(
+    ("bullet", "expected"),
+    [
+        (
+            "`hookline queues --stack hookline`: you see `A N` and `B`.",
+            Step("command", "queues --stack hookline", ("A N", "B")),
+        ),
+        ("`hookline queues`: you see `A N` or `A 0 N`.", Step("command", "queues", ("A N | A 0 N",))),
+        ('Logs Insights: `filter a = "b"`. You see `b`.', Step("query", 'filter a = "b"', ("b",))),
+        (
+            'Logs Insights on AccessLogGroupName, `filter a = "b"`; you no longer see `b`.',
+            Step("access log", 'filter a = "b"', (), ("b",)),
+        ),
+        ("The saved query `hookline/crashes`: you see `x`, `y`.", Step("saved query", "crashes", ("x", "y"))),
+        ("The dashboard, *Webhooks*: how many?", Step("dashboard", "Webhooks")),
+        ("Wait, and see `nothing`.", Step("text", "Wait, and see `nothing`.")),
+    ],
+)
+def test_a_bullet_of_a_runbook_is_read(bullet: str, expected: Step, tmp_path: Path) -> None:
+    page = tmp_path / "Page.md"
+    page.write_text(f"## What to look at\n\n* {bullet}\n\n## How to know that it is over\n\n* Never.\n")
+    assert read(page).look == (expected,)
 
 
-def journal_away(line: World) -> None:
-    with unavailable("dynamodb"):
-        Leg()("call.speak.started")
-        request = line.records("DEFERRED")
-        assert line.consume("DEFERRED", "deferred", request)
-    for record in request["Records"]:
-        line.sqs.change_message_visibility(
-            QueueUrl=line.settings["DEFERRED_QUEUE_URL"], ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0
-        )
-
-
-def never_journalled(line: World) -> None:
-    journal_away(line)
-    bury(line, "DeferredDeadLetterQueue", "DEFERRED")
-
-
-def expired(line: World) -> None:
-    dead_key(line)
-    record = line.records("COMMAND")["Records"][0]
-    late = record["body"].replace('"expires_at":', '"expires_at":1,"was":')
-    line.consume("COMMAND", "command_sender", {"Records": [{**record, "body": late}]})
-
-
-def refused_command(line: World) -> None:
-    line.replies = lambda request: refused(422, "90012")
-    Leg()("call.answered")
-
-
-def never_sent(line: World) -> None:
-    dead_key(line)
-    bury(line, "CommandDeadLetterQueue", "COMMAND")
-
-
-def not_archived(line: World) -> None:
-    Leg()("call.recording.saved", ago=ARCHIVE_SECONDS + 1, recording_urls={"mp3": "http://127.0.0.1:9/x.mp3"})
-    fail_to_archive(line)
-
-
-def never_archived(line: World) -> None:
-    not_archived(line)
-    bury(line, "RecordingDeadLetterQueue", "RECORDING")
-
-
-DRILLS: dict[str, tuple[Callable[[World], None], set[str]]] = {
-    "WebhookErrors": (no_public_key, {"log no public key configured, rejecting all webhooks"}),
-    "WebhookLatency": (slow_telnyx, {"trouble command_late"}),
-    "SignaturesRejected": (forged, {"log webhook rejected"}),
-    "WebhookStale": (stale, {"trouble webhook_stale", "log stale webhook rejected"}),
-    "FlowFailed": (broken_flow, {"trouble flow_failed", "log flow failed"}),
-    "DialRefused": (expensive_number, {"trouble dial_refused"}),
-    "ApiKeyRefused": (
-        dead_key,
-        {
-            "trouble api_key_refused",
-            "log API key refused or unreadable, commands are queued: put a valid key into its secret",
-        },
-    ),
-    "Quarantine": (unreadable, {"shown quarantined", "log webhook quarantined"}),
-    "DeferredQueueAge": (
-        journal_away,
-        {"waiting DeferredQueue", "log webhook deferred", "log deferred webhook not journalled yet"},
-    ),
-    "DeferredDeadLetter": (never_journalled, {"shown deferred_webhook", "log deferred webhook not journalled yet"}),
-    "CommandQueueAge": (dead_key, {"waiting CommandQueue"}),
-    "CommandExpired": (expired, {"trouble command_expired"}),
-    "CommandRefused": (refused_command, {"trouble command_refused"}),
-    "CommandDeadLetter": (never_sent, {"shown commands"}),
-    "RecordingQueueAge": (
-        not_archived,
-        {"waiting RecordingQueue", "trouble recording_not_archived", "log recording archive failed"},
-    ),
-    "RecordingDeadLetter": (never_archived, {"shown recording", "log recording archive failed"}),
-}
-"""By page: the fault, and what the commands of the page find then."""
-
-
-def post(event_type: str, *, ago: float = 10, signed_at: int | None = None) -> int:
-    """A signed webhook of a call that began today; the status."""
-    data = sample_data(event_type)
-    data |= {"occurred_at": timestamp(time.time() - ago)}
-    data["payload"] |= {"call_leg_id": Leg.ID}
-    request = request_of(data) if signed_at is None else request_of(data, timestamp=signed_at)
-    return int(handler(ROUTER)(request, Clock())["statusCode"])
-
-
-def found(page: Path, log: str) -> set[str]:
-    """The findings of the page's own commands, and of its queries in this log."""
-    text = " ".join(page.read_text(encoding="utf-8").partition("## What to look at")[2].partition("## ")[0].split())
-    findings = set()
-    for command in set(re.findall(r"`hookline ([a-z][^`]*?) --stack hookline`", text)):
-        match command.split():
-            case ["calls", "--trouble"]:
-                for day in {timestamp(time.time() - ago)[:10] for ago in (0, 1000)}:
-                    calls = hookline_json("calls", "--trouble", "--day", day)["calls"]
-                    findings |= {f"trouble {each['code']}" for call in calls for each in call["trouble"]}
-            case ["queues"]:
-                counts = hookline_json("queues")["queues"]
-                findings |= {f"waiting {name}" for name, count in counts.items() if count["waiting"]}
-            case ["queues", "show", queue]:
-                messages = hookline_json("queues", "show", queue)["messages"]
-                findings |= {f"shown {message['content']}" for message in messages}
-    logged = {json.loads(entry).get("message") for entry in log.splitlines() if entry.startswith("{")}
-    asked_for = set(re.findall(r'filter message = "([^"]+)"', text))
-    return findings | {f"log {message}" for message in logged & asked_for}
-
-
-@pytest.mark.parametrize("name", DRILLS)
-def test_the_commands_of_a_runbook_find_its_fault(name: str, line: World, capsys: pytest.CaptureFixture[str]) -> None:
-    page = RUNBOOKS / f"{name}.md"
-    make, expected = DRILLS[name]
-    Leg()("call.initiated", ago=600)
-    assert found(page, capsys.readouterr().out) & expected == set()
-    make(line)
-    assert expected - found(page, capsys.readouterr().out) == set()
-
-
-def test_every_runbook_has_a_drill_or_a_reason() -> None:
-    pages = {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
-    assert DRILLS.keys() | ONLY_ON_AWS.keys() == pages
-    assert not DRILLS.keys() & ONLY_ON_AWS.keys()
+@pytest.mark.parametrize(
+    ("text", "output", "expected"),
+    [
+        ("Queue N", "Queue   12  0", True),
+        ("Queue N", "Queue  0  12", False),
+        ("Queue N | Queue 0 N", "Queue  0  12", True),
+        ("flow <NAME> failed", "the flow reception\n   failed: KeyError", True),
+        ("(refused <CODE>)", "answer (refused 90015)", True),
+        ("(refused <CODE>)", "answer (accepted)", False),
+        ("a.b", "a+b", False),
+    ],
+)
+def test_what_one_sees_is_found_in_an_output(text: str, output: str, expected: bool) -> None:
+    assert is_seen(text, output) is expected

@@ -21,6 +21,7 @@ from hookline_local.cli import (
     demo,
     dial,
     doctor,
+    drill,
     invoke,
     keys,
     new,
@@ -66,6 +67,7 @@ for command in (
     decide,
     connect,
     doctor,
+    drill,
     cost,
 ):
     app.add_typer(command.app)

@@ -24,9 +24,10 @@ from hookline_local.emulator.gateway import Exchange
 from hookline_local.emulator.runtime import LogLine
 from hookline_local.simulator import Config, TelnyxSimulator
 from hookline_local.simulator.webhooks import USER_AGENT
+from hookline_local.stacks.announcement import announcement
 from hookline_local.stacks.local import API_KEY, LocalStack
 from hookline_local.stacks.resources import StackResources
-from hookline_local.stacks.running import CHECKOUT, MASKED, RunningStack, announced
+from hookline_local.stacks.running import MASKED, RunningStack, announced
 from hookline_local.stacks.state import StateFolder
 
 
@@ -111,7 +112,7 @@ async def _serve(options: ServeOptions, screen: Screen, stopping: asyncio.Event)
         starting = running(stack, options.template, built=options.built, port=options.port)
         await closing.enter_async_context(starting)
         with explain_start_errors(options.template):
-            started = _running_stack(stack, simulator, telnyx_url)
+            started = announcement(stack, simulator.url if simulator else None, telnyx_url)
         if simulator is not None:
             simulator.send_webhooks_to(stack.webhook_url)
             simulator.observe(LiveView(screen, when=clock).on_observation)
@@ -160,33 +161,6 @@ async def _start_simulator(options: ServeOptions, api_key: str) -> TelnyxSimulat
     except OSError as error:
         raise port_unavailable("--telnyx-port", options.telnyx_port, error) from error
     return simulator
-
-
-def _running_stack(stack: LocalStack, simulator: TelnyxSimulator | None, telnyx_url: str) -> RunningStack:
-    template = stack.template
-    resources = StackResources.of_template(template, stack.aws_endpoint)
-    declared = template.source.get("Parameters", {})
-    parameters = {
-        name: MASKED if value and declared.get(name, {}).get("NoEcho") else value
-        for name, value in template.parameters.items()
-    }
-    return RunningStack(
-        pid=os.getpid(),
-        url=stack.url,
-        webhook_url=stack.webhook_url,
-        telnyx_url=simulator.url if simulator else None,
-        telnyx_api_base_url=telnyx_url,
-        aws_endpoint_url=stack.aws_endpoint,
-        region=template.region,
-        table=resources.table,
-        bucket=resources.bucket,
-        queues=dict(resources.queues),
-        template=str(stack.template_path),
-        checkout=CHECKOUT,
-        parameters=parameters,
-        api_url=stack.api_url,
-        console_url=stack.console_url,
-    )
 
 
 def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: ServeOptions) -> None:

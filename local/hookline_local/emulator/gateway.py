@@ -58,7 +58,8 @@ class Match(NamedTuple):
 class Exchange:
     """One HTTP request and its response. function_id: None when no route matched.
 
-    path: with the query. body: empty when it was too large. milliseconds: from the last byte of the request.
+    path: with the query. route: its key, None without a route. body: empty when it was too large. milliseconds: from
+    the last byte of the request.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Exchange:
     response: bytes
     function_id: str | None
     milliseconds: float
+    route: str | None = None
 
 
 def message(status: int, text: str) -> Response:
@@ -233,6 +235,7 @@ class HttpApi:
     private: functions that only this machine may call where no token is asked for. cors: of their API.
     tokens: by the key of its route, the authorizer that is asked and the scopes of which a token must have one.
     invoke: (function id, event as JSON, trace id) -> result. on_exchange: called after every answer, in the loop.
+    throttles: whether every request is over the limit now.
     """
 
     def __init__(
@@ -246,8 +249,10 @@ class HttpApi:
         account: str = "123456789012",
         integration_timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
+        throttles: Callable[[], bool] = lambda: False,
     ) -> None:
         self.on_exchange = on_exchange
+        self._throttles = throttles
         self._router = Router(routes)
         self._private = frozenset(private)
         self._tokens = dict(tokens or {})
@@ -291,6 +296,7 @@ class HttpApi:
                 status=response.status,
                 response=response.body,
                 function_id=match.function_id if match else None,
+                route=match.key if match else None,
                 milliseconds=(time.perf_counter() - began) * 1000,
             )
         )
@@ -306,6 +312,8 @@ class HttpApi:
 
     async def _answer(self, match: Match, request: _Request, event: dict[str, Any]) -> Response:
         """The function's answer, or why it is not asked."""
+        if self._throttles():
+            return message(429, "Too Many Requests")
         headers = dict(request.headers)
         if match.key in self._tokens:
             authorizer, scopes = self._tokens[match.key]

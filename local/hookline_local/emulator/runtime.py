@@ -18,7 +18,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -442,7 +442,8 @@ class LambdaRuntime:
 
     own_packages: the folder of what Lambda itself provides (boto3, awslambdaric). home: an empty directory that
     functions see as HOME, so that no AWS profile of the user is read. settings: variables for every function, which win
-    over those of the template. on_log: called with every line, in the loop; it must not block.
+    over those of the template. on_log: called with every line, in the loop; it must not block. on_count: likewise, with
+    the id of a function and the name of the metric of AWS/Lambda that counts one more: Invocations, Errors, Throttles.
     """
 
     def __init__(
@@ -454,8 +455,10 @@ class LambdaRuntime:
         region: str = "us-east-1",
         settings: Mapping[str, str] | None = None,
         on_log: Callable[[LogLine], None] = lambda line: None,
+        on_count: Callable[[str, str], None] = lambda function_id, metric: None,
         process_limit: int = 32,
     ) -> None:
+        self.on_count = on_count
         self.functions = {function.id: function for function in functions}
         self.region = region
         self.on_log = on_log
@@ -475,6 +478,15 @@ class LambdaRuntime:
         """Change variables of every function; processes that have started with others are replaced when next used."""
         self._settings.update(settings)
         self._settings_generation += 1
+
+    def change(self, function_id: str, **changes: Any) -> Function:
+        """Deploy a function again with other fields of Function; its processes are replaced when next used.
+
+        Returns the function as it was.
+        """
+        before = self.functions[function_id]
+        self.functions[function_id] = replace(before, **changes)
+        return before
 
     def process_ids(self, function_id: str | None = None) -> list[int]:
         """The processes that are alive now, of one function or of all."""
@@ -532,7 +544,9 @@ class LambdaRuntime:
             raise UnknownFunctionError(function_id)
         pool = self._pools[function_id]
         if function.reserved_concurrency is not None and pool.busy >= function.reserved_concurrency:
+            self.on_count(function_id, "Throttles")
             raise ThrottledError(function_id)
+        self.on_count(function_id, "Invocations")
         request_id = request_id or str(uuid.uuid4())
         began = time.perf_counter()
         pool.busy += 1
@@ -546,6 +560,8 @@ class LambdaRuntime:
                     raise
                 await self._release(sandbox)
                 if result is not None:
+                    if result.error is not None:
+                        self.on_count(function_id, "Errors")
                     return result
         finally:
             pool.busy -= 1
@@ -701,4 +717,4 @@ class LambdaRuntime:
     def _fingerprint(self, function: Function) -> object:
         scanned = (self._watch.generation(root) for root in function.watched)
         whole = (self._watch.generation(root, whole=True) for root in function.watched_whole)
-        return self._settings_generation, *scanned, *whole
+        return function, self._settings_generation, *scanned, *whole

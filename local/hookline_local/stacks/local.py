@@ -100,8 +100,9 @@ class LocalStack:
     telnyx_base_url: where the functions find Telnyx's API. control_url: of the control API of a simulator, for the
     console's phone. public_key: base64, comma-separated; None is the
     development key.
-    The attributes on_log and on_exchange are called in the event loop with every line that is logged, and after every
-    request; they may be changed at any time. The last 10,000 lines are in `logs`.
+    The attributes on_log, on_exchange and on_count are called in the event loop with every line that is logged, after
+    every request, and for every count of AWS/Lambda; they may be changed at any time. `logs` has the last 10,000 lines.
+    The attribute throttles_requests makes API Gateway answer 429, as if its limits were used up.
     """
 
     def __init__(
@@ -131,6 +132,8 @@ class LocalStack:
         self.unsupported: list[str] = []
         self.on_log: Callable[[LogLine], None] = lambda line: None
         self.on_exchange: Callable[[Exchange], None] = lambda exchange: None
+        self.on_count: Callable[[str, str], None] = lambda function_id, metric: None
+        self.throttles_requests = False
         self._parameters = dict(parameters or {})
         self._environment = dict(environment or {})
         self._port = port
@@ -260,6 +263,7 @@ class LocalStack:
                 **self._environment,
             },
             on_log=self._log,
+            on_count=lambda function_id, metric: self.on_count(function_id, metric),
             process_limit=self._process_limit,
         )
         self._closing.push_async_callback(self._runtime.stop)
@@ -309,6 +313,7 @@ class LocalStack:
             account=template.account,
             on_exchange=lambda exchange: self.on_exchange(exchange),
             integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
+            throttles=lambda: self.throttles_requests,
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
         doors: dict[str, Application] = {PREFIX: lambda_api, PHONE: PhoneDoor(self.control_url)}
@@ -566,6 +571,14 @@ class LocalStackInThread:
             self._stack.set_environment(**variables)
 
         self._do(change())
+
+    def call(self, work: Callable[[LocalStack], Result]) -> Result:
+        """Run `work` in the stack's thread and wait for its result."""
+
+        async def run() -> Result:
+            return work(self._stack)
+
+        return self._do(run())
 
     @property
     def stack(self) -> LocalStack:

@@ -118,14 +118,14 @@ class StackResources:
 
     def waiting(self) -> dict[str, int]:
         """The messages of each queue, those in flight included."""
-        return {name: self._messages(url) for name, url in self.queues.items()}
+        return {name: self.messages_in(url) for name, url in self.queues.items()}
 
     def is_under_way(self, leg_id: str) -> bool:
         """Whether something waits for a function that may still change what there is to read of a call.
 
         A hang-up that was to come later, and for which the call did not wait, is no such thing.
         """
-        if any(self._messages(url) for name, url in self.queues.items() if name in BACKGROUND_QUEUES):
+        if any(self.messages_in(url) for name, url in self.queues.items() if name in BACKGROUND_QUEUES):
             return True
         record = self.journal.read(leg_id)
         return record is not None and bool(due_commands(record))
@@ -136,7 +136,8 @@ class StackResources:
         while await asyncio.to_thread(self.is_under_way, leg_id) and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
 
-    def _messages(self, url: str) -> int:
+    def messages_in(self, url: str) -> int:
+        """The messages of a queue, by its URL, those in flight and delayed included."""
         found = self.sqs.get_queue_attributes(
             QueueUrl=url,
             AttributeNames=[
