@@ -7,9 +7,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from hookline_local.base.errors import CliError
-from hookline_local.cli.api_client import action_path, body_of, post
+from hookline_local.cli.api_client import action_path, body_of, get, post
 from hookline_local.stacks.resources import StackResources
 
 
@@ -23,11 +26,13 @@ class Gateway(HTTPServer):
 def gateway() -> Iterator[Gateway]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
+            self.rfile.read(int(self.headers.get("content-length", 0)))
             server.seen = (self.path, {name.lower(): value for name, value in self.headers.items()})
             self.send_response(200)
             self.end_headers()
             self.wfile.write(json.dumps({"result": "accepted"}).encode())
+
+        do_GET = do_POST  # noqa: N815 - http.server's own name
 
         def log_message(self, *_: object) -> None:
             """Print nothing."""
@@ -55,6 +60,18 @@ def test_a_request_with_iam_is_signed_for_its_region_with_its_key(gateway: Gatew
     assert "/eu-west-1/execute-api/aws4_request" in headers["authorization"]
     assert "SignedHeaders=content-type;host;idempotency-key;x-amz-date" in headers["authorization"]
     assert headers["idempotency-key"] == "k1"
+
+
+def test_reading_is_signed_too_with_its_query(gateway: Gateway) -> None:
+    stack = deployed(gateway, CallsApi="iam")
+    assert get(stack, "/calls", {"day": "2026-11-21", "cursor": "a+b"}) == {"result": "accepted"}
+    path, headers = gateway.seen
+    assert path == "/calls?day=2026-11-21&cursor=a%2Bb"
+    sent = AWSRequest("GET", f"{stack.outputs['CallsApiUrl']}{path}", headers={"X-Amz-Date": headers["x-amz-date"]})
+    sent.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("testing", "testing"), "execute-api", "eu-west-1")
+    signature = signer.signature(signer.string_to_sign(sent, signer.canonical_request(sent)), sent)
+    assert headers["authorization"].endswith(f"Signature={signature}")
 
 
 def test_a_stack_with_tokens_is_given_one(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`hookline serve`, and the commands that talk to a stack that runs: one stack for all tests here, as at a desk."""
 
+import hashlib
 import json
 import os
 import queue
@@ -667,6 +668,51 @@ def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -
     (difference,) = document["differences"]
     assert sorted(one["action"] for one in difference["then"]) == ["record_start", "transcription_start"]
     assert sorted(one["action"] for one in difference["now"]) == ["record_start", "speak", "transcription_start"]
+
+
+def test_the_recordings_of_a_call_and_of_a_day_are_listed(desk: Desk, call: Any) -> None:
+    leg, archived = call["call"]["call_leg_id"], call["recordings"][0]
+    for arguments in ((leg,), ("--day", call["call"]["started_at"][:10]), ()):
+        listed = desk.json("recordings", "list", *arguments)["recordings"]
+        (found,) = [one for one in listed if one["key"] == archived["key"]]
+        assert (found["call"], found["sha256"]) == (leg, archived["sha256"])
+        assert found["id"] in desk.run("recordings", "list", *arguments).stdout
+    assert desk.json("recordings", "list", "--day", "2001-01-01")["recordings"] == []
+    assert desk.run("recordings", "list", "unknown").returncode == 1
+    assert desk.run("recordings", "list", leg, "--day", "2001-01-01").returncode == 2
+
+
+def test_a_recording_is_saved_whole_under_the_name_that_a_person_expects_and_never_over_another_file(
+    desk: Desk, call: Any, tmp_path: Path
+) -> None:
+    leg, archived = call["call"]["call_leg_id"], call["recordings"][0]
+    saved = desk.json("recordings", "get", leg, "--output", str(tmp_path))
+    path = Path(saved["path"])
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == archived["sha256"] == saved["sha256"]
+    assert path.name.startswith(archived["started_at"][:10])
+    assert call["call"]["from"] in path.name
+    assert desk.json("recordings", "get", leg, "--output", str(tmp_path))["was_there"] is True
+    path.write_bytes(b"mine")
+    done = desk.run("recordings", "get", leg, "--output", str(tmp_path))
+    assert (done.returncode, path.read_bytes()) == (2, b"mine")
+    assert "--output" in done.stderr
+    assert desk.run("recordings", "get", leg, "--output", str(tmp_path / "no" / "such")).returncode == 2
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_recording_is_played_by_a_player_that_is_installed(desk: Desk, call: Any, tmp_path: Path) -> None:
+    leg, played = call["call"]["call_leg_id"], tmp_path / "played"
+    done = desk.run("recordings", "play", leg, PATH=str(tmp_path))
+    assert done.returncode == 3
+    assert "hookline recordings get" in done.stderr
+    for name, status in (("ffplay", 0), ("afplay", 4)):
+        player = tmp_path / name
+        player.write_text(f'#!/bin/sh\nfor file; do :; done\n/bin/cat "$file" > "{played}"\nexit {status}\n')
+        player.chmod(0o755)
+        done = desk.run("recordings", "play", leg, PATH=str(tmp_path))
+        assert done.returncode == (3 if status else 0), done.stderr
+        assert hashlib.sha256(played.read_bytes()).hexdigest() == call["recordings"][0]["sha256"]
+    assert "afplay ended with 4" in done.stderr
 
 
 def test_a_recording_that_was_overwritten_is_found(desk: Desk, serving: Serving) -> None:

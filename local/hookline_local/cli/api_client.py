@@ -21,17 +21,33 @@ _SECONDS = 30.0
 
 def post(resources: StackResources, path: str, body: Mapping[str, Any], *, key: str | None) -> dict[str, Any]:
     """Send an action; the answer. Raises CliError with what the API answers to a mistake. key: its Idempotency-Key."""
+    headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
+    content = json.dumps(body).encode()
+    return _answer(resources, httpx.Request("POST", f"{_base(resources)}{path}", content=content, headers=headers))
+
+
+def get(resources: StackResources, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read something; the answer. Raises CliError as post does."""
+    headers = {"accept": "application/json"}
+    return _answer(resources, httpx.Request("GET", f"{_base(resources)}{path}", params=query or {}, headers=headers))
+
+
+def _base(resources: StackResources) -> str:
     base = resources.outputs.get("CallsApiUrl")
     if not base:
         raise CliError(f"{resources.name} has no calls API", "Deploy it with the parameter CallsApi=iam, or token.")
-    headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
-    request = httpx.Request("POST", f"{base}{path}", content=json.dumps(body).encode(), headers=headers)
+    return base
+
+
+def _answer(resources: StackResources, request: httpx.Request) -> dict[str, Any]:
     request.headers.update(_credentials(resources, request))
     try:
         with httpx.Client(timeout=_SECONDS, trust_env=resources.endpoint_url is None) as client:
             response = client.send(request)
     except httpx.HTTPError as error:
-        raise CliError(f"cannot connect to {base}", "Does the stack still run?", code=UNAVAILABLE) from error
+        raise CliError(
+            f"cannot connect to {_base(resources)}", "Does the stack still run?", code=UNAVAILABLE
+        ) from error
     document = _json(response)
     if response.status_code >= 300:
         raise _refused(response.status_code, document)
@@ -82,7 +98,7 @@ def _credentials(resources: StackResources, request: httpx.Request) -> dict[str,
     if credentials is None:
         raise CliError("no AWS credentials", "Sign in (aws sso login) or name a --profile.")
     headers = {name: request.headers[name] for name in ("content-type", "idempotency-key") if name in request.headers}
-    signed = AWSRequest("POST", str(request.url), headers=headers, data=request.content)
+    signed = AWSRequest(request.method, str(request.url), headers=headers, data=request.content)
     SigV4Auth(credentials.get_frozen_credentials(), "execute-api", session.region_name).add_auth(signed)
     return dict(signed.headers.items())
 

@@ -61,10 +61,11 @@ def open_recording(env: Environment, request: ApiRequest) -> ApiResponse:
     life = [entry_of(item) for item in env.journal_pages.life(recording.partition)]
     call = Call.of(entry.event for entry in life if entry.event is not None)
     format_ = note["key"].rpartition(".")[2]
+    name = file_name(note, call)
     link = Bucket(env.s3, env.bucket).link(
         note["key"],
         seconds=LINK_SECONDS,
-        file_name=file_name(note, call),
+        file_name=name,
         content_type=CONTENT_TYPES.get(format_, "application/octet-stream"),
     )
     now = time.time()
@@ -72,7 +73,8 @@ def open_recording(env: Environment, request: ApiRequest) -> ApiResponse:
     identity = _identity(recording.partition)
     env.journal.put_note(identity, "AUDIO_LINK", f"{timestamp(now)}#{note['name']}", attributes, at=now, once=False)
     if as_json:
-        return json_response({"url": link, "expires_in": LINK_SECONDS})
+        file = {"file_name": name, "size": note["size"], "sha256": note["sha256"]}
+        return json_response({"url": link, "expires_in": LINK_SECONDS, **file})
     return ApiResponse(302, "", {"location": link, "vary": "accept"})
 
 
