@@ -1,13 +1,18 @@
 """The fixtures: the outside world in moto, a stack whose recordings are archived, and a guard against real hosts."""
 
+import functools
 import gc
 import os
 import signal
 import socket
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import botocore.loaders
+import botocore.session
+import certifi
 import pytest
 from moto import mock_aws
 
@@ -23,6 +28,8 @@ from tests.support.world import A_PUBLIC_KEY, API_KEY, FLOWS, LOOPBACK, PATIENCE
 collect_ignore = [] if find_spec("playwright") else ["console"]
 """`make test-console` brings the driver of the browser; the other tests need neither."""
 
+PEM_END = "-----END CERTIFICATE-----\n"
+
 
 def pytest_configure() -> None:
     """A shell that runs the suite in the background has it ignore Ctrl-C, and what a test starts would inherit that."""
@@ -35,6 +42,21 @@ def pytest_collection_finish() -> None:
     answer_plain_values_at_once()
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let thousands of clients cost little: botocore reads each service once, and one certificate is all to trust.
+
+    Without a host to reach, no one here needs the others.
+    """
+    authorities = Path(certifi.where()).read_text(encoding="utf-8")
+    one = tmp_path_factory.mktemp("trusted") / "authority.pem"
+    one.write_text(authorities[authorities.index("-----BEGIN") : authorities.index("-----END")] + PEM_END)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(one))
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -68,9 +68,11 @@ def shown() -> Shown:
         file=paper, width=80, highlight=False, markup=False, emoji=False, force_terminal=True, color_system=None
     )
     screen = Screen(console=console)
+    before = children_of(os.getpid())
     played = asyncio.run(play(PROJECT / "template.yaml", screen))
     show(screen, played, list(checks(played.evidence)))
-    return Shown(played.evidence, paper.getvalue(), children_of(os.getpid()))
+    left_behind = [child for child in children_of(os.getpid()) if child not in before]
+    return Shown(played.evidence, paper.getvalue(), left_behind)
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def outside() -> Iterator[Outside]:
 @contextmanager
 def operated(around: Outside, setup: Setup, patch: pytest.MonkeyPatch) -> Iterator[Operated]:
     """In an account of its own in moto the stack is deployed; its function answers, its number rings."""
-    with mock_aws():
+    with mock_aws(config={"lambda": {"use_docker": False}}):  # its queue invokes a function
         stack = Operated(f"{around.url}/webhooks", around.foreign if setup.foreign_account else around.own)
         _deploy(setup, stack)
         _evaluate_policies(setup, patch)
