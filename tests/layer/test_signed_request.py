@@ -11,7 +11,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from hookline.routing import ROUTED_EVENTS
-from hookline.signature import public_keys
+from hookline.signature import public_keys, verify
 from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY, sign
 from tests.support.world import (
     QUEUES,
@@ -288,6 +288,16 @@ def test_without_a_usable_key_everything_is_closed(
     assert logged[-1]["parameter"] == "TelnyxPublicKeys"
     assert complaint is None or complaint in logged[0]["reason"]
     assert world.nothing_has_changed()
+
+
+def test_the_key_that_signs_is_tried_first_the_next_time() -> None:
+    keys = [SigningKey(bytes([seed]) * 32) for seed in (1, 2, 3)]
+    live = [key.verify_key for key in keys]
+    for signer in (keys[2], keys[2], keys[1]):
+        signature = base64.b64encode(signer.sign(b"1790000000|{}").signature).decode()
+        verify(b"{}", signature=signature, timestamp="1790000000", keys=live, now=1_790_000_000)
+        assert live[0] == signer.verify_key
+        assert set(map(bytes, live)) == {bytes(key.verify_key) for key in keys}
 
 
 def test_the_development_key_may_be_configured_in_the_local_stack() -> None:

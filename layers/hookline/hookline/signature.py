@@ -5,7 +5,7 @@ Source: developers.telnyx.com, "Receiving webhooks", and the official SDK's veri
 """
 
 import binascii
-from collections.abc import Sequence
+from collections.abc import MutableSequence
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
@@ -24,14 +24,15 @@ def verify(
     *,
     signature: str | None,
     timestamp: str | None,
-    keys: Sequence[VerifyKey],
+    keys: MutableSequence[VerifyKey],
     now: float,
 ) -> None:
     """Raise SignatureRejected unless Telnyx signed exactly these bytes, recently; SignatureStale when not recently.
 
     signature: header telnyx-signature-ed25519, base64 of 64 bytes.
     timestamp: header telnyx-timestamp, whole seconds since 1970 UTC.
-    keys: any one may match, so a key can be rotated without losing a webhook.
+    keys: any one may match, so a key can be rotated without losing a webhook. The one that does is put first: Telnyx
+        signs the next webhooks with it too.
     now: seconds since 1970 UTC.
     """
     if not signature:
@@ -47,11 +48,13 @@ def verify(
     if len(raw) != 64:
         raise SignatureRejected("the signature is not 64 bytes")
     message = b"%b|%b" % (timestamp.encode(), body)
-    for key in keys:
+    for place, key in enumerate(keys):
         try:
             key.verify(message, raw)
         except BadSignatureError:
             continue
+        if place:
+            keys.insert(0, keys.pop(place))
         if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
             raise SignatureStale(f"the header telnyx-timestamp is more than {TOLERANCE_SECONDS} seconds away")
         return

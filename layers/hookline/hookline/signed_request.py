@@ -2,7 +2,7 @@
 
 import binascii
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hookline.errors import SignatureRejected, SignatureStale
@@ -31,7 +31,7 @@ class SignedRequest(NamedTuple):
     is_stale: bool = False
 
 
-def verify_request(request: Request, keys: "Sequence[VerifyKey]") -> SignedRequest:
+def verify_request(request: Request, keys: "MutableSequence[VerifyKey]") -> SignedRequest:
     """The bytes that Telnyx signed. Raises SignatureRejected for anything else; a stale request is marked as that.
 
     The clock is `requestContext.timeEpoch`, when API Gateway received the request: a cold start does not age it.
