@@ -64,7 +64,7 @@ console: console/vendor/installed  ## install what the pages of the console load
 
 test-console: .venv/installed .venv-console/installed console/vendor/installed console/node_modules/axe-core/axe.min.js  ## test the console in Chromium or Chrome (CHROMIUM=...)
 	@CHROMIUM="$$(.venv/bin/python -m tests.console.browser)" PYTHONPATH="$$(echo .venv-console/lib/python*/site-packages)"; \
-	test -n "$$CHROMIUM" && export CHROMIUM PYTHONPATH && .venv/bin/python -m pytest tests/console $(ARGS)
+	test -n "$$CHROMIUM" && export CHROMIUM PYTHONPATH && .venv/bin/python -m pytest $(or $(ARGS),tests/console)
 
 lint: .venv/installed  ## ruff, mypy, cfn-lint, and words to write away
 	.venv/bin/ruff check

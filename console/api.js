@@ -14,6 +14,12 @@ export class Unreachable extends Error {}
 const known = new Map();
 const MOST_KNOWN = 300;
 let token = null;
+let expired = () => {};
+
+// callback: for an answer that the token is not valid any longer, whatever was asked.
+export function whenExpired(callback) {
+  expired = callback;
+}
 
 export function useToken(value) {
   token = value;
@@ -59,6 +65,7 @@ async function send(path, options) {
 
 async function accepted(response) {
   const document = await response.json().catch(() => ({}));
+  if (response.status === 401) expired();
   if (!response.ok) throw new Problem(response.status, document);
   return document;
 }

@@ -1,6 +1,6 @@
 // The console: one state, one place that draws it. A page has `load`, asked again and again, and `view`.
 
-import { Problem, Unreachable, get, useToken } from "./api.js";
+import { Problem, Unreachable, get, useToken, whenExpired } from "./api.js";
 import * as call from "./call.js";
 import * as calls from "./calls.js";
 import * as dial from "./dial.js";
@@ -55,7 +55,7 @@ export async function refresh() {
     app.error = "";
   } catch (error) {
     if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
-    if (error.status === 401) return expire();
+    if (!app.signedIn) return;
     app.lost = error instanceof Unreachable || error.status >= 500;
     app.error = app.lost ? "" : reason(error);
   }
@@ -130,6 +130,7 @@ function leaveToSignIn() {
 }
 
 async function start() {
+  let failure = "";
   draw();
   try {
     app.config = await get("config.json");
@@ -144,12 +145,15 @@ async function start() {
       }
     }
   } catch (error) {
-    app.error = reason(error);
+    failure = reason(error);
   }
+  whenExpired(expire);
   addEventListener("hashchange", open);
   document.addEventListener("visibilitychange", refresh);
   addEventListener("online", refresh);
   open();
+  if (failure) app.error = failure;
+  draw();
 }
 
 start();

@@ -112,12 +112,20 @@ export function trouble(code) {
   return Object.hasOwn(TROUBLES, code) ? TROUBLES[code] : named(code);
 }
 
+// Of API Gateway, which answers without a problem document.
+const REFUSALS = {
+  401: "Your sign-in has ended.",
+  403: "Your token may not do this: it lacks the scope.",
+  429: "Too many requests at once. Wait a second.",
+};
+
 // A problem of the API, or an error of ours, as one sentence or two.
 export function reason(error) {
   const document = error.document;
   if (!document) return error.message;
   const errors = (document.errors || []).map((one) => `${one.pointer.replace(/^[/?]/, "")} ${one.detail}`);
   const code = document.telnyx_code ? `Telnyx's code is ${document.telnyx_code}.` : "";
+  if (!document.title && Object.hasOwn(REFUSALS, error.status)) return REFUSALS[error.status];
   return [`${document.title || error.message}.`, errors.join("; "), document.detail || "", code, document.advice || ""]
     .filter(Boolean)
     .join(" ");

@@ -8,11 +8,9 @@ from playwright.sync_api import expect
 from tests.console.conftest import Desk
 from tests.support.live_line import LiveLine, wait_for
 
-CONSOLE = "/console/index.html"
-
 
 def test_a_call_from_ring_to_playback(line: LiveLine, desk: Desk) -> None:
-    page = desk.open(line.url + CONSOLE)
+    page = desk.open(line.console)
     expect(page.get_by_role("heading", name="Calls")).to_be_visible()
 
     # The phone of this console rings the line, and the call shows among the live ones.

@@ -28,6 +28,7 @@ def api(issuer: Issuer) -> Iterator[httpx.Client]:
     }
     with LocalStackInThread(PROJECT / "template.yaml", parameters=parameters) as stack:
         assert stack.stack.api_url
+        assert stack.stack.console_url is None  # there is no client that its users sign in by
         with httpx.Client(base_url=stack.stack.api_url, timeout=60) as client:
             yield client
 
@@ -54,6 +55,7 @@ def test_nothing_is_answered_without_a_token(api: httpx.Client, issuer: Issuer) 
     assert api.get("/calls").status_code == 401
     assert api.get("/calls", headers=bearer(issuer.token(exp=1))).status_code == 401
     assert api.post("/calls", json={}, headers=bearer(issuer.unsigned())).status_code == 401
+    assert api.get("/console/index.html").status_code == 404
 
 
 def test_a_page_of_a_named_origin_reads_the_api_and_another_does_not(api: httpx.Client, issuer: Issuer) -> None:

@@ -32,6 +32,11 @@ class LiveLine:
     def url(self) -> str:
         return self.stack.url
 
+    @property
+    def console(self) -> str:
+        """The URL of the console's page."""
+        return self.stack.stack.console_url or ""
+
     def ring(self, caller: str = CALLER) -> Leg:
         """A call from a person who does nothing by themselves. It is left when the line closes."""
         return self.telnyx.place_inbound_call(scenario=Scenario(from_number=caller, to_number=NUMBER))

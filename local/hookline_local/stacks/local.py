@@ -185,8 +185,11 @@ class LocalStack:
 
     @property
     def console_url(self) -> str | None:
-        """The URL of the console's page; None when the calls API is off."""
-        return f"{self.url}/console/index.html" if self.api_url else None
+        """The URL of the console's page; None when the calls API is off, or asks for tokens that no client fetches."""
+        routes = self.template.private_routes()
+        is_signed_in = any(route.path.startswith(CONSOLE) for route in routes)
+        is_open = is_signed_in or not any(route.authorizer for route in routes)
+        return f"{self.url}/console/index.html" if self.api_url and is_open else None
 
     @property
     def api_url(self) -> str | None:
@@ -317,7 +320,7 @@ class LocalStack:
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
         doors: dict[str, Application] = {PREFIX: lambda_api, PHONE: PhoneDoor(self.control_url)}
-        if private and not any(route.path.startswith(CONSOLE) for route in private):
+        if private and not any(route.authorizer for route in private):
             doors[CONSOLE] = ConsoleDoor(self.template_path.parent / "console", media_origin=self.aws_endpoint)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -338,6 +341,8 @@ class LocalStack:
             # Else they would use https:// with our own domain.
             if "WEBHOOK_BASE_URL" in environment and not template.parameters.get("WebhookBaseUrl"):
                 environment["WEBHOOK_BASE_URL"] = self.url
+            if "MEDIA_ORIGINS" in environment:
+                environment["MEDIA_ORIGINS"] = self.aws_endpoint
             environment |= {key: self._in_a_layer(value, function.layers) for key, value in environment.items()}
             physical = f"{template.stack_name}-{name}"
             code = function.code.resolve()
