@@ -1,5 +1,8 @@
 """Data out, by its doors: webhooks go in over HTTP, and the consumers of docs/data-out.md get what was journalled."""
 
+import base64
+import hashlib
+import hmac
 import json
 import re
 import threading
@@ -7,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import httpx
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from hookline_local.base.signing import sign
@@ -18,6 +22,9 @@ from hookline_local.stacks.local import LocalStackInThread
 from tests.support.world import PROJECT, sample_data
 
 PAGE = (PROJECT / "docs" / "data-out.md").read_text(encoding="utf-8")
+WHOLE = b"session-whole"
+"""In every post about the one call that is summarized here."""
+
 LIMIT_SECONDS = 60.0
 """Only something that hangs takes so long."""
 
@@ -35,11 +42,15 @@ def project(folder: Path) -> Path:
     return folder / "template.yaml"
 
 
+Found = TypeVar("Found")
+
+
 class DataOut:
     """A stack that publishes, and its consumers."""
 
-    def __init__(self, stack: LocalStackInThread) -> None:
+    def __init__(self, stack: LocalStackInThread, posts: list[tuple[dict[str, str], bytes]]) -> None:
         self.stack = stack
+        self.posts = posts
         self.sqs = local_session("us-east-1").client("sqs", endpoint_url=stack.aws_endpoint)
 
     def deliver(self, name: str, **payload: Any) -> dict[str, Any]:
@@ -65,7 +76,7 @@ class DataOut:
         return [line for line in map(json.loads, lines) if line.get("message") == message]
 
 
-def until(find: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def until(find: Callable[[], list[Found]]) -> list[Found]:
     """Wait for something to be found."""
     end = time.monotonic() + LIMIT_SECONDS
     while not (found := find()):
@@ -74,13 +85,19 @@ def until(find: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return found
 
 
-class Refusing(BaseHTTPRequestHandler):
-    """A Telnyx that refuses every command."""
+class Others(BaseHTTPRequestHandler):
+    """A Telnyx that refuses every command; and a customer who takes every other post, at the second try."""
+
+    posts: ClassVar[list[tuple[dict[str, str], bytes]]] = []
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        posted = self.rfile.read(int(self.headers["content-length"]))
         body = b'{"errors": [{"code": "90012", "title": "refused"}]}'
-        self.send_response(422)
+        status = 422
+        if self.path == "/hooks":
+            self.posts.append(({name.lower(): value for name, value in self.headers.items()}, posted))
+            status = 503 if len([post for post in self.posts if WHOLE in post[1]]) == 1 else 200
+        self.send_response(status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -92,16 +109,24 @@ class Refusing(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def data_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataOut]:
     template = project(tmp_path_factory.mktemp("project"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Others)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    telnyx = f"http://127.0.0.1:{server.server_port}/v2"
-    with LocalStackInThread(template, parameters={"PublishEvents": "on"}, telnyx_base_url=telnyx, patience=30) as stack:
-        yield DataOut(stack)
+    here = f"http://127.0.0.1:{server.server_port}"
+    given = {"PublishEvents": "on", "EventWebhookUrl": f"{here}/hooks"}
+    with LocalStackInThread(template, parameters=given, telnyx_base_url=f"{here}/v2", patience=30) as stack:
+        yield DataOut(stack, Others.posts)
     server.shutdown()
     server.server_close()
 
 
+def check(name: str, document: Any) -> None:
+    """Compare what is really published with its schema."""
+    schema = json.loads((PROJECT / "docs" / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
 def detail_of(event: Mapping[str, Any], event_type: str) -> dict[str, Any]:
+    check("event", event)
     assert (event["source"], event["detail-type"]) == ("hookline", event_type)
     detail: dict[str, Any] = event["detail"]
     return detail
@@ -116,13 +141,36 @@ def test_a_queue_and_a_function_get_what_their_rules_ask_for(data_out: DataOut) 
     assert detail["call_leg_id"] == hangup["payload"]["call_leg_id"]
     assert json.loads(detail["body"])["data"] == hangup
     assert data_out.logged("in trouble") == []
-    answered = data_out.deliver("call.initiated", call_leg_id="another", call_control_id="v3:another")
+    answered = data_out.deliver("call.initiated", call_leg_id="another", call_session_id="other")
     (line,) = until(lambda: data_out.logged("in trouble"))
     assert (line["event_id"], line["type"]) == (answered["id"], "call.initiated")
 
 
 def test_the_stack_lists_what_it_does_not_emulate(data_out: DataOut) -> None:
     listed = " ".join(data_out.stack.unsupported)
-    for name in ("EventArchive", "EventPipe", "EventBus", "HangupRule"):
+    for name in ("EventArchive", "EventPipe", "EventBus", "CrmRule"):
         assert name in listed
     assert "not emulated" not in listed
+
+
+def test_a_url_gets_one_summary_of_each_call_signed_and_again_until_it_takes_it(data_out: DataOut) -> None:
+    ids = {"call_leg_id": "whole", "call_control_id": "v3:whole", "call_session_id": "session-whole"}
+    for name in ("call.answered", "call.cost", "call.hangup"):
+        data_out.deliver(name, **ids)
+    until(lambda: [post for post in data_out.posts if WHOLE in post[1]][1:])
+    (first, refused_body), (headers, body) = [post for post in data_out.posts if WHOLE in post[1]]
+    assert (first["webhook-id"], refused_body) == (headers["webhook-id"], body)
+    secrets = local_session("us-east-1").client("secretsmanager", endpoint_url=data_out.stack.aws_endpoint)
+    name = data_out.stack.template.physical_id("EventWebhookSecret")
+    key = base64.b64decode(secrets.get_secret_value(SecretId=name)["SecretString"], validate=True)
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    signature = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    assert headers["webhook-signature"] == f"v1,{signature}"
+    document = json.loads(body)
+    check("webhook", document)
+    check("call.completed", {"data": document["data"]})
+    payload = document["data"]["payload"]
+    assert (document["type"], document["id"]) == ("call.completed", headers["webhook-id"])
+    assert (payload["call_session_id"], payload["flow"]) == ("session-whole", "reception")
+    (leg,) = payload["legs"]
+    assert (leg["call_leg_id"], leg["cost"]["total_cost"]) == ("whole", "0.0110")

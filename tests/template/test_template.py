@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
 KEY = "A" * 43 + "="
 GIVEN = {"TelnyxPublicKeys": KEY, "TelnyxApiKey": "KEY0"}
+PUBLISHING = {"PublishEvents": "on", "EventWebhookUrl": "https://crm.example.com/hooks"}
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:telnyx-AbCdEf"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 KMS_KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
@@ -36,6 +37,8 @@ BACKGROUND = {
     "CommandSenderFunction": "CommandQueue",
     "DeferredFunction": "DeferredQueue",
     "RecordingArchiverFunction": "RecordingQueue",
+    "CallSummaryFunction": "SummaryQueue",
+    "EventWebhookFunction": "EventWebhookQueue",
 }
 """The functions that are not called over HTTP, and the queue that each empties."""
 
@@ -94,8 +97,8 @@ def resources() -> dict[str, Any]:
 
 @pytest.fixture
 def template() -> Template:
-    """The template with only the required parameters set."""
-    return load_template(TEMPLATE, GIVEN)
+    """The template with the required parameters, and with what is published, so that all background work is there."""
+    return load_template(TEMPLATE, GIVEN | PUBLISHING)
 
 
 def function_of(event_type: str) -> str:
@@ -465,13 +468,12 @@ def test_a_kms_key_of_the_operators_own_encrypts_everything_and_every_function_m
 
 # Data out
 
-PUBLISHING = {"PublishEvents": "on"}
 
-
-def test_nothing_is_published_unless_a_parameter_asks_for_it(template: Template) -> None:
+def test_nothing_is_published_unless_a_parameter_asks_for_it() -> None:
+    template = load_template(TEMPLATE, GIVEN)
     assert "StreamSpecification" not in template.properties("CallsTable")
-    named = {name for name in template.source["Resources"] if name.startswith("Event")}
-    assert named
+    named = {name for name in template.source["Resources"] if name.startswith(("Event", "Summary", "CallSummary"))}
+    assert len(named) > 20
     assert not [name for name in named if name in template.resources(template.source["Resources"][name]["Type"])]
 
 
@@ -497,6 +499,32 @@ def test_the_archive_of_the_bus_is_as_long_as_the_parameter_says() -> None:
     assert template.properties("EventArchive")["RetentionDays"] == "3"
     assert {template.properties(name)["KmsKeyIdentifier"] for name in ("EventArchive", "EventBus")} == {KMS_KEY_ARN}
     assert not load_template(TEMPLATE, GIVEN | PUBLISHING | {"EventArchiveDays": "0"}).condition("ArchivesEvents")
+
+
+def test_the_function_that_summarizes_calls_may_do_exactly_this(
+    resources: Mapping[str, Any], template: Template
+) -> None:
+    assert permissions_of("CallSummaryFunction", resources, template) == {
+        *receiving("SummaryQueue", template) - {("sqs:ChangeMessageVisibility", arn_of("SummaryQueue", template))},
+        *(("dynamodb:Query", arn) for arn in table_and("by_control", "by_session", template=template)),
+        ("dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:123456789012:table/hookline-CallsTable"),
+        ("s3:GetObject", "arn:aws:s3:::hookline-recordingsbucket/oversize/*"),
+        ("s3:ListBucket", "arn:aws:s3:::hookline-recordingsbucket"),
+        *logging_(template),
+    }
+
+
+def test_the_function_that_posts_events_may_do_exactly_this(resources: Mapping[str, Any], template: Template) -> None:
+    assert permissions_of("EventWebhookFunction", resources, template) == {
+        *receiving("EventWebhookQueue", template),
+        ("secretsmanager:GetSecretValue", template.physical_id("EventWebhookSecret")),
+        *logging_(template),
+    }
+
+
+def table_and(*indexes: str, template: Template) -> list[str]:
+    table = str(template.resolve({"Fn::GetAtt": ["CallsTable", "Arn"]}))
+    return [table, *(f"{table}/index/{index}" for index in indexes)]
 
 
 # Settings
@@ -630,6 +658,8 @@ def test_every_parameter_is_described_grouped_checked_and_used(template: Templat
         ({"CallsApiOrigins": "*"}, "CallsApiOrigins"),
         ({"CallsApiOrigins": "https://desk.example.com,http://desk.example.com"}, "CallsApiOrigins"),
         ({"LogRetentionDays": "2"}, "LogRetentionDays"),
+        ({"EventWebhookUrl": "http://crm.example.com"}, "EventWebhookUrl"),
+        ({"EventWebhookTypes": "call.completed, call.hangup"}, "EventWebhookTypes"),
     ],
 )
 def test_a_set_of_parameters_that_cannot_work_is_refused_before_anything_is_deployed(
@@ -804,7 +834,8 @@ def test_everything_that_must_not_be_lost_outlives_the_stack_with_the_policy_tha
     template: Template, resources: Mapping[str, Any]
 ) -> None:
     expendable = {"CommandQueue"}  # a command is worth sending for minutes
-    stored = {"CallsTable", "RecordingsBucket", "RecordingsBucketPolicy", "QueuesPolicy", "EventQueuesPolicy"}
+    stored = {"CallsTable", "RecordingsBucket", "RecordingsBucketPolicy", "QueuesPolicy"}
+    stored |= {"EventQueuesPolicy", "EventWebhookQueuesPolicy"}
     stored |= set(of_type(resources, "AWS::SQS::Queue")) - expendable
     retained = {name for name, made in template.source["Resources"].items() if "DeletionPolicy" in made}
     assert retained == stored
@@ -820,9 +851,10 @@ def test_everything_stored_is_encrypted_and_read_only_over_tls(
     assert "AES256" in json.dumps(template.properties("RecordingsBucket")["BucketEncryption"])
     queues = set(of_type(resources, "AWS::SQS::Queue"))
     assert {template.properties(queue)["SqsManagedSseEnabled"] for queue in queues} == {True}
-    policies = [resources[name]["Properties"]["Queues"] for name in ("QueuesPolicy", "EventQueuesPolicy")]
+    named = ("QueuesPolicy", "EventQueuesPolicy", "EventWebhookQueuesPolicy")
+    policies = [resources[name]["Properties"]["Queues"] for name in named]
     assert sorted(queue["Ref"] for policy in policies for queue in policy) == sorted(queues)
-    for name in ("QueuesPolicy", "EventQueuesPolicy", "RecordingsBucketPolicy"):
+    for name in (*named, "RecordingsBucketPolicy"):
         statement, *allowed = resources[name]["Properties"]["PolicyDocument"]["Statement"]
         assert {one["Principal"]["Service"] for one in allowed} <= {"events.amazonaws.com"}
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")

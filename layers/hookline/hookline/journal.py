@@ -9,6 +9,8 @@
         TRANSCRIPT#<occurred_at>#<event id>      a `call.transcription` without commands, apart from the call's events
         <KIND>#<name>                            any other note: the result of archiving a recording or transcription
 
+    COMPLETED#<session id, else leg id>  SUMMARY the event `call.completed`, ours, apart from the events of the call
+
          CALL_FACTS#<event id>                   what the look-up of a flow found for that event
 
     LIVE  <occurred_at>#<command id>             a leg that was placed by that command and has not ended, see limits
@@ -242,6 +244,26 @@ class Journal:
         item |= {name: {"S": value} for name, value in optional.items() if value}
         self._expire(item, received_at)
         return self._put(item, once=True, deadline=deadline)
+
+    def append_summary(self, key: str, body: Mapping[str, Any], *, at: float) -> bool:
+        """Append the summary of a call once, in a partition of its own; False when it was there already.
+
+        key: of the call, its session or leg id. body: as call_summary makes it. at: seconds since 1970 UTC.
+        """
+        event = body["data"]
+        item: dict[str, Any] = {
+            "pk": {"S": f"COMPLETED#{key}"},
+            "sk": {"S": "SUMMARY"},
+            "event_id": {"S": event["id"]},
+            "event_type": {"S": event["event_type"]},
+            "occurred_at": {"S": event["occurred_at"]},
+            "received_at": {"S": timestamp(at)},
+            "body": {"S": _compact(body)},
+        }
+        if flow := event["payload"]["flow"]:
+            item["flow"] = {"S": flow}
+        self._expire(item, at)
+        return self._put(item, once=True)
 
     def put_command_result(
         self, identity: Identity, event_key: str, command_id: str, result: Mapping[str, Any], *, at: float

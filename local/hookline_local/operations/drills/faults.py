@@ -330,5 +330,13 @@ FAULTS: Mapping[str, Fault] = {
 
 UNPLAYED: Mapping[str, str] = {
     "EventDeadLetter": "the local stack publishes, but a pipe or a rule that gives up after hours is not emulated",
+    "SummaryQueueAge": "the drills' stack publishes nothing; tests of data out have the waiting",
+    "SummaryDeadLetter": "the drills' stack publishes nothing",
+    "CallSummaryErrors": "the drills' stack publishes nothing",
+    "CallSummaryThrottles": "the drills' stack publishes nothing",
+    "EventWebhookQueueAge": "the drills' stack publishes nothing; tests of data out have the refusals",
+    "EventWebhookDeadLetter": "the drills' stack publishes nothing",
+    "EventWebhookErrors": "the drills' stack publishes nothing",
+    "EventWebhookThrottles": "the drills' stack publishes nothing",
 }
 """The pages that have no drill, and why."""
