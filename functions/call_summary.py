@@ -36,7 +36,7 @@ _TAKEN = frozenset({"accepted", "already_done"})
 
 
 class Hangup(NamedTuple):
-    """What a message announces. key: of the call, its session or leg id. age_seconds: since it was received."""
+    """The announcement in a message. key: of the call, its session or leg id. age_seconds: since it was received."""
 
     key: str
     session: str | None

@@ -64,7 +64,7 @@ def test_who_may_read_the_api_key_defer_and_read_recordings_is_as_the_security_p
         found = {name for name, given in held.items() if given & holders}
         return {name for name in found if "WebhookPolicy" not in held[name] or name == "DeferredFunction"}
 
-    assert those_with("secretsmanager:GetSecretValue") == {name for name in key if name.endswith("Function")}
+    assert those_with("'Ref': 'TelnyxApiKeySecret'") == {name for name in key if name.endswith("Function")}
     assert those_with("'Sid': 'SendToDeferredQueue'") == set(defer) - {"DeferredQueue"}
     assert {"CallsApiFunction", "RecordingArchiverFunction"} == set(listen)
     assert those_with("${RecordingsBucket.Arn}/recordings/*") == set(listen)
