@@ -1,12 +1,14 @@
 """Actions over the calls API: what reaches Telnyx, once, in order with the call's own flow, and what is answered."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
+from hookline.api.steering import FUNCTION_SECONDS
 from tests.functions.test_calls_api import Line, incoming
 from tests.support.calls_api import CallsApi
 from tests.support.world import World, ok, refused, start_cold
@@ -121,6 +123,74 @@ def test_an_action_is_queued_behind_what_waits_and_the_webhooks_behind_it(
     assert (known.status, known.json()["result"]) == (200, "accepted")
 
 
+class FunctionEnded(BaseException):
+    """Lambda ends a function in the middle, as at its time limit."""
+
+
+def end_before_sending(world: World, api: CallsApi, path: str, body: Any = None) -> None:
+    """The first request with the key k1: its function ends when Telnyx is to be asked."""
+
+    def end(request: httpx.Request) -> httpx.Response:
+        raise FunctionEnded
+
+    world.replies = end
+    with pytest.raises(FunctionEnded):
+        api.post(path, body, idempotency_key="k1")
+    world.replies = lambda request: ok()
+    world.sent.clear()
+
+
+def go_on(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let time pass."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + seconds)
+
+
+def test_an_action_whose_function_ended_before_it_was_sent_is_queued_when_it_is_asked_for_again(
+    world: World, api: CallsApi, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_before_sending(world, api, PAUSE)
+    under_way = api.post(PAUSE, idempotency_key="k1")
+    assert (under_way.problem, under_way.headers["retry-after"]) == ("outcome-unknown", "15")
+    go_on(monkeypatch, FUNCTION_SECONDS)
+    answer, again = (api.post(PAUSE, idempotency_key="k1") for _ in range(2))
+    assert (answer.status, answer.json()["result"], again.body) == (202, "queued", answer.body)
+    world.consume("COMMAND", "command_sender", world.records("COMMAND"))
+    assert world.actions == ["record_pause"]
+    assert world.sent[0]["body"]["command_id"] == answer.json()["command_id"]
+    known = api.post(PAUSE, idempotency_key="k1")
+    assert (known.status, known.json()["result"], world.actions) == (200, "accepted", ["record_pause"])
+
+
+def test_an_action_that_is_too_old_to_be_sent_again_is_lost_and_a_new_key_sends_it(
+    world: World, api: CallsApi, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_before_sending(world, api, SPEAK, HELLO)
+    go_on(monkeypatch, 60.0)
+    assert api.post(SPEAK, HELLO, idempotency_key="k1").problem == "outcome-lost"
+    assert (world.actions, world.queued_commands) == ([], [])
+    assert api.post(SPEAK, HELLO, idempotency_key="k2").status == 200
+
+
+@pytest.mark.parametrize("problem", ["superseded", "call-ended"])
+def test_an_action_without_a_result_yields_to_a_newer_one_and_to_the_end_of_the_call(
+    world: World, api: CallsApi, line: Line, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    end_before_sending(world, api, PAUSE)
+    go_on(monkeypatch, FUNCTION_SECONDS)
+    if problem == "superseded":
+        assert api.post("/calls/leg-one/actions/record_resume", idempotency_key="k2").status == 202
+    else:
+        line.event("call.hangup", occurred_at=datetime.now(UTC))
+    queued = world.queued_commands
+    assert api.post(PAUSE, idempotency_key="k1").problem == problem
+    assert (world.queued_commands, world.actions) == (queued, [])
+
+
+def test_the_time_for_which_a_request_is_under_way_is_the_time_limit_of_its_function(world: World) -> None:
+    assert world.template.source["Resources"]["CallsApiFunction"]["Properties"]["Timeout"] == FUNCTION_SECONDS
+
+
 def test_last_an_unknown_action_and_an_unknown_call_are_refused_and_nothing_is_written(
     world: World, api: CallsApi, line: Line
 ) -> None:
@@ -215,13 +285,17 @@ def test_a_call_is_placed_for_a_flow_with_routing_and_its_ids_are_answered(
     assert len(world.sent) == 1
 
 
-def test_a_dial_without_an_answer_is_never_sent_again(world: World, api: CallsApi) -> None:
+def test_a_dial_without_an_answer_is_never_sent_again(
+    world: World, api: CallsApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def hang(request: httpx.Request) -> httpx.Response:
         raise httpx.ReadTimeout("nothing came", request=request)
 
     world.replies = hang
     for _ in range(3):
         assert api.post("/calls", DIAL, idempotency_key="k1").problem == "outcome-unknown"
+    go_on(monkeypatch, FUNCTION_SECONDS)
+    assert api.post("/calls", DIAL, idempotency_key="k1").problem == "outcome-lost"
     assert len({sent["body"]["command_id"] for sent in world.sent}) == 1
     assert world.queued_commands == []
 

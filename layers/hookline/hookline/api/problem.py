@@ -48,6 +48,11 @@ PROBLEMS: Mapping[str, Kind] = {
     "outcome_unknown": Kind(
         409, "It is not known yet what became of the command", "Read the call's timeline; ask again."
     ),
+    "outcome_lost": Kind(
+        409,
+        "It will never be known what became of the command",
+        "Read the call, then decide; a new key sends the command again.",
+    ),
     "expired": Kind(409, "The command waited too long and was not sent", "Send it again with a new key."),
     "refused": Kind(422, "Telnyx refuses the command", "`telnyx_code` and `errors` name the reason."),
     "api_key_refused": Kind(502, "Telnyx refuses the API key of the stack", "Put a valid key into its secret."),

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from hookline.api.arguments import action_names, command_of
@@ -31,9 +32,10 @@ from hookline.dispatch import (
     report_unauthorized,
     result_of,
     send_once,
+    with_ids,
 )
 from hookline.environment import Environment
-from hookline.events import Event, Identity, parse_event
+from hookline.events import Event, Identity, parse_event, seconds_between
 from hookline.journal import History, event_key, timestamp
 from hookline.limits import NOT_ALLOWED, TOO_MANY
 from hookline.precedence import CLIENT_STATE
@@ -44,6 +46,9 @@ ACTION_EVENT = "hookline.action"
 
 SECONDS = 4.0
 """For Telnyx's answer; what it does not take in that time is queued, but for a dial."""
+
+FUNCTION_SECONDS = 15.0
+"""The Timeout of the function in template.yaml: after that a request is not under way any more."""
 
 _KEYS = uuid.UUID("5b0f3d0e-3f0c-4f4e-9a9b-7d1c5e3a2b10")
 _LONGEST_KEY = 200
@@ -106,17 +111,38 @@ def _perform(env: Environment, action: Action) -> ApiResponse:
     history = env.journal.history(Event(action.event_id, ACTION_EVENT, occurred_at, _ids(action)))
     event = _event(action, occurred_at, history)
     command = with_routing(action.command, env.webhook_base_url if env.per_event_routing else None)
-    (planned,) = plan(event, [command], history, flow=event.flow or "", first_received_at=now)
-    recorded = history.results.get(planned.command_id)
-    if history.is_duplicate and not (recorded and recorded.get("status") == 429):
-        if recorded is None:
-            raise _problem("outcome_unknown", action, planned)
+    ((_, own_id),) = with_ids(event, [command])
+    recorded = history.results.get(own_id)
+    age = seconds_between(occurred_at, timestamp(now)) if history.is_duplicate and recorded is None else 0.0
+    (planned,) = plan(event, [command], history, flow=event.flow or "", first_received_at=now - age)
+    if history.is_duplicate and recorded is None:
+        return _settle(env, action, event, planned, history, age)
+    if recorded and history.is_duplicate and recorded.get("status") != 429:
         return _answer(action, planned, recorded)
     if Call.of(history.events).ended:
         raise _problem("call_ended", action, planned, telnyx_code="90018")
     if not history.is_duplicate and not _append(env, action, event, planned, at=now):
         raise _problem("outcome_unknown", action, planned)  # the same request is on its way at this very time
     return _send(env, action, event, planned._replace(known=None if recorded else planned.known), history)
+
+
+def _settle(env: Environment, action: Action, event: Event, planned: Plan, history: History, age: float) -> ApiResponse:
+    """Answer the same request again, of which only the beginning is recorded. age: seconds since the first.
+
+    The first is still under way, its command waits in the command queue, or its function has ended too early. Then
+    the command is queued: under the same ids twice is once, for SQS and for Telnyx. Raises Problem otherwise: a dial
+    is never repeated, and what is too old to be is not known any more.
+    """
+    if age < FUNCTION_SECONDS:
+        raise _problem("outcome_unknown", action, planned, retry_after=ceil(FUNCTION_SECONDS - age))
+    if planned.known and planned.known.result == SUPERSEDED:
+        raise _problem(SUPERSEDED, action, planned)
+    if Call.of(history.events).ended:
+        raise _problem("call_ended", action, planned, telnyx_code="90018")
+    if planned.known or action.command.action == "dial":
+        raise _problem("outcome_lost", action, planned)
+    (result,) = enqueue(env, event, [result_of(planned, Answer(Outcome.RETRY_LATER))])
+    return _answer(action, planned, result.to_dict())
 
 
 def _send(env: Environment, action: Action, event: Event, planned: Plan, history: History) -> ApiResponse:
