@@ -130,8 +130,8 @@ def _settle(env: Environment, action: Action, event: Event, planned: Plan, histo
     """Answer the same request again, of which only the beginning is recorded. age: seconds since the first.
 
     The first is still under way, its command waits in the command queue, or its function has ended too early. Then
-    the command is queued: under the same ids, which is idempotent at SQS and at Telnyx. Raises Problem otherwise: a dial
-    is never repeated, and what is too old to be is not known any more.
+    the command is queued: under the same ids, which is idempotent at SQS and at Telnyx. Raises Problem otherwise: a
+    dial is never repeated, and what is too old to be is not known any more.
     """
     if age < FUNCTION_SECONDS:
         raise _problem("outcome_unknown", action, planned, retry_after=ceil(FUNCTION_SECONDS - age))
