@@ -669,7 +669,9 @@ def test_a_name_that_is_found_too_late_is_not_said_anything_any_more(
             assert connection.recv(1000) == b""  # hung up on without a word
 
 
-def test_hanging_for_a_while_does_not_hold_up_the_calls_after_it(world: World) -> None:
+def test_hanging_for_a_while_does_not_hold_up_the_calls_after_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOKLINE_PATIENCE", "2")
+    start_cold(world)
     over = threading.Event()
 
     def hang(request: httpx.Request) -> httpx.Response:
