@@ -1,6 +1,6 @@
 """Late events: in whatever order a call's webhooks are delivered, it ends as if they had come in order, or stricter.
 
-HOOKLINE_ORDERS: of the 720 orders of each story, and of a long call, so many are drawn; 200 by default, all by `make soak`.
+HOOKLINE_ORDERS: how many orders of each story are drawn, of a short one from 720; 200 by default, all in `make soak`.
 """
 
 import itertools
