@@ -26,7 +26,7 @@ export function page(route, before) {
     const figures = figuresOf(state.calls);
     return html`<h1>Line health</h1>
       <p class="dim">${state.isCut ? `The newest ${state.calls.length} calls of today (UTC).` : `All ${state.calls.length} calls of today (UTC).`}
-        Latency, errors and queues are on the CloudWatch dashboard; what waits: <code>hookline queues</code>.</p>
+        ${" "}Latency, errors and queues are on the CloudWatch dashboard; what waits: <code>hookline queues</code>.</p>
       <ul class="figures">${figures.map(([name, value, isBad]) => html`<li class=${isBad ? "bad" : ""}><b>${isBad ? "⚠ " : ""}${value}</b> ${name}</li>`)}</ul>
       <${Counts} title="Why calls were in trouble" counts=${count(state.calls, (call) => call.trouble && trouble(call.trouble))} />
       <${Counts} title="How calls ended" counts=${count(state.calls, (call) => call.hangup_cause && named(call.hangup_cause))} />

@@ -30,8 +30,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def line() -> Iterator[LiveLine]:
-    """A line that asks for no tokens. People and the line speak fast in its calls."""
-    with live_line(QUICK) as running:
+    """A line that asks for no tokens. People and the line speak fast in its calls; its recordings have peaks."""
+    with live_line(QUICK, parameters={"LineRecordFormat": "wav"}) as running:
         yield running
 
 

@@ -8,6 +8,14 @@ from playwright.sync_api import expect
 from tests.console.conftest import Desk
 from tests.support.live_line import LiveLine, wait_for
 
+COLUMNS = """node => {
+    const dots = node.getContext("2d").getImageData(0, 0, node.width, node.height).data;
+    const dot = (x, y) => dots[(y * node.width + x) * 4 + 3];
+    const isPainted = (x) => Array.from({length: node.height}, (_, y) => dot(x, y)).some(Boolean);
+    return Array.from({length: node.width}, (_, x) => isPainted(x)).filter(Boolean).length;
+}"""
+"""The columns of a canvas that have some color."""
+
 
 def test_a_call_from_ring_to_playback(line: LiveLine, desk: Desk) -> None:
     page = desk.open(line.console)
@@ -43,6 +51,7 @@ def test_a_call_from_ring_to_playback(line: LiveLine, desk: Desk) -> None:
     player.get_by_role("button", name="Play").click()
     audio = player.locator("audio")
     wait_for(lambda: audio.evaluate("node => node.currentTime > 0 && node.duration > 0"))
+    assert player.locator("canvas").evaluate(COLUMNS) > 200  # the peaks; the marks alone are a few
     expect(page.locator(".facts")).to_contain_text("live")
 
     # To hang up is asked for twice.
