@@ -42,7 +42,7 @@ demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
 test: .venv/installed .venv-sam/installed console/vendor/installed  ## run all tests, offline; ARGS="..." goes to pytest
-	.venv/bin/python -m pytest -n 3 --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-flows: .venv/installed  ## run only the tests of the call flows, in seconds
 	.venv/bin/python -m pytest tests/flows $(ARGS)
@@ -52,7 +52,7 @@ bench: .venv/installed  ## measure time and memory beside their bars (some minut
 
 soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hit by faults (a quarter of an hour)
 	HOOKLINE_SOAK=$${HOOKLINE_SOAK:-10000} .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
-	HOOKLINE_ORDERS=720 .venv/bin/python -m pytest tests/layer/test_order.py
+	HOOKLINE_ORDERS=3600 .venv/bin/python -m pytest tests/layer/test_order.py
 	HOOKLINE_FUZZ=1000 .venv/bin/python -m pytest tests/functions/test_calls_api_contract.py
 
 fuzz: .venv/installed .venv-fuzz/installed  ## send the calls API requests by its OpenAPI document, right and wrong ones (under a minute)

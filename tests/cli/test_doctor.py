@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.cloudformation.models import cloudformation_backends
+from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from typer.testing import CliRunner
 
@@ -264,7 +264,7 @@ def test_of_a_stack_whose_first_deployment_has_failed_the_next_command_is_named(
 
 def set_status(status: str) -> Any:
     """Of the stack, as CloudFormation shows it; moto's own record of it."""
-    (stack,) = cloudformation_backends[DEFAULT_ACCOUNT_ID][REGION].stacks.values()
+    (stack,) = get_backend("cloudformation")[DEFAULT_ACCOUNT_ID][REGION].stacks.values()
     stack.status = status
     return stack
 

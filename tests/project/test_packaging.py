@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode.cfn_yaml import load
 
 ROOT = Path(__file__).parents[2]
 HOOKLINE = ROOT / "layers" / "hookline" / "hookline"
@@ -234,15 +233,22 @@ def test_the_tests_run_on_the_versions_that_are_deployed() -> None:
         assert development[name].split()[0] == rest.split()[0], name
 
 
+def template_as_written() -> Any:
+    """Read the template by cfn-lint, which is imported here: elsewhere it is a second of each worker's time."""
+    from cfnlint.decode.cfn_yaml import load
+
+    return load(str(ROOT / "template.yaml"))
+
+
 def test_the_build_is_for_the_runtime_and_the_architecture_of_the_template() -> None:
-    everywhere = load(str(ROOT / "template.yaml"))["Globals"]["Function"]
+    everywhere = template_as_written()["Globals"]["Function"]
     assert make_default("layers/dependencies/Makefile", "LAYER_ARCH") == everywhere["Architectures"][0]
     assert f"python{make_default('layers/build.mk', 'LAYER_PYTHON')}" == everywhere["Runtime"]
     assert f"python{(ROOT / '.python-version').read_text().strip()}" == everywhere["Runtime"]
 
 
 def test_the_example_of_an_environment_has_every_variable_of_the_template_and_its_default() -> None:
-    template = load(str(ROOT / "template.yaml"))
+    template = template_as_written()
     everybody = template["Globals"]["Function"]["Environment"]["Variables"]
     variables = dict(everybody)
     for made in template["Resources"].values():
@@ -262,7 +268,7 @@ def test_the_example_of_an_environment_has_every_variable_of_the_template_and_it
 
 def test_every_function_and_layer_is_built_by_a_makefile() -> None:
     """With `SkipBuild`, SAM leaves the CodeUri of Globals as it is, and from .aws-sam/build it leads nowhere."""
-    resources = load(str(ROOT / "template.yaml"))["Resources"]
+    resources = template_as_written()["Resources"]
     built = ("AWS::Serverless::Function", "AWS::Serverless::LayerVersion")
     methods = {name: made.get("Metadata") for name, made in resources.items() if made["Type"] in built}
     assert len(methods) >= 25
