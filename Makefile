@@ -50,9 +50,9 @@ test-flows: .venv/installed  ## run only the tests of the call flows, in seconds
 bench: .venv/installed  ## measure time and memory beside their bars (some minutes; best on a quiet machine)
 	.venv/bin/python -m benchmarks $(ARGS)
 
-soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hit by faults (a quarter of an hour)
+soak: .venv/installed  ## HOOKLINE_SOAK (10,000) webhooks, shuffled, doubled, hit by faults, and 100,000 orders (an hour)
 	HOOKLINE_SOAK=$${HOOKLINE_SOAK:-10000} .venv/bin/python -m pytest tests/layer/test_soak.py -s | grep " deliveries of "
-	HOOKLINE_ORDERS=3600 .venv/bin/python -m pytest tests/layer/test_order.py
+	HOOKLINE_ORDERS=100000 .venv/bin/python -m pytest tests/layer/test_order.py
 	HOOKLINE_FUZZ=1000 .venv/bin/python -m pytest tests/functions/test_calls_api_contract.py
 
 fuzz: .venv/installed .venv-fuzz/installed  ## send the calls API requests by its OpenAPI document, right and wrong ones (under a minute)
