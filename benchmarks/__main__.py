@@ -10,10 +10,16 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 sys.path[:0] = [str(PROJECT / folder) for folder in ("", "functions", "layers/hookline", "local")]
 
-from benchmarks import archiver, local_stack, own_time, sides  # noqa: E402 - they find Hookline on that path
+from benchmarks import archiver, calls_api, local_stack, own_time, sides  # noqa: E402 - they find Hookline on that path
 from benchmarks.bars import BARS  # noqa: E402
 
-MEASUREMENTS = {"own_time": own_time, "sides": sides, "archiver": archiver, "local_stack": local_stack}
+MEASUREMENTS = {
+    "own_time": own_time,
+    "sides": sides,
+    "archiver": archiver,
+    "local_stack": local_stack,
+    "calls_api": calls_api,
+}
 
 
 def main(names: list[str]) -> int:

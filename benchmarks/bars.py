@@ -27,5 +27,6 @@ BARS = {
     "hanging": Bar("answered while Telnyx's API hangs", 2.0, "s"),
     "help": Bar("hookline --help against its libraries", 0.15, "s more"),
     "rest": Bar("the simulator at rest", 0.02, "s a second"),
+    "click": Bar("an action over the calls API, until Telnyx has it", 0.3, "s"),
     "gateway": Bar("the local gateway and a function, warm", 0.01, "s"),
 }

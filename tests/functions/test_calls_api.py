@@ -278,33 +278,6 @@ def test_a_transcript_is_json_text_or_subtitles_as_the_client_accepts(world: Wor
 # Cost
 
 
-def test_the_cost_of_a_request_does_not_depend_on_how_many_calls_there_are(
-    world: World, api: CallsApi, reads: list[tuple[str, int]]
-) -> None:
-    paths = ["/calls?limit=2", *(f"/calls/leg-00{path}" for path in ("", "/timeline", "/transcript", "/recordings"))]
-
-    def costs() -> list[tuple[int, int]]:
-        found = []
-        for path in paths:
-            reads.clear()
-            path, _, query = path.partition("?")
-            assert api.get(path, dict([query.split("=")]) if query else None).status == 200
-            assert {operation for operation, _ in reads} <= {"Query", "GetItem"}
-            found.append((len(reads), sum(items for _, items in reads)))
-        return found
-
-    start = datetime.now(UTC).replace(hour=0, minute=0, second=1)
-    for number in range(4):
-        incoming(f"{number:02}", at=start).event("call.answered")
-    few = costs()
-    assert max(requests for requests, _ in few) <= 12
-    for number in range(4, 40):
-        incoming(f"{number:02}", at=start).event("call.answered")
-    many = costs()
-    assert [requests for requests, _ in many] == [requests for requests, _ in few]
-    assert many[1:] == few[1:]
-
-
 def test_the_state_of_a_very_long_call_reads_no_more_than_a_page(
     world: World, api: CallsApi, reads: list[tuple[str, int]]
 ) -> None:
