@@ -63,6 +63,26 @@ def test_a_key_that_is_delivered_late_does_not_undo_the_pause_of_an_operator(
     assert "record_resume" in world.actions  # the caller has pressed it since
 
 
+def test_an_action_is_newer_than_all_that_is_journalled_also_when_telnyx_s_clock_is_ahead(
+    world: World, api: CallsApi, line: Line
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(seconds=30)
+    line.event("call.dtmf.received", digit="2", occurred_at=ahead)
+    assert api.post(PAUSE, idempotency_key="k1").json()["result"] == "accepted"
+    assert api.post(PAUSE, idempotency_key="k1").json()["result"] == "accepted"
+    world.sent.clear()
+    line.event("call.dtmf.received", digit="2", occurred_at=ahead - timedelta(seconds=1))
+    assert world.actions == []
+    line.event("call.dtmf.received", digit="2", occurred_at=ahead + timedelta(seconds=1))
+    assert "record_resume" in world.actions
+
+
+def test_an_event_of_the_far_future_does_not_take_the_actions_with_it(world: World, api: CallsApi, line: Line) -> None:
+    line.event("call.speak.ended", occurred_at=datetime.now(UTC) + timedelta(days=900))
+    api.post(PAUSE)
+    assert action_items(world)[0]["occurred_at"] < (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+
+
 def test_a_webhook_that_is_handled_while_the_action_is_sent_yields_to_it(
     world: World, api: CallsApi, line: Line
 ) -> None:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -49,6 +50,8 @@ SECONDS = 4.0
 
 FUNCTION_SECONDS = 15.0
 """The Timeout of the function in template.yaml: after that a request is not under way any more."""
+
+LONGEST_AHEAD_SECONDS = 600.0
 
 _KEYS = uuid.UUID("5b0f3d0e-3f0c-4f4e-9a9b-7d1c5e3a2b10")
 _LONGEST_KEY = 200
@@ -100,20 +103,22 @@ def _action(request: ApiRequest, command: Command, identity: Identity) -> Action
 def _perform(env: Environment, action: Action) -> ApiResponse:
     """Record the key, then the action; send it; record the result. The same key again: what is known of the first."""
     now = time.time()
-    attributes = {"occurred_at": timestamp(now), "digest": action.digest, "action": action.command.action}
-    is_new = env.journal.put_note(action.identity, "ACTION", action.event_id, attributes, at=now)
-    occurred_at = attributes["occurred_at"]
-    if not is_new:
+    began_at = timestamp(now)
+    history = _history(env, action, began_at)
+    occurred_at = _behind(history, now)
+    attributes = {"occurred_at": occurred_at, "digest": action.digest, "action": action.command.action}
+    if not env.journal.put_note(action.identity, "ACTION", action.event_id, attributes, at=now):
         first = env.journal_pages.note(action.identity.partition, "ACTION", action.event_id) or {}
         if first.get("digest") != action.digest:
             raise Problem("key_reused")
-        occurred_at = str(first["occurred_at"])
-    history = env.journal.history(Event(action.event_id, ACTION_EVENT, occurred_at, _ids(action)))
+        occurred_at, began_at = str(first["occurred_at"]), str(first["created_at"])
+    if occurred_at != timestamp(now):
+        history = _history(env, action, occurred_at)
     event = _event(action, occurred_at, history)
     command = with_routing(action.command, env.webhook_base_url if env.per_event_routing else None)
     ((_, own_id),) = with_ids(event, [command])
     recorded = history.results.get(own_id)
-    age = seconds_between(occurred_at, timestamp(now)) if history.is_duplicate and recorded is None else 0.0
+    age = seconds_between(began_at, timestamp(now)) if history.is_duplicate and recorded is None else 0.0
     (planned,) = plan(event, [command], history, flow=event.flow or "", first_received_at=now - age)
     if history.is_duplicate and recorded is None:
         return _settle(env, action, event, planned, history, age)
@@ -124,6 +129,23 @@ def _perform(env: Environment, action: Action) -> ApiResponse:
     if not history.is_duplicate and not _append(env, action, event, planned, at=now):
         raise _problem("outcome_unknown", action, planned)  # the same request is on its way at this very time
     return _send(env, action, event, planned._replace(known=None if recorded else planned.known), history)
+
+
+def _history(env: Environment, action: Action, occurred_at: str) -> History:
+    return env.journal.history(Event(action.event_id, ACTION_EVENT, occurred_at, _ids(action)))
+
+
+def _behind(history: History, now: float) -> str:
+    """The time of an action: now, or just behind the newest event of its call, when Telnyx's clock is ahead of ours.
+
+    The client may have seen all that is journalled: an event of the past must not count as newer. A clock that is
+    further ahead than LONGEST_AHEAD_SECONDS is not believed: all later events would yield to the action.
+    """
+    newest = max((event.occurred_at for event in history.events), default="")
+    own = timestamp(now)
+    if not own <= newest <= timestamp(now + LONGEST_AHEAD_SECONDS):
+        return own
+    return timestamp(datetime.fromisoformat(newest).timestamp() + 2e-6)
 
 
 def _settle(env: Environment, action: Action, event: Event, planned: Plan, history: History, age: float) -> ApiResponse:
