@@ -1,9 +1,9 @@
 // What can be done to a live call now, with the same by command line beside each.
 
 import { post } from "./api.js";
-import { draw, may, refresh } from "./app.js";
 import { idOf } from "./calls.js";
 import { html } from "./html.js";
+import { draw, may, refresh } from "./state.js";
 import { named, quoted, reason } from "./words.js";
 
 const VOICE = "AWS.Polly.Joanna-Neural";

@@ -1,24 +1,18 @@
-// The console: one state, one place that draws it. A page has `load`, asked again and again, and `view`.
+// The console: which page is shown, and the frame around it. A page has `load`, asked again and again, and `view`.
 
-import { Problem, Unreachable, get, useToken, whenExpired } from "./api.js";
+import { get, useToken, whenExpired } from "./api.js";
 import * as call from "./call.js";
 import * as calls from "./calls.js";
 import * as dial from "./dial.js";
 import * as health from "./health.js";
-import { html, render } from "./html.js";
+import { html } from "./html.js";
 import * as phone from "./phone.js";
 import * as signIn from "./sign_in.js";
+import { app, draw, drawFrom, refresh } from "./state.js";
 import { reason } from "./words.js";
-
-const LIVE_MS = 1000;
-const QUIET_MS = 5000;
 
 const PAGES = { calls, call, dial, health, phone };
 const TITLES = { calls: "Calls", call: "Call", dial: "Place a call", health: "Line health", phone: "Phone" };
-
-const app = { config: null, scopes: null, signedIn: false, lost: false, error: "", page: null, route: null };
-let timer = 0;
-let round = 0;
 
 // #/calls?status=ended, #/calls/ID, #/dial, #/health, #/phone
 function routeOf(hash) {
@@ -27,41 +21,6 @@ function routeOf(hash) {
   const parameters = Object.fromEntries(new URLSearchParams(search || ""));
   if (name === "calls" && rest.length) return { name: "call", id: decodeURIComponent(rest.join("/")), parameters };
   return { name: name in TITLES && name !== "call" ? name : "calls", id: "", parameters };
-}
-
-export function draw() {
-  render(html`<${Frame} />`, document.getElementById("app"));
-}
-
-// Whether the token has a scope; on a laptop there are none to have.
-export function may(scope) {
-  return app.scopes === null || app.scopes.includes(app.config.scope_prefix + scope);
-}
-
-export function go(hash) {
-  location.hash = hash;
-}
-
-// Ask for the page's data now, and then again: each second while something is live, never while nobody looks.
-export async function refresh() {
-  clearTimeout(timer);
-  const mine = ++round;
-  if (!app.signedIn || document.hidden) return;
-  const { page } = app;
-  let isLive = false;
-  try {
-    isLive = await page.load();
-    app.lost = false;
-    app.error = "";
-  } catch (error) {
-    if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
-    if (!app.signedIn) return;
-    app.lost = error instanceof Unreachable || error.status >= 500;
-    app.error = app.lost ? "" : reason(error);
-  }
-  if (mine !== round) return;
-  draw();
-  timer = setTimeout(refresh, isLive && !app.lost ? LIVE_MS : QUIET_MS);
 }
 
 function expire() {
@@ -131,7 +90,7 @@ function leaveToSignIn() {
 
 async function start() {
   let failure = "";
-  draw();
+  drawFrom(Frame);
   try {
     app.config = await get("config.json");
     if (app.config.local) {

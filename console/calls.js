@@ -1,8 +1,8 @@
 // The list of calls: those in trouble first, then all, newest first; its filters stand in the URL.
 
 import { get, query } from "./api.js";
-import { draw, go, refresh } from "./app.js";
 import { html } from "./html.js";
+import { draw, go, refresh } from "./state.js";
 import { clock, day, length, named, trouble } from "./words.js";
 
 const FILTERS = ["day", "number", "direction", "status", "flow"];

@@ -2,8 +2,8 @@
 
 import { post, query } from "./api.js";
 import { commandLine } from "./actions.js";
-import { draw, go, may } from "./app.js";
 import { html } from "./html.js";
+import { draw, go, may } from "./state.js";
 import { quoted, reason } from "./words.js";
 
 const FIELDS = [

@@ -1,8 +1,8 @@
 // A phone for the local stack: ring the line, press its keys, hear it. The browser's own speech says what the line says.
 
-import { draw } from "./app.js";
 import { Status } from "./calls.js";
 import { html } from "./html.js";
+import { draw } from "./state.js";
 import { named } from "./words.js";
 
 const KEYS = [..."123456789*0#"];

@@ -1,8 +1,8 @@
 // A recording: the browser's own player, its peaks as a picture, and what was said and pressed as marks on it.
 
 import { get, Problem } from "./api.js";
-import { draw, may } from "./app.js";
 import { html } from "./html.js";
+import { draw, may } from "./state.js";
 import { bytes, clock, length, reason } from "./words.js";
 
 const WIDTH = 600;

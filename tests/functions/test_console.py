@@ -4,8 +4,10 @@ import asyncio
 import base64
 import gzip
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +169,11 @@ def test_the_phone_can_do_only_what_a_person_on_it_can(request_: str) -> None:
     assert (ask(door, method, f"/_phone/{path}", content_type="application/json")).status_code == 404
     without = PhoneDoor(None)
     assert (ask(without, "GET", "/_phone/observe")).status_code == 404
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    imports = {
+        path.name: re.findall(r'from "\./(.+?)"', path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.js")
+    }
+    assert "state.js" in imports["app.js"]
+    TopologicalSorter(imports).prepare()  # raises CycleError
