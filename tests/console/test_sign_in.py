@@ -59,13 +59,13 @@ def test_a_person_signs_in_and_the_token_stays_in_memory(line: LiveLine, issuer:
 def test_an_expired_token_ends_the_sign_in_and_a_new_one_leads_back(
     line: LiveLine, issuer: Issuer, desk: Desk, leg: Leg
 ) -> None:
-    page = desk.open(f"{line.console}#/health")
+    page = desk.open(f"{line.console}#/calls/{leg.call_leg_id}")
     issuer.lifetime = 2
     sign_in(page)
     expect(page.get_by_role("alert")).to_have_text("Your sign-in has ended.")
     issuer.lifetime = 3600
     sign_in(page)
-    expect(page.get_by_role("heading", name="Line health")).to_be_visible()
+    expect(page.get_by_role("heading", name=leg.from_number)).to_be_visible()
 
 
 def test_an_action_with_an_expired_token_ends_the_sign_in_as_well(

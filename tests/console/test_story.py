@@ -26,6 +26,7 @@ def test_a_call_from_ring_to_playback(line: LiveLine, desk: Desk) -> None:
     page.get_by_label("From").fill("+12025550171")
     page.get_by_role("button", name="Ring").click()
     expect(page.get_by_role("link", name="This call in the console")).to_be_visible()
+    wait_for(lambda: line.http.get("/calls", params={"number": "+12025550171"}).json()["calls"])
     page.get_by_role("link", name="Calls").click()
     row = page.get_by_role("link", name=re.compile(r"\+12025550171"))
     expect(row.first).to_contain_text("live")

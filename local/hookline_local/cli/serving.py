@@ -186,7 +186,7 @@ def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: Se
     telnyx = started.telnyx_url or f"{started.telnyx_api_base_url} (TELNYX_API_BASE_URL)"
     aws = stack.aws_endpoint if options.aws() is None else f"{stack.aws_endpoint} (not ours)"
     calls_api = f"{started.api_url}/calls" if started.api_url else "off (CallsApi)"
-    console = started.console_url or "off (CallsApi)"
+    console = started.console_url or f"off ({'CallsApiClientId' if started.api_url else 'CallsApi'})"
     screen.fields((("console", console), ("webhooks", started.webhook_url)), width=19)
     urls = (("calls API", calls_api), ("Telnyx", telnyx), ("AWS", aws))
     screen.fields((*urls, ("Lambda API", started.url)), width=19)
