@@ -93,6 +93,11 @@ class CallFlow:
     # The commands are values: built and checked once per cold start, and the same ever after.
 
     @cached_property
+    def answer(self) -> Command:
+        """The answer to an incoming call."""
+        return answer(client_state=_client_state_for("answer"))
+
+    @cached_property
     def greeting_commands(self) -> list[Command]:
         """Heard first: the greeting, or the audio file when there is no greeting.
 
@@ -131,6 +136,20 @@ class CallFlow:
         spoken_seconds = 5 + len(self.goodbye) / 10
         goodbye = self.speak(self.goodbye, "goodbye", stop="all")
         return [goodbye.otherwise(hangup()), hangup().after(spoken_seconds)]
+
+    @cached_property
+    def finish_commands(self) -> list[Command]:
+        """Stop all that the flow has started, then speak the goodbye. Stopping what is not running does no harm."""
+        commands = []
+        if self.record:
+            commands.append(record_stop())
+        if self.transcribe:
+            commands.append(transcription_stop())
+        if self.stream_url:
+            commands.append(streaming_stop())
+        if self.forks:
+            commands.append(fork_stop())
+        return commands + self.goodbye_commands
 
     @cached_property
     def recording(self) -> Command:
@@ -211,7 +230,7 @@ def call_initiated(event: Event, call: Call) -> list[Command]:
     """An incoming call is answered; an outgoing one, or a leg that Telnyx is bridging already, is left to ring."""
     is_waiting = event.payload.get("direction") == "incoming" and event.payload.get("state") != "bridging"
     if is_waiting and call.status == "ringing":
-        return [answer(client_state=_client_state_for("answer"))]
+        return [SETTINGS.answer]
     return []
 
 
@@ -255,7 +274,7 @@ def call_dtmf_received(event: Event, call: Call) -> list[Command]:
         case "*":
             return [playback_stop(client_state=_client_state_for("listening"))]
         case "#":
-            return _finish_commands()
+            return SETTINGS.finish_commands
     return []
 
 
@@ -305,20 +324,6 @@ def streaming_failed(event: Event, call: Call) -> list[Command]:
     if failures_before == SETTINGS.stream_retries and SETTINGS.forks:
         return [SETTINGS.fork]
     return []
-
-
-def _finish_commands() -> list[Command]:
-    """Stop all that the flow has started, then speak the goodbye. Stopping what is not running does no harm."""
-    commands = []
-    if SETTINGS.record:
-        commands.append(record_stop())
-    if SETTINGS.transcribe:
-        commands.append(transcription_stop())
-    if SETTINGS.stream_url:
-        commands.append(streaming_stop())
-    if SETTINGS.forks:
-        commands.append(fork_stop())
-    return commands + SETTINGS.goodbye_commands
 
 
 def _digits(call: Call) -> list[Event]:

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -138,6 +138,7 @@ def send_commands(
     ended: set[str | None] = set()
     is_queueing = False
     pending = list(plans)
+    ids = {"event_id": event.id, "call_leg_id": event.call_leg_id, "call_session_id": event.call_session_id}
     while pending:
         planned = pending.pop(0)
         is_delayed = planned.command.delay_seconds > 0
@@ -148,7 +149,6 @@ def send_commands(
         elif is_queueing or is_delayed:
             result = result_of(planned, _NOT_SENT)
         else:
-            ids = {"event_id": event.id, "call_leg_id": event.call_leg_id, "call_session_id": event.call_session_id}
             answer = send_once(environment, planned, seconds=ends - time.monotonic(), ids=ids)
             if answer.outcome is Outcome.UNAUTHORIZED:
                 report_unauthorized(environment, answer, **ids)
@@ -299,8 +299,7 @@ def _blamed_routing(command: Command, answer: Answer) -> frozenset[str]:
     return frozenset() if answer.pointers else frozenset(routing)
 
 
-@dataclass(frozen=True, slots=True)
-class _Addressed:
+class _Addressed(NamedTuple):
     """Of the client_state of an event's commands, all but the flow's own value.
 
     flow: of the event's leg. occurred_at: of the event. placed: the key of the event's leg, when it was placed here.
@@ -330,10 +329,15 @@ class _Addressed:
             params["client_state"] = _state_for_flow(self.flow, params.get("client_state"), placed)
         fallback = command.fallback
         if fallback:
-            fallback_id = command_id(own_id, fallback.action, 0)
+            fallback_id = command_id(own_id, fallback.action, 0) if _places_leg(fallback) else ""
             fallback = self.command(fallback, fallback_id, is_own_leg=is_own_leg, is_stale=is_stale)
         delay, only_if_idle = command.delay_seconds, command.only_if_idle
         return Command(action, params, command.call_control_id, delay, fallback, only_if_idle=only_if_idle)
+
+
+def _places_leg(command: Command) -> bool:
+    """Whether a command places a leg, or one that is sent in its place does."""
+    return command.action in PLACED_STATE or (command.fallback is not None and _places_leg(command.fallback))
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -114,11 +115,10 @@ class Environment:
         """
         if self.logger.log_level > logging.INFO:
             return
-        now = time.time()
         line = {
             "level": "INFO",
             "message": message,
-            "timestamp": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03}+00:00",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "service": self._service,
             **{name: value for name, value in fields.items() if value is not None},
         }

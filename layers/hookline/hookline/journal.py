@@ -574,7 +574,7 @@ def _legs_beside(event: Event, items: Sequence[Mapping[str, Any]]) -> list[Call]
 
 def timestamp(seconds: float) -> str:
     """Seconds since 1970 UTC as the journal writes them: texts that compare as times do."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _fitting(name: str) -> str:

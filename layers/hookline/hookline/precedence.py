@@ -153,9 +153,8 @@ def lifetimes(commands: Sequence[Command]) -> list[float]:
     What one event turns on shares one fate, the shorter: a recording is not resumed without its transcription.
     """
     on = _TURNS_ON.intersection([command.action for command in commands])
-    short_lived = frozenset(on) if not on <= LONG_LIVED else frozenset[str]()
+    long_lived = LONG_LIVED if on <= LONG_LIVED else LONG_LIVED - on
     return [
-        (LONG_LIFETIME_SECONDS if command.action in LONG_LIVED - short_lived else SHORT_LIFETIME_SECONDS)
-        + command.delay_seconds
+        (LONG_LIFETIME_SECONDS if command.action in long_lived else SHORT_LIFETIME_SECONDS) + command.delay_seconds
         for command in commands
     ]

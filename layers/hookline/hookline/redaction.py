@@ -66,18 +66,17 @@ class Parsed(NamedTuple):
 
 
 class _Reader:
-    """A JSON decoder that notes what its objects hold; one is enough, for one body at a time."""
+    """A JSON decoder that notes the keys of its objects, and how many stood there; one body at a time."""
 
     def __init__(self) -> None:
-        self.has_digit_names = self.has_twin_keys = False
+        self.names: list[str] = []
+        self.pair_count = 0
         self.decode = json.JSONDecoder(object_pairs_hook=self._object_of).decode
 
     def _object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
-        if len(value) < len(pairs):
-            self.has_twin_keys = True
-        if not _DISJOINT(value) or (value and not "".join(value).islower()):
-            self.has_digit_names = True
+        self.names += value
+        self.pair_count += len(pairs)
         return value
 
 
@@ -87,9 +86,11 @@ _reader = _Reader()
 
 def parse(body: bytes) -> Parsed:
     """The JSON value of a body, looked through while it is parsed. Raises Unreadable."""
-    _reader.has_digit_names = _reader.has_twin_keys = False
+    _reader.names, _reader.pair_count = [], 0
     value = parse_json(body, _reader.decode)
-    return Parsed(body, value, _reader.has_digit_names, _reader.has_twin_keys)
+    names = _reader.names
+    has_digit_names = not _DISJOINT(names) or (bool(names) and not "".join(names).islower())
+    return Parsed(body, value, has_digit_names, has_twin_keys=len(names) < _reader.pair_count)
 
 
 def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes | None:
@@ -103,12 +104,12 @@ def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes
     if not (parsed.has_digit_names or parsed.has_twin_keys or ambiguous):
         return None
     names = DIGIT_NAMES | AMBIGUOUS_NAMES if ambiguous else DIGIT_NAMES
-    value = json.loads(parsed.body)
-    found = [(holder, name) for holder, name in _named(value, names) if holder[name] not in (None, "")]
+    found = _filled(parsed.value, names)
     is_acting = event_type == DTMF_EVENT and len(found) == 1 and _is_acting(*found[0], acting_digits)
     if not parsed.has_twin_keys and (is_acting or not found):
         return None
-    for holder, name in [] if is_acting else found:
+    value = json.loads(parsed.body)
+    for holder, name in [] if is_acting else _filled(value, names):
         holder[name] = _blank(holder[name])
     return _compact(value).encode()
 
@@ -116,6 +117,11 @@ def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes
 def _is_acting(holder: dict[str, Any], name: str, acting_digits: str) -> bool:
     digit = holder[name]
     return name == "digit" and isinstance(digit, str) and len(digit) == 1 and digit in acting_digits
+
+
+def _filled(value: Any, names: frozenset[str]) -> list[tuple[dict[str, Any], str]]:
+    """Those places of `_named` that hold anything."""
+    return [(holder, name) for holder, name in _named(value, names) if holder[name] not in (None, "")]
 
 
 def _named(value: Any, names: frozenset[str]) -> Iterator[tuple[dict[str, Any], str]]:

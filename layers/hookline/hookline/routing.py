@@ -80,11 +80,12 @@ def with_routing(command: Command, base_url: str | None) -> Command:
     base_url: None leaves every event to the URL of the application. Only the commands of CARRIERS take this, and what
     the flow has set itself stays. A fallback is treated the same.
     """
-    if command.fallback is not None:
-        command = replace(command, fallback=with_routing(command.fallback, base_url))
+    fallback = command.fallback and with_routing(command.fallback, base_url)
+    if fallback is not command.fallback:
+        command = replace(command, fallback=fallback)
     if command.action not in CARRIERS:
         return command
-    return replace(command, params={**_routing(base_url), **command.params})
+    return command.with_params({**_routing(base_url), **command.params})
 
 
 @lru_cache(maxsize=8)

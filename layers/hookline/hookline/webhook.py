@@ -146,8 +146,9 @@ def _handle(
 ) -> dict[str, Any]:
     """Decide, send and append an event that is verified and recent."""
     delivery = _delivery(env, signed, event, parsed, deadline)
-    if env.event_type and event.type != env.event_type:
-        return _defer(env, delivery, WrongRoute(f"{event.type} came to the route of {env.event_type}"))
+    own_type = env.event_type
+    if own_type and event.type != own_type:
+        return _defer(env, delivery, WrongRoute(f"{event.type} came to the route of {own_type}"))
     archive_error = _archive(env, delivery)
     is_duplicate = False
     try:
@@ -244,7 +245,8 @@ def _command(env: Environment, delivery: Delivery, history: History) -> None:
     """Decide with the history of the call, and send or queue the commands; delivery.results holds the results."""
     plans = command(env, delivery, history)
     seconds = delivery.deadline.left(reserve=max(RESERVE_SECONDS * env.patience, 3 * delivery.journal_seconds))
-    if history.commands_pending_until > timestamp(time.time()):
+    pending_until = history.commands_pending_until
+    if pending_until and pending_until > timestamp(time.time()):
         seconds = 0.0  # commands of this call are queued: stay behind them
     results = send_commands(env, plans, seconds=seconds, event=delivery.event)
     delivery.results = enqueue(env, delivery.event, results, delivery.deadline.less(_reserve(env, delivery) / 2))
@@ -450,9 +452,11 @@ def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dic
         milliseconds=round((time.perf_counter() - delivery.signed.began) * 1000),
     )
     for result in results:
+        if result.result not in METRIC_BY_RESULT:
+            continue
         is_delayed = result.queued is not None and result.queued.not_before > 0
         is_counted = result.is_repeat or is_delayed or result.code in REFUSALS
-        if result.result in METRIC_BY_RESULT and not is_counted:
+        if not is_counted:
             env.count(METRIC_BY_RESULT[result.result])
     answer: dict[str, Any] = {"event": event.id, "commands": summaries}
     if is_duplicate:
