@@ -81,7 +81,7 @@ def test_the_sum_of_a_hundred_calls_a_day_is_that_of_a_calculation_by_hand() -> 
     """A call of three minutes: 9 webhooks and 18 transcript segments."""
     calls = 100 * 30
     lambda_ = 28 * 0.20e-6 + (23 * 0.03 + 4 * 0.3 + 5) * 0.5 * 0.0000133334
-    dynamodb = 71 * 0.625e-6 + 16 * 0.125e-6 + 71e-6 * (0.25 + 0.20)
+    dynamodb = 98 * 0.625e-6 + 16 * 0.125e-6 + 98e-6 * (0.25 + 0.20)
     s3 = 0.005 / 1000 + 180 * 8_000 / 1e9 * 0.023
     call = 27 * 1e-6 + lambda_ + dynamodb + 3 * 0.5e-6 + s3 + 27e-6 * 0.50
     month = ALARMS * 0.10 + METRICS * 0.30 + 3 + 0.40 + 45 * 60 * 24 * 30 * 0.5e-6

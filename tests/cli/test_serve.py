@@ -633,6 +633,17 @@ def test_tail_shows_events_as_they_arrive(desk: Desk, serving: Serving) -> None:
     assert (late["call_leg_id"], late["event_type"]) == (yesterday["call_leg_id"], "call.speak.ended")
     assert (output["call_leg_id"], output["text"]) == (leg, f"inbound: {'long ' * 14_000}".strip())
     assert end["id"] == "the-end"  # and nothing is shown twice
+    before = [desk.json("trigger", "call.hangup", "--set", f"call_leg_id={leg}", "--set", f"data.id={n}") for n in "ab"]
+    assert len(before) == 2
+    with started(
+        [sys.executable, "-m", "hookline_local", "tail", "--json", "--since", end["cursor"]],
+        env=desk.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as again:
+        assert again.stdout is not None
+        assert [json.loads(again.stdout.readline())["id"] for _ in range(2)] == ["a", "b"]
+        again.send_signal(signal.SIGINT)
     assert tail.returncode == 130
 
 

@@ -67,6 +67,7 @@ def test_the_table_has_the_keys_the_indexes_and_the_forgetfulness_of_the_templat
         "by_trouble": ["trouble_day", "occurred_at"],
         "by_session": ["call_session_id", "occurred_at"],
         "by_legs": ["legs_session", "occurred_at"],
+        "by_arrival": ["feed", "journalled_at"],
         "by_control": ["call_control_id", "occurred_at"],
     }
     forgets = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]

@@ -23,12 +23,15 @@ partitions. Writing stays one conditional put whatever the order of arrival; rea
 
 Sparse indexes, all ordered by occurred_at: `by_day`, `by_from`, `by_to` (the events of DAY_INDEXED_EVENTS, for lists of
 calls), `by_trouble` (events with a refused command or a failed flow), `by_session` and `by_control` (to find a call by
-another of its ids), `by_legs` (when each leg of a conversation began, was answered, bridged and ended). docs/journal.md
+another of its ids), `by_legs` (when each leg of a conversation began, was answered, bridged and ended). `by_arrival`
+alone is ordered by journalled_at: every event in the order of its coming, whenever it happened. docs/journal.md
 describes the layout for readers of the table.
 """
 
 import hashlib
 import json
+import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
 DAY_INDEXED_EVENTS = frozenset({"call.initiated", "call.answered", "call.hangup", "call.recording.saved"})
 """The events that put a call on the list of its day. Any one of them is enough; the last so that no announced recording
 is out of sight of `hookline recordings verify`."""
+
+FEEDS = 4
+"""Parts of the index by_arrival for each hour: DynamoDB takes 1,000 writes a second in each."""
 
 LIVE_PARTITION = "LIVE"
 """The live calls that were placed here. The one partition whose items are deleted again."""
@@ -221,6 +227,7 @@ class Journal:
             "event_type": {"S": event.type},
             "occurred_at": {"S": event.occurred_at},
             "received_at": {"S": timestamp(received_at)},
+            **_arrival(event.id),
         }
         optional = {
             "body": body,
@@ -258,6 +265,7 @@ class Journal:
             "event_type": {"S": event["event_type"]},
             "occurred_at": {"S": event["occurred_at"]},
             "received_at": {"S": timestamp(at)},
+            **_arrival(event["id"]),
             "body": {"S": _compact(body)},
         }
         if flow := event["payload"]["flow"]:
@@ -570,6 +578,18 @@ def _legs_beside(event: Event, items: Sequence[Mapping[str, Any]]) -> list[Call]
             ids = (item["event_id"]["S"], item["event_type"]["S"], item["occurred_at"]["S"])
             by_leg.setdefault(leg, []).append(Event(*ids, payload))
     return sorted(map(Call.of, by_leg.values()), key=lambda leg: sort_key(leg.events[0]))
+
+
+def feeds_of(hour: str) -> list[str]:
+    """The partitions of the index by_arrival for an hour, as `2026-09-01T14`."""
+    return [f"{hour}#{part}" for part in range(FEEDS)]
+
+
+def _arrival(event_id: str) -> dict[str, Any]:
+    """The attributes of the index by_arrival: the clock of this function, just before the item is put."""
+    now = timestamp(time.time())
+    part = zlib.crc32(event_id.encode()) % FEEDS
+    return {"journalled_at": {"S": now}, "feed": {"S": f"{now[:13]}#{part}"}}
 
 
 def timestamp(seconds: float) -> str:

@@ -38,13 +38,16 @@ PRICES: Mapping[str, Price] = {
 """By what is billed. The standard queue, which costs a fifth less, is counted as if it was FIFO."""
 
 WEBHOOKS, WEBHOOKS_WITH_COMMANDS = 9, 4
-WRITES_BASE, WRITES_INDEX = 23, 30
+WRITES_BASE, WRITES_INDEX = 23, 39
 """Of a call of `reception`, recorded and transcribed, without its segments: `hookline call hello`, 2026-11-25."""
 
 RECORDED_BYTES_PER_SECOND = 8_000
 """MP3, dual: the same call."""
 
 SEGMENTS_PER_MINUTE = 6
+WRITES_PER_SEGMENT = 2
+"""The item, and its entry in the index by_arrival."""
+
 SECONDS_WITHOUT_COMMANDS, SECONDS_WITH_COMMANDS, ARCHIVE_SECONDS = 0.03, 0.3, 5.0
 MEMORY_GB = 0.5
 LOG_BYTES_PER_WEBHOOK = 1_000
@@ -78,7 +81,7 @@ def estimate(calls_per_day: float, minutes: float) -> list[Line]:
     webhooks = WEBHOOKS + segments
     seconds = (webhooks - WEBHOOKS_WITH_COMMANDS) * SECONDS_WITHOUT_COMMANDS
     seconds += WEBHOOKS_WITH_COMMANDS * SECONDS_WITH_COMMANDS + ARCHIVE_SECONDS
-    writes = WRITES_BASE + WRITES_INDEX + segments
+    writes = WRITES_BASE + WRITES_INDEX + WRITES_PER_SEGMENT * segments
     reads = WEBHOOKS_WITH_COMMANDS * READS_PER_QUERY
     stored_gb = RECORDED_BYTES_PER_SECOND * minutes * 60 / 1e9
     logged_gb = webhooks * LOG_BYTES_PER_WEBHOOK / 1e9
