@@ -1,4 +1,4 @@
-"""`hookline tail --since`: a feed that is continued without a gap, whoever writes and whenever things happened."""
+"""`hookline tail --since`: a feed that is continued without a gap, with several writers and events out of order."""
 
 import threading
 import time
