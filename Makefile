@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-flows test-console console bench soak fuzz local lint format events docs lock build validate deploy delete rehearse clean moved
+.PHONY: help demo test test-flows test-console console bench soak fuzz local lint format events docs lock build validate deployable deploy delete rehearse clean moved
 
 # Without stored bytecode, each of the hundreds of processes that the tests start would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -100,9 +100,15 @@ stage := $(if $(STAGE),--config-env "$(STAGE)") $(if $(STACK),--stack-name "$(ST
 
 # Not --guided: that cannot leave a parameter with NoEcho empty. A parameter that is not given keeps its value in an existing
 # stack. Without a terminal no one can confirm, so nothing is asked.
-deploy: build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY, PARAMETERS, STAGE, STACK, REGION (docs/deploy.md)
+deploy: deployable build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY, PARAMETERS, STAGE, STACK, REGION (docs/deploy.md)
 	@set -- "$${TELNYX_PUBLIC_KEY:+TelnyxPublicKeys=$$TELNYX_PUBLIC_KEY }$${TELNYX_API_KEY:+TelnyxApiKey=$$TELNYX_API_KEY }$$PARAMETERS"; \
-	$(SAM) deploy $(stage) $$(test -t 0 || echo --no-confirm-changeset) $${1:+--parameter-overrides "$$1"}
+	$(SAM) deploy $(stage) $$(test -t 0 || echo --no-confirm-changeset) $${1:+--parameter-overrides "$$1"} || \
+		{ $(deployable); exit 1; }
+
+# A stack whose first deployment has failed takes no second one, and CloudFormation's own error does not name the way out.
+deployable = .venv/bin/python -m hookline_local.cli.deployable $(stage)
+deployable: .venv/installed
+	@$(deployable)
 
 delete: .venv-sam/installed  ## sam delete, with STAGE, STACK, REGION; table, bucket and queues with messages stay
 	@$(SAM) delete $(stage) $$(test -t 0 || echo --no-prompts)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,9 @@ class Rehearsal:
             webhook_ca=str(self.emulator.certificate),
         )
         with simulator_in_thread(config) as simulator:
-            deployment = self._deploy(template, simulator)
+            parameters = self._parameters(simulator)
+            self._fail(template, parameters)
+            deployment = self._deploy(template, parameters)
             self._deploy_again(template, deployment)
             self._check_enforcement(deployment)
             self._check_consumers(deployment)
@@ -86,16 +89,40 @@ class Rehearsal:
             self._read(call)
         self._delete()
 
-    def _deploy(self, template: Path, simulator: SimulatorInThread) -> Deployment:
-        """The first one, with a secret of our own: the emulator's `!Ref` of a secret is its name, and AWS's its ARN."""
+    def _parameters(self, simulator: SimulatorInThread) -> dict[str, str]:
+        """With a secret of our own: the emulator's `!Ref` of a secret is its name, and AWS's its ARN."""
         secret = boto3.client("secretsmanager").create_secret(Name="telnyx/api-key", SecretString=self.api_key)
-        public_key = b64encode(bytes(SigningKey(self.seed).verify_key)).decode()
-        parameters = {
-            "TelnyxPublicKeys": public_key,
+        return {
+            "TelnyxPublicKeys": b64encode(bytes(SigningKey(self.seed).verify_key)).decode(),
             "TelnyxApiKeySecretArn": secret["ARN"],
             "TelnyxApiBaseUrl": simulator.api_base_url,
             "SavedQueries": "off",  # the emulator has no AWS::Logs::QueryDefinition
         }
+
+    def _fail(self, template: Path, parameters: Mapping[str, str]) -> None:
+        """A first deployment that fails leaves no resource, and `make deploy` names the way out."""
+        broken = sam.with_an_invalid_queue(template)
+        try:
+            sam.deploy(broken, parameters, self.environment)
+        except sam.CommandFailed:
+            left = leftovers()
+            expect(not (left["functions"] or left["queues"] or left["tables"]), f"left behind: {left}")
+        else:
+            raise Failed("an invalid queue was deployed")
+        try:
+            sam.run(["make", "--no-print-directory", "deployable"], self.environment)
+        except sam.CommandFailed as error:
+            shown = " ".join(str(error).split())
+            for part in ("ROLLBACK_COMPLETE", "make delete, then make deploy", "the first failure: QuarantineQueue"):
+                expect(part in shown, f"not explained, {part}: {error}")
+        else:
+            raise Failed("make deploy would try to deploy a stack whose first deployment has failed")
+        sam.delete(self.environment)
+        sam.run(["make", "--no-print-directory", "deployable"], self.environment)
+        self.done("a first deployment that fails leaves nothing; make delete clears the way")
+
+    def _deploy(self, template: Path, parameters: Mapping[str, str]) -> Deployment:
+        """The first one that succeeds."""
         sam.deploy(template, parameters, self.environment)
         deployment = Deployment(self.emulator.url)
         deployment.fill_gaps()

@@ -11,6 +11,8 @@ PROJECT = Path(__file__).parents[1]
 PYTHON = PROJECT / ".venv" / "bin" / "python"
 SAM = PROJECT / ".venv-sam" / "bin" / "sam"
 CONFIG = PROJECT / "samconfig.toml"
+LONGEST_VISIBILITY_SECONDS = 43_200
+"""Source: SQS's limits."""
 LIMIT_SECONDS = 240
 """Of one command: only a hang takes longer."""
 
@@ -68,6 +70,15 @@ def deploy(template: Path, parameters: Mapping[str, str], environment: Mapping[s
         "--no-confirm-changeset",
     ]
     run([*command, "--parameter-overrides", " ".join(overrides)], environment)
+
+
+def with_an_invalid_queue(template: Path) -> Path:
+    """A copy of a built template whose deployment fails, at AWS and at the emulator."""
+    content = yaml.safe_load(template.read_text(encoding="utf-8"))
+    content["Resources"]["QuarantineQueue"]["Properties"]["VisibilityTimeout"] = LONGEST_VISIBILITY_SECONDS + 1
+    broken = template.with_name("broken.yaml")
+    broken.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return broken
 
 
 def delete(environment: Mapping[str, str]) -> None:

@@ -259,7 +259,7 @@ def test_of_a_stack_whose_first_deployment_has_failed_the_next_command_is_named(
         set_status("ROLLBACK_COMPLETE").template_dict["Outputs"].clear()
         with pytest.raises(CliError, match="its status is ROLLBACK_COMPLETE") as failed:
             CliRunner().invoke(app, ["doctor", "--stack", NAME], catch_exceptions=False)
-    assert failed.value.advice.startswith("Its first deployment has failed: make delete, then make deploy.")
+    assert failed.value.advice.startswith("Its first deployment has failed, and nothing of it is left: make delete")
 
 
 def set_status(status: str) -> Any:

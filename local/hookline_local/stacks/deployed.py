@@ -16,6 +16,7 @@ from hookline_local.base.urls import checked_url
 from hookline_local.emulator.template import load_template
 from hookline_local.stacks import running
 from hookline_local.stacks.resources import StackResources
+from hookline_local.stacks.status import UNUSABLE
 
 _QUEUE_OUTPUTS = (
     "CommandQueueUrl",
@@ -26,14 +27,6 @@ _QUEUE_OUTPUTS = (
     "RecordingDeadLetterQueueUrl",
     "QuarantineQueueUrl",
 )
-_UNFINISHED = {
-    "REVIEW_IN_PROGRESS": "Nothing is deployed yet: make deploy goes on from there.",
-    "CREATE_IN_PROGRESS": "Wait until its deployment has ended.",
-    "ROLLBACK_IN_PROGRESS": "Its first deployment has failed. Wait until it is removed, then make delete, make deploy.",
-    "ROLLBACK_COMPLETE": "Its first deployment has failed: make delete, then make deploy. The console has the reason.",
-    "ROLLBACK_FAILED": "Its first deployment has failed: make delete, then make deploy. The console has the reason.",
-}
-"""By the status of a stack that has no outputs, what to do."""
 PROJECT = Path(__file__).parents[3]
 
 
@@ -96,7 +89,7 @@ def _deployed(name: str, profile: str | None, region: str | None) -> StackResour
         status = found["StackStatus"]
         raise CliError(
             f"the stack {name} has no output {missing[0]}; its status is {status}",
-            _UNFINISHED.get(status, "Is it a Hookline stack?"),
+            UNUSABLE.get(status, "Is it a Hookline stack?"),
         )
     return StackResources(
         name=f"the stack {name}",
