@@ -62,3 +62,13 @@ def test_a_queued_command_counts_from_its_result(result: str, seconds: float) ->
     """The pause of second 10, journalled at 10.5, was sent at 14."""
     note = {"name": "record_pause-10", "result": result, "created_at": "2026-11-21T10:00:14.000000Z"}
     assert paused(entry(10, "record_pause", "queued"), results=[note]) == seconds
+
+
+def test_an_action_that_was_sent_at_once_paused_when_it_was_asked_for() -> None:
+    """In its result stands what it has placed; when that was recorded is not when it took effect."""
+    results = [
+        {"name": f"{action}-{second}", "result": "accepted", "placed": {}, "created_at": f"2026-11-21T10:00:{late}Z"}
+        for action, second, late in (("record_pause", 10, "17.000000"), ("record_resume", 15, "16.000000"))
+    ]
+    asked = [entry(10, "record_pause", "queued"), entry(15, "record_resume", "queued")]
+    assert paused(*asked, results=results) == 5.0

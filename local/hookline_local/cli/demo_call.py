@@ -16,6 +16,7 @@ from typing import Any
 from hookline.call_report import call_document, waiting_commands
 from hookline.recordings.storage import Bucket
 from hookline_local.cli.demo_checks import DUPLICATED, FORGED, LATE, DemoCheck, Evidence, checks, slow
+from hookline_local.cli.demo_operator import Operator
 from hookline_local.cli.demo_servers import AudioFile, MediaSink
 from hookline_local.cli.live_view import LiveView
 from hookline_local.cli.screen import Screen
@@ -54,6 +55,7 @@ class DemoView(LiveView):
         super().__init__(screen, when=self._call_seconds, labels=False)
         self.media = media
         self.leg: Leg | None = None
+        self.operator: Operator | None = None
         self.sendings: list[Sending] = []
         self.answers: list[Answered] = []
         self.commands: list[CommandReceived] = []
@@ -70,6 +72,14 @@ class DemoView(LiveView):
         super().on_observation(what)
         if isinstance(what, Sending):
             self.sendings.append(what)
+        if isinstance(what, Answered) and what.event_type == "call.dtmf.received":
+            self._key_answered()
+
+    def _key_answered(self) -> None:
+        """Let the operator act once the key has resumed the recording."""
+        has_resumed = any(command.action == "record_resume" for command in self.commands)
+        if has_resumed and self.leg is not None and self.operator is not None:
+            self.operator.act(self.leg)
 
     def log(self, line: LogLine) -> None:
         """One log line of a function; errors are recorded."""
@@ -179,12 +189,15 @@ async def _call(
     resources = StackResources.of_template(stack.template, stack.aws_endpoint)
     view.screen.heading(f"{scenario.from_number} calls {scenario.to_number}")
     view.screen.paragraph(f"  One webhook twice ({DUPLICATED}), one late ({LATE}), one forged ({FORGED}).", "dim")
-    view.leg = telnyx.place_inbound_call(scenario=scenario)
+    view.operator = Operator(view.screen, stack.url, limit_seconds=CALL_LIMIT_SECONDS)
+    view.leg = leg = telnyx.place_inbound_call(scenario=scenario)
+    stack.api_time = lambda: leg.clock.now().timestamp()
     telnyx.observe(view.on_observation)
     session = view.leg.session
     try:
         async with asyncio.timeout(CALL_LIMIT_SECONDS):
             await session.settled()
+            await view.operator.finish()
     except TimeoutError:
         view.faults.append(f"the call had not ended after {CALL_LIMIT_SECONDS:.0f} s")
     view.screen.detail("the recording is archived ...")
@@ -203,6 +216,7 @@ async def _call(
         stream=view.media.events,
         stream_token_shown=view.media.token == STREAM_TOKEN,
         scenario_failed=session.scenario_failed,
+        operator=view.operator.answers,
         faults=view.faults,
     )
     return evidence, resources

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hookline.api.steering import ACTION_EVENT
 from hookline.recordings.findings import Finding, describe, describe_all, findings_of
+from hookline_local.cli.demo_operator import ACTIONS, ActionAnswer
 from hookline_local.simulator.observations import Answered, CommandReceived, Sending
 
 ANSWERED_WITHIN_MILLISECONDS = 2000
@@ -28,15 +30,15 @@ COMMANDS = {
     "streaming_start": 2,
     "speak": 2,
     "playback_start": 1,
-    "record_pause": 1,
-    "record_resume": 1,
+    "record_pause": 2,
+    "record_resume": 2,
     "playback_stop": 1,
     "record_stop": 1,
     "transcription_stop": 2,
     "streaming_stop": 1,
     "hangup": 1,
 }
-"""The commands of the demo's call, and how often each is sent."""
+"""The commands of the demo's call, and how often each is sent: a pause and a resume come from its operator."""
 
 
 class DemoCheck(NamedTuple):
@@ -58,7 +60,8 @@ class Evidence:
     items, (partition, sort key). objects: {key, size, sha256} in the bucket. at_telnyx: {size, sha256} of each
     recording as Telnyx has it. waiting: messages by queue; so many of the command queue
     are to be sent later, if the call has not ended by then. utterances: on the line while it was transcribed.
-    stream: how many messages of each kind the media server got. faults: what the functions logged as errors.
+    operator: the answers of the calls API to the operator. stream: how many messages of each kind the media server got.
+    faults: what the functions logged as errors.
     """
 
     leg_id: str
@@ -75,6 +78,7 @@ class Evidence:
     stream: Mapping[str, int] = field(default_factory=dict)
     stream_token_shown: bool = False
     scenario_failed: str | None = None
+    operator: Sequence[ActionAnswer] = ()
     faults: Sequence[str] = ()
 
     @property
@@ -109,6 +113,7 @@ def checks(seen: Evidence) -> Iterator[DemoCheck]:
     yield _late(seen)
     yield _nothing_lost(seen)
     yield _commands(seen)
+    yield _operator(seen)
     yield _twice(seen)
     yield _refused(seen)
     yield _streaming(seen)
@@ -186,7 +191,9 @@ def _late(seen: Evidence) -> DemoCheck:
 
 def _nothing_lost(seen: Evidence) -> DemoCheck:
     sent = {sending.event_id for sending in seen.sendings if sending.fault != "forge"}
+    own = tuple(event["id"] for event in seen.events if event["event_type"] == ACTION_EVENT)
     keys = [key for _, key in seen.item_keys if key.startswith(EVENT_PREFIXES) and "#RESULT#" not in key]
+    keys = [key for key in keys if not key.endswith(own)]
     journalled = {key.rpartition("#")[2] for key in keys}
     return DemoCheck(
         sent == journalled and len(keys) == len(journalled),
@@ -206,6 +213,17 @@ def _commands(seen: Evidence) -> DemoCheck:
         not wrong,
         "Every command of the call flow was executed.",
         "; ".join(wrong) or f"{len(seen.executed)} commands",
+    )
+
+
+def _operator(seen: Evidence) -> DemoCheck:
+    actions = [event for event in seen.events if event["event_type"] == ACTION_EVENT]
+    results = [command.get("final", {}).get("result") for event in actions for command in event["commands"]]
+    accepted = [answer.action for answer in seen.operator if answer.result == "accepted"]
+    good = accepted == list(ACTIONS) and results == ["accepted", "accepted"]
+    answers = ", ".join(f"{answer.action} {answer.status} {answer.result}" for answer in seen.operator)
+    return DemoCheck(
+        good, "The operator paused the recording from outside, and resumed it.", answers or "the operator did not act"
     )
 
 

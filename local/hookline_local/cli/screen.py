@@ -206,10 +206,11 @@ class Screen:
     def _archived(self, recording: Mapping[str, Any]) -> None:
         seconds = f", {recording['duration_seconds']:.1f} s" if recording.get("duration_seconds") is not None else ""
         kind = " ".join(str(recording[key]) for key in ("channels", "format") if recording.get(key))
+        details = f" ({kind}{seconds})" if kind else ""
         self.unwrapped(("  key     ", "dim"), recording["key"])
         self.fields(
             (
-                ("size", f"{recording['size']:,} bytes ({kind}{seconds})"),
+                ("size", f"{recording['size']:,} bytes{details}"),
                 ("sha256", recording["sha256"]),
             ),
             width=8,

@@ -235,7 +235,8 @@ class HttpApi:
     private: functions that only this machine may call where no token is asked for. cors: of their API.
     tokens: by the key of its route, the authorizer that is asked and the scopes of which a token must have one.
     invoke: (function id, event as JSON, trace id) -> result. on_exchange: called after every answer, in the loop.
-    throttles: whether every request is over the limit now.
+    throttles: whether every request is over the limit now. private_time: the clock of the private functions,
+    seconds since 1970 UTC.
     """
 
     def __init__(
@@ -250,9 +251,11 @@ class HttpApi:
         integration_timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
         on_exchange: Callable[[Exchange], None] = lambda exchange: None,
         throttles: Callable[[], bool] = lambda: False,
+        private_time: Callable[[], float] = time.time,
     ) -> None:
         self.on_exchange = on_exchange
         self._throttles = throttles
+        self._private_time = private_time
         self._router = Router(routes)
         self._private = frozenset(private)
         self._tokens = dict(tokens or {})
@@ -271,7 +274,7 @@ class HttpApi:
             pass
         except CutOffError:
             return
-        began, received_ms = time.perf_counter(), int(time.time() * 1000)
+        began = time.perf_counter()
         request_id = base64.b64encode(secrets.token_bytes(11)).decode("ascii")
         match = self._router.find(request.method, request.path)
         if body is None:
@@ -283,6 +286,7 @@ class HttpApi:
         elif match is None:
             response = message(404, "Not Found")
         else:
+            received_ms = int((self._private_time() if match.function_id in self._private else time.time()) * 1000)
             event = request.event(match, body, account=self._account, request_id=request_id, received_ms=received_ms)
             response = await self._answer(match, request, event)
         response = response._replace(headers=(*response.headers, ("apigw-requestid", request_id)))

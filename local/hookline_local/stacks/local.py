@@ -24,6 +24,7 @@ import platform
 import shutil
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -102,7 +103,8 @@ class LocalStack:
     development key.
     The attributes on_log, on_exchange and on_count are called in the event loop with every line that is logged, after
     every request, and for every count of AWS/Lambda; they may be changed at any time. `logs` has the last 10,000 lines.
-    The attribute throttles_requests makes API Gateway answer 429, as if its limits were used up.
+    The attribute throttles_requests makes API Gateway answer 429, as if its limits were used up. The attribute api_time
+    is the clock of the calls API: that of a call whose time runs faster or slower than the wall clock.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class LocalStack:
         self.on_exchange: Callable[[Exchange], None] = lambda exchange: None
         self.on_count: Callable[[str, str], None] = lambda function_id, metric: None
         self.throttles_requests = False
+        self.api_time: Callable[[], float] = time.time
         self._parameters = dict(parameters or {})
         self._environment = dict(environment or {})
         self._port = port
@@ -317,6 +320,7 @@ class LocalStack:
             on_exchange=lambda exchange: self.on_exchange(exchange),
             integration_timeout_seconds=INTEGRATION_TIMEOUT_SECONDS * self._patience,
             throttles=lambda: self.throttles_requests,
+            private_time=lambda: self.api_time(),
         )
         lambda_api = LambdaApi(runtime, region=template.region, account=template.account)
         doors: dict[str, Application] = {PREFIX: lambda_api, PHONE: PhoneDoor(self.control_url)}

@@ -22,7 +22,8 @@ class ApiRequest:
     """One request. query: as API Gateway gives it. headers: by their names in lower case.
 
     caller: an IAM principal's ARN, `<issuer>#<subject>` of a token, or LOCAL_CALLER. scopes: of a token, None where the
-    permission does not come from a token. domain_name: that the request came in on.
+    permission does not come from a token. domain_name: that the request came in on. received_at: seconds since
+    1970 UTC, when API Gateway had it.
     """
 
     route: str
@@ -33,6 +34,7 @@ class ApiRequest:
     caller: str
     scopes: frozenset[str] | None
     domain_name: str
+    received_at: float
 
     def json(self) -> dict[str, Any]:
         """The body, a JSON object; {} for an empty one. Raises Problem."""
@@ -110,6 +112,7 @@ def request_of(event: Mapping[str, Any], *, is_local: bool) -> ApiRequest:
         caller=caller,
         scopes=scopes,
         domain_name=context.get("domainName", ""),
+        received_at=context["timeEpoch"] / 1000,
     )
 
 

@@ -60,7 +60,10 @@ _IDS = ("call_leg_id", "call_control_id", "call_session_id")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action. key: the client's, or a new one. digest: of all that the client asked for, but secrets."""
+    """One action. key: the client's, or a new one. digest: of all that the client asked for, but secrets.
+
+    received_at: when API Gateway had the request, seconds since 1970 UTC.
+    """
 
     command: Command
     identity: Identity
@@ -68,6 +71,7 @@ class Action:
     digest: str
     event_id: str
     caller: str
+    received_at: float
 
 
 def steer_call(env: Environment, request: ApiRequest) -> ApiResponse:
@@ -97,22 +101,24 @@ def _action(request: ApiRequest, command: Command, identity: Identity) -> Action
     event_id = str(uuid.uuid5(_KEYS, json.dumps([request.caller, identity[:3], key])))
     asked = [command.action, command.redacted_params(), command.flow]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    return Action(command, identity._replace(event_id=event_id), key, digest, event_id, request.caller)
+    return Action(
+        command, identity._replace(event_id=event_id), key, digest, event_id, request.caller, request.received_at
+    )
 
 
 def _perform(env: Environment, action: Action) -> ApiResponse:
     """Record the key, then the action; send it; record the result. The same key again: what is known of the first."""
     now = time.time()
-    began_at = timestamp(now)
-    history = _history(env, action, began_at)
-    occurred_at = _behind(history, now)
+    began_at, received_at = timestamp(now), timestamp(action.received_at)
+    history = _history(env, action, received_at)
+    occurred_at = _behind(history, action.received_at)
     attributes = {"occurred_at": occurred_at, "digest": action.digest, "action": action.command.action}
     if not env.journal.put_note(action.identity, "ACTION", action.event_id, attributes, at=now):
         first = env.journal_pages.note(action.identity.partition, "ACTION", action.event_id) or {}
         if first.get("digest") != action.digest:
             raise Problem("key_reused")
         occurred_at, began_at = str(first["occurred_at"]), str(first["created_at"])
-    if occurred_at != timestamp(now):
+    if occurred_at != received_at:
         history = _history(env, action, occurred_at)
     event = _event(action, occurred_at, history)
     command = with_routing(action.command, env.webhook_base_url if env.per_event_routing else None)
@@ -136,7 +142,8 @@ def _history(env: Environment, action: Action, occurred_at: str) -> History:
 
 
 def _behind(history: History, now: float) -> str:
-    """The time of an action: now, or just behind the newest event of its call, when Telnyx's clock is ahead of ours.
+    """The time of an action that was received now, or just behind the newest event of its call: Telnyx's clock may be
+    ahead of ours.
 
     The client may have seen all that is journalled: an event of the past must not count as newer. A clock that is
     further ahead than LONGEST_AHEAD_SECONDS is not believed: all later events would yield to the action.

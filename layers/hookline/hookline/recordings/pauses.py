@@ -32,7 +32,10 @@ def _switches(entry: Entry, results: Mapping[str, Mapping[str, Any]], started_at
         result = results.get(command["command_id"])
         if pausing is None or (result or command)["result"] not in _EXECUTED:
             continue
-        queued = seconds_between(entry.received_at, result["created_at"]) if result else 0.0
+        has_waited = (
+            result is not None and "placed" not in result
+        )  # that stands in the result of an action sent at once
+        queued = seconds_between(entry.received_at, result["created_at"]) if result and has_waited else 0.0
         yield seconds_between(started_at, entry.occurred_at) + queued, pausing
 
 
