@@ -57,6 +57,13 @@ def test_a_pattern_that_is_not_understood_is_refused(pattern: Any) -> None:
         check_pattern(pattern)
 
 
+@pytest.mark.parametrize("alternative", [{"anything-but": {"prefix": "STALE#"}}, {"suffix": ".png"}])
+def test_a_pattern_that_a_rule_takes_and_a_pipe_does_not_is_refused_for_a_pipe(alternative: dict[str, Any]) -> None:
+    check_pattern({"sk": [alternative]})
+    with pytest.raises(UnsupportedTemplate):
+        check_pattern({"deep": {"sk": [alternative]}}, of_pipe=True)
+
+
 @pytest.fixture(scope="module")
 def pipe() -> Pipe:
     (found,) = pipes_of(load_template(PROJECT / "template.yaml", GIVEN))
@@ -76,10 +83,16 @@ def test_the_pipe_publishes_an_event_with_its_body_as_text(pipe: Pipe) -> None:
     assert (detail["body"], detail["body_uri"]) == (body, "")
 
 
+@pytest.mark.parametrize("key", ["CALL#1#e", "EVENT#1#e", "KEY#1#e", "TRANSCRIPT#1#e", "SUMMARY"])
+def test_the_pipe_publishes_every_kind_of_event(key: str, pipe: Pipe) -> None:
+    assert pipe.event_of(record(sk=key, event_type="call.hangup", event_id="e", body="{}")) is not None
+
+
 @pytest.mark.parametrize(
     "dropped",
     [
         record(sk="EVENT#1#e#RESULT#c", command_id="c"),
+        record(sk="CALL_FACTS#e", attributes="{}"),
         record(sk="RECORDING#a.mp3", attributes="{}"),
         record(pk="LIVE", sk="2026"),
         record(sk="STALE#2026#e", event_type="call.hangup"),

@@ -166,6 +166,11 @@ def test_a_url_gets_one_summary_of_each_call_signed_and_again_until_it_takes_it(
     content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     signature = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
     assert headers["webhook-signature"] == f"v1,{signature}"
+    check_of_the_page: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(import base64.+?)```", PAGE, re.DOTALL)[0], check_of_the_page)  # noqa: S102 - our page
+    is_genuine, secret = check_of_the_page["is_genuine"], f"whsec_{base64.b64encode(key).decode()}"
+    assert is_genuine(secret, headers, body)
+    assert not is_genuine(secret, headers, body + b" ")
     document = json.loads(body)
     check("webhook", document)
     check("call.completed", {"data": document["data"]})

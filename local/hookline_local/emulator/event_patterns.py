@@ -10,30 +10,33 @@ from typing import Any
 from hookline_local.emulator.template import UnsupportedTemplate
 
 _OPERATORS = {"anything-but", "exists", "prefix", "suffix"}
+_PIPE_OPERATORS = {"anything-but", "exists", "prefix"}
 
 
-def check_pattern(pattern: Any) -> None:
-    """Raise UnsupportedTemplate unless `matches` understands all of a pattern."""
+def check_pattern(pattern: Any, *, of_pipe: bool = False) -> None:
+    """Raise UnsupportedTemplate unless `matches` understands all of a pattern. of_pipe: pipes take less than rules."""
     if not isinstance(pattern, Mapping):
         raise UnsupportedTemplate(f"an event pattern is an object, not {pattern!r}")
     for name, rest in pattern.items():
         if name == "$or":
             raise UnsupportedTemplate("$or in an event pattern is not understood here")
         if isinstance(rest, Mapping):
-            check_pattern(rest)
+            check_pattern(rest, of_pipe=of_pipe)
         elif isinstance(rest, list):
             for alternative in rest:
-                _check_alternative(alternative)
+                _check_alternative(alternative, of_pipe=of_pipe)
         else:
             raise UnsupportedTemplate(f"{name} in an event pattern is neither an object nor a list")
 
 
-def _check_alternative(alternative: Any) -> None:
+def _check_alternative(alternative: Any, *, of_pipe: bool) -> None:
     if not isinstance(alternative, Mapping):
         return
-    if len(alternative) != 1 or not alternative.keys() <= _OPERATORS:
+    if len(alternative) != 1 or not alternative.keys() <= (_PIPE_OPERATORS if of_pipe else _OPERATORS):
         raise UnsupportedTemplate(f"{alternative} in an event pattern is not understood here")
     operand = alternative.get("anything-but")
+    if of_pipe and isinstance(operand, Mapping):
+        raise UnsupportedTemplate(f"a pipe does not take {alternative}, which a rule does")
     if isinstance(operand, Mapping) and operand.keys() not in ({"prefix"}, {"suffix"}):
         raise UnsupportedTemplate(f"{alternative} in an event pattern is not understood here")
 

@@ -63,7 +63,7 @@ def pipes_of(template: Template) -> list[Pipe]:
         listed = properties["SourceParameters"].get("FilterCriteria", {}).get("Filters", [])
         patterns = tuple(json.loads(one["Pattern"]) for one in listed)
         for pattern in patterns:
-            check_pattern(pattern)
+            check_pattern(pattern, of_pipe=True)
         found.append(
             Pipe(
                 stream=properties["Source"],
