@@ -113,16 +113,8 @@ class Sending:
 
     def _send(self, queued: QueuedCommand) -> None:
         result = self._known(queued) or self._answered(queued)
-        fields = {
-            "event_id": self.message.event_id,
-            "event_type": self.message.event_type,
-            "call_leg_id": self.message.identity.call_leg_id,
-            "call_session_id": self.message.identity.call_session_id,
-            "action": result.command.action,
-            "result": result.result,
-            "code": result.code,
-        }
-        self.env.logger.info("queued command settled", extra=fields)
+        fields = {"action": result.command.action, "result": result.result, "code": result.code}
+        self.env.logger.info("queued command settled", extra={**fields, **_ids(self.message)})
         if result.result in (Outcome.REFUSED.value, EXPIRED) and result.code not in REFUSALS:
             self.env.count("CommandRefused" if result.result == Outcome.REFUSED.value else "CommandExpired")
         self._record(queued, {"event_id": self.message.event_id, **result.to_dict()})
@@ -150,16 +142,13 @@ class Sending:
         planned = _plan_of(queued)
         if (wait_seconds := queued.not_before - time.time()) > 0:
             raise RetryLater("not due yet", wait_seconds, longest=LONGEST_DELAY_SECONDS)
-        identity = self.message.identity
-        legs = {"call_leg_id": identity.call_leg_id, "call_session_id": identity.call_session_id}
-        ids = {"event_id": self.message.event_id, **legs}
+        ids = _ids(self.message)
         answer = send_once(self.env, planned, seconds=PATIENCE_SECONDS * self.env.patience, ids=ids)
         if answer.outcome is Outcome.UNAUTHORIZED:
             report_unauthorized(self.env, answer, **ids)
         if not answer.outcome.is_final:
             reason = answer.code or answer.status or "nothing"
             fields = {"action": queued.command.action, "reason": f"Telnyx answered {reason}"}
-            ids |= {"event_type": self.message.event_type}
             self.env.logger.warning("command requeued", extra={**fields, **ids})
             raise RetryLater(f"Telnyx answered {reason}", answer.wait_seconds)
         return result_of(planned, answer)
@@ -221,7 +210,8 @@ def lambda_handler(request: dict[str, Any], context: Context) -> Any:
         if pauses:
             environment().queues.delay_commands(pauses)
     except Unavailable as reason:  # they stay as long as the queue has it; what was sent must not be sent again
-        environment().logger.warning("visibility not changed", extra={"reason": str(reason)})
+        fields = {"reason": str(reason), "message_ids": sorted(map(str, stay))}
+        environment().logger.warning("visibility not changed", extra=fields)
     return answer
 
 
@@ -257,6 +247,11 @@ def _ids_of_message(body: str) -> dict[str, Any]:
         message = CommandMessage.of(body)
     except Unreadable:
         return {}
+    return _ids(message)
+
+
+def _ids(message: CommandMessage) -> dict[str, str | None]:
+    """The ids that stand in every log line about a call."""
     return {
         "event_id": message.event_id,
         "event_type": message.event_type,

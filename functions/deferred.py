@@ -8,6 +8,7 @@ attempted, and that are still worth sending, are queued. With the journal away a
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hookline.commands import Command
@@ -15,14 +16,14 @@ from hookline.deadline import Deadline
 from hookline.dispatch import CommandResult, Plan, enqueue, fallback_of, result_of
 from hookline.environment import Environment, environment
 from hookline.errors import Unavailable, Unreadable
-from hookline.events import parse_event
+from hookline.events import Event, ids_of, parse_event
 from hookline.journal import LARGEST_BODY_BYTES
 from hookline.lookups import facts_for
 from hookline.queues import DeferredEvent
 from hookline.routing import ARCHIVED_EVENTS
 from hookline.signed_request import SignedRequest
 from hookline.telnyx import Answer, Outcome
-from hookline.webhook import Context, Delivery, append, command, decide, ids_of
+from hookline.webhook import Context, Delivery, append, command, decide
 
 LONGEST_PAUSE_SECONDS = 900
 RESERVE_SECONDS = 5.0
@@ -41,10 +42,10 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
         group = record["attributes"].get("MessageGroupId", record["messageId"])
         if group not in waiting:
             try:
-                journal(env, record["body"], deadline)
+                journal(env, record, deadline)
                 continue
             except Unavailable as reason:
-                fields = {"message_id": record["messageId"], "reason": str(reason)}
+                fields = {"message_id": record["messageId"], "reason": str(reason), **_ids_of_message(record["body"])}
                 env.logger.warning("deferred webhook not journalled yet", extra=fields)
         waiting.add(group)
         failures.append({"itemIdentifier": record["messageId"]})
@@ -54,25 +55,40 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
         try:
             env.queues.delay_deferred(pauses)
         except Unavailable as reason:  # they stay as long as the queue has it
-            env.logger.warning("visibility not changed", extra={"reason": str(reason)})
+            stay = [failure["itemIdentifier"] for failure in failures]
+            env.logger.warning("visibility not changed", extra={"reason": str(reason), "message_ids": stay})
     return {"batchItemFailures": failures}
 
 
-def journal(env: Environment, message: str, deadline: Deadline) -> None:
+def journal(env: Environment, record: Mapping[str, Any], deadline: Deadline) -> None:
     """Journal the webhook of one message, and queue its commands. Raises Unavailable when it has to be tried again."""
+    text = record["body"]
     try:
-        deferred = DeferredEvent.of(message)
+        deferred = DeferredEvent.of(text)
         body = deferred.body.encode() if deferred.body is not None else env.oversize.load(deferred.body_uri or "")
         event = parse_event(body)
     except Unreadable as reason:
-        env.queues.quarantine(message.encode(), body_uri=None, reason=str(reason), received_at=time.time())
-        env.logger.error("message quarantined", extra={"reason": str(reason)})
+        env.queues.quarantine(text.encode(), body_uri=None, reason=str(reason), received_at=time.time())
+        fields = {"message_id": record["messageId"], "reason": str(reason), **_ids_of_message(text)}
+        env.logger.error("message quarantined", extra=fields)
         env.count("Quarantined")
         return
+    with env.crash_line("deferred webhook crashed", partial(ids_of, event)):
+        is_new = _journal(env, deferred, event, body, deadline)
+    fields = {
+        "flow": env.flows.name_for(event),
+        "reason": deferred.reason,
+        "stale": deferred.is_stale or None,
+        **ids_of(event),
+    }
+    env.logger.info("deferred webhook journalled" if is_new else "duplicate webhook", extra=fields)
+
+
+def _journal(env: Environment, deferred: DeferredEvent, event: Event, body: bytes, deadline: Deadline) -> bool:
+    """Journal a webhook that could be read; False when it was there already."""
     if deferred.is_stale:
         stored = body.decode() if len(body) <= LARGEST_BODY_BYTES else None
-        env.journal.append_event(event, body=stored, received_at=deferred.received_at, stale=True)
-        return
+        return env.journal.append_event(event, body=stored, received_at=deferred.received_at, stale=True)
     delivery = Delivery(
         event=event,
         body=body,
@@ -94,13 +110,23 @@ def journal(env: Environment, message: str, deadline: Deadline) -> None:
     if delivery.has_commands:
         history = env.journal.history(event)
         if history.is_duplicate:
-            return
+            return False
         known = {result["command_id"]: result for result in deferred.results}
         plans = command(env, delivery, history._replace(results={**known, **history.results}))
         delivery.results = enqueue(env, event, _results(plans))
-    is_new = append(env, delivery)
-    fields = {"flow": delivery.flow, "reason": deferred.reason, **ids_of(event)}
-    env.logger.info("deferred webhook journalled" if is_new else "duplicate webhook", extra=fields)
+    return append(env, delivery)
+
+
+def _ids_of_message(message: str) -> dict[str, Any]:
+    """The ids of a webhook that stays in the queue; none of a message that cannot be read."""
+    try:
+        deferred = DeferredEvent.of(message)
+        event_type = parse_event((deferred.body or "").encode()).type if deferred.body else None
+    except Unreadable:
+        return {}
+    identity = deferred.identity
+    legs = {"call_leg_id": identity.call_leg_id, "call_session_id": identity.call_session_id}
+    return {"event_id": deferred.event_id, "event_type": event_type, **legs}
 
 
 def _results(plans: list[Plan]) -> list[CommandResult]:

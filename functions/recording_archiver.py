@@ -8,6 +8,8 @@ Telnyx gives a fresh link.
 from time import monotonic
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from hookline.environment import Environment, environment
 from hookline.errors import HooklineError
 from hookline.recordings.archiver import UPLOAD_RESERVE_SECONDS, RecordingArchiver
@@ -19,6 +21,7 @@ from hookline.webhook import Context
 
 DEFAULT_HOSTS = ".amazonaws.com,.telnyx.com"
 DEFAULT_LARGEST_BYTES = 2 << 30
+UNITS = {"RecordingBytes": MetricUnit.Bytes, "RecordingLag": MetricUnit.Seconds}
 
 
 def recording_archiver(env: Environment) -> RecordingArchiver:
@@ -35,6 +38,7 @@ def recording_archiver(env: Environment) -> RecordingArchiver:
         policy=policy,
         delete_at_telnyx=env.on("DELETE_AT_TELNYX"),
         count=env.count,
+        measure=lambda name, value: env.measure(name, value, UNITS[name]),
     )
 
 
@@ -49,7 +53,8 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
         try:
             job = ArchiveJob.from_message(record["body"])
             fields |= job.log_fields
-            keys = archiver.archive(job, until=until)
+            with env.crash_line("recording archiver crashed", fields.copy):
+                keys = archiver.archive(job, until=until)
         except HooklineError as error:
             env.logger.error("recording archive failed", extra={**fields, **_error_fields(error)})
             failures.append({"itemIdentifier": record["messageId"]})

@@ -9,6 +9,7 @@ import click
 import pytest
 import typer
 
+from hookline.webhook import METRIC_BY_RESULT
 from hookline_local.cli.app import app
 from hookline_local.emulator.template import Template, load_template
 
@@ -112,11 +113,11 @@ def test_the_dashboard_shows_every_alarm_and_only_metrics_that_are_emitted(templ
 
 def test_there_are_few_enough_metrics_and_the_dashboard_shows_all_of_them(template: Template) -> None:
     """The one dimension is the stack's name, so a metric of ours is one metric on the bill."""
-    counted = set(re.findall(r'count\(\s*"([A-Z]\w+)"', deployed_source()))
-    counted |= set(re.findall(r'(?<=: )"((?:Command|Recording)[A-Z]\w+)"', deployed_source()))
-    counted |= set(re.findall(r'"(Command(?:Refused|Expired|Queued))"', deployed_source()))
+    calls = re.findall(r"(?:count|measure)\(([^()]*)", deployed_source())
+    counted = {name for arguments in calls for name in re.findall(r'"([A-Z]\w+)"', arguments)}
+    counted |= set(METRIC_BY_RESULT.values())
     filtered = template.resources("AWS::Logs::MetricFilter")
-    assert {"FlowFailed", "CommandQueued", "RecordingArchived", "WrongRoute"} <= counted
+    assert {"FlowFailed", "CommandQueued", "RecordingArchived", "RecordingLag", "WrongRoute"} <= counted
     assert len(counted) + len(filtered) <= MOST_METRICS
     body = template.source["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert {name for name in counted if f'"{name}"' not in body} == set()

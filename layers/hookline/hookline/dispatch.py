@@ -12,7 +12,7 @@ from hookline.commands import Command, command_id
 from hookline.deadline import Deadline
 from hookline.environment import Environment
 from hookline.errors import JournalUnavailable
-from hookline.events import UNKNOWN_TIME, Event
+from hookline.events import UNKNOWN_TIME, Event, ids_of
 from hookline.journal import History, timestamp
 from hookline.limits import DESTINATIONS, NOT_ALLOWED, PLACED_STATE, TOO_MANY
 from hookline.precedence import CLIENT_STATE, LONG_LIVED, lifetimes, yields_to
@@ -138,7 +138,7 @@ def send_commands(
     ended: set[str | None] = set()
     is_queueing = False
     pending = list(plans)
-    ids = {"event_id": event.id, "call_leg_id": event.call_leg_id, "call_session_id": event.call_session_id}
+    ids = ids_of(event)
     while pending:
         planned = pending.pop(0)
         is_delayed = planned.command.delay_seconds > 0

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from hookline.aws_errors import translate_aws_errors
-from hookline.errors import ApiKeyUnreadable, TelnyxUnavailable
+from hookline.errors import ApiKeyUnreadable, HooklineError, TelnyxUnavailable
 from hookline.flows import Flows
 from hookline.journal import Journal
 from hookline.limits import TELNYX_CALL_SECONDS, Limits
@@ -126,6 +126,10 @@ class Environment:
         stream.write(_encode_line(line) + "\n")
         stream.flush()
 
+    def crash_line(self, message: str, ids: Callable[[], Mapping[str, Any]]) -> "CrashLine":
+        """A block whose crash leaves a line with these ids; the error itself passes through."""
+        return CrashLine(self, message, ids)
+
     @cached_property
     def metrics(self) -> Metrics:
         """CloudWatch metrics in the embedded format. Used only for what an operator may be woken by."""
@@ -136,7 +140,11 @@ class Environment:
 
     def count(self, name: str) -> None:
         """Add one to a counter, and write it at once: these are rare, and a function may be frozen after its answer."""
-        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        self.measure(name, 1, MetricUnit.Count)
+
+    def measure(self, name: str, value: float, unit: MetricUnit) -> None:
+        """Add a value to a metric, and write it at once."""
+        self.metrics.add_metric(name=name, unit=unit, value=value)
         self.metrics.flush_metrics()
 
     @cached_property
@@ -314,6 +322,23 @@ class Environment:
         if not key or " " in key or not key.isprintable():
             raise ApiKeyUnreadable("the secret holds something else than an API key")
         return key
+
+
+@dataclass(slots=True)
+class CrashLine:
+    """A block of the work on one event. What Lambda writes about an error that leaves it names no call."""
+
+    env: Environment
+    message: str
+    ids: Callable[[], Mapping[str, Any]]
+
+    def __enter__(self) -> None:
+        """Nothing is written until something happens."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        """Write the line for an error that is none by design."""
+        if kind is not None and not issubclass(kind, HooklineError):
+            self.env.logger.critical(self.message, extra={"error": kind.__name__, **self.ids()})
 
 
 @cache

@@ -186,6 +186,17 @@ def known_timestamp(value: object) -> str | None:
     return None if normalised == UNKNOWN_TIME else normalised
 
 
+def ids_of(event: Event) -> dict[str, Any]:
+    """The ids that stand in every log line about a call."""
+    return {
+        "event_id": event.id,
+        "event_type": event.type,
+        "call_leg_id": event.call_leg_id,
+        "call_session_id": event.call_session_id,
+        "call_control_id": None if event.call_leg_id else event.call_control_id,
+    }
+
+
 def seconds_between(first: str, second: str) -> float:
     """Seconds from the first timestamp to the second, both as `fixed_width` writes them; negative when it is before."""
     return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()

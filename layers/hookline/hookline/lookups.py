@@ -9,7 +9,7 @@ from typing import Any
 
 from hookline.deadline import Deadline
 from hookline.environment import Environment
-from hookline.events import Event
+from hookline.events import Event, ids_of
 
 LOOKUP_SECONDS = 0.7
 """A look-up takes no longer than this."""
@@ -32,9 +32,7 @@ def facts_for(env: Environment, flow: str | None, event: Event, deadline: Deadli
     seconds = min(LOOKUP_SECONDS * env.patience, deadline.left(reserve=SENDING_SECONDS * env.patience))
     found = env.flows.look_up(flow, event, deadline=Deadline(seconds))
     if found.missed:
-        ids = {"call_leg_id": event.call_leg_id, "call_session_id": event.call_session_id}
-        fields = {"flow": flow, "error": found.missed, "event_id": event.id, "event_type": event.type}
-        env.logger.warning("look-up missed", extra={**fields, **ids})
+        env.logger.warning("look-up missed", extra={"flow": flow, "error": found.missed, **ids_of(event)})
         env.count("LookupMissed")
     if env.journal.put_facts(event, found.facts, found.missed, at=time.time(), deadline=deadline):
         return found.facts

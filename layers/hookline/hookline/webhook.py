@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from hookline.call import Call
@@ -31,7 +32,7 @@ from hookline.errors import (
     Unreadable,
     WrongRoute,
 )
-from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope
+from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope, ids_of
 from hookline.flows import Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
 from hookline.limits import REFUSALS
@@ -130,8 +131,10 @@ def receive(request: Request, context: Context) -> dict[str, Any]:
         if signed.is_stale:
             return _stale(env, signed, event, parsed, deadline)
         if _is_interim(event) and not env.keep_interim_transcripts:
+            env.log_info("interim transcript not stored", **ids_of(event))
             return _response(200, {"event": event.id, "commands": []})
-        return _handle(env, signed, event, parsed, deadline)
+        with env.crash_line("webhook crashed", partial(ids_of, event)):
+            return _handle(env, signed, event, parsed, deadline)
     except Unavailable as reason:
         fields = ids_of(event) if event else {}
         is_wrong_route = isinstance(reason, WrongRoute)
@@ -411,6 +414,7 @@ def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed
 def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: Deadline) -> dict[str, Any]:
     """Store a verified body that cannot be parsed as an event: keyed digits blanked where it is JSON at all."""
     if signed.is_stale:
+        env.logger.warning("stale webhook rejected", extra={"reason": reason})
         return _response(401, {"error": "signed too long ago"})
     body = signed.body
     try:
@@ -428,17 +432,6 @@ def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: 
     return _response(200, {"quarantined": reason})
 
 
-def ids_of(event: Event) -> dict[str, Any]:
-    """The ids that stand in every log line about a call."""
-    return {
-        "event_id": event.id,
-        "event_type": event.type,
-        "call_leg_id": event.call_leg_id,
-        "call_session_id": event.call_session_id,
-        "call_control_id": None if event.call_leg_id else event.call_control_id,
-    }
-
-
 def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dict[str, Any]:
     """The answer 200, and the one log line of a webhook."""
     event, results = delivery.event, delivery.results
@@ -450,6 +443,8 @@ def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dic
         flow=delivery.flow,
         commands=summaries,
         milliseconds=round((time.perf_counter() - delivery.signed.began) * 1000),
+        answer_milliseconds=round((time.time() - delivery.signed.received_at) * 1000),
+        lag_milliseconds=_lag_milliseconds(delivery),
     )
     for result in results:
         if result.result not in METRIC_BY_RESULT:
@@ -462,6 +457,14 @@ def _respond(env: Environment, delivery: Delivery, *, is_duplicate: bool) -> dic
     if is_duplicate:
         answer["duplicate"] = True
     return _response(200, answer)
+
+
+def _lag_milliseconds(delivery: Delivery) -> int | None:
+    """From the event to API Gateway's receipt, Telnyx's retries included; None for an event without a readable time."""
+    occurred_at = delivery.event.occurred_at
+    if occurred_at == UNKNOWN_TIME:
+        return None
+    return round((delivery.signed.received_at - datetime.fromisoformat(occurred_at).timestamp()) * 1000)
 
 
 def _summaries(results: Sequence[CommandResult]) -> list[str]:

@@ -60,7 +60,7 @@ QUEUE_REQUESTS_PER_CALL = 3
 POLLS_PER_MONTH = 3 * 5 * 3 * 60 * 24 * 30
 """Three queues with a consumer, five pollers each, three long polls a minute; they poll without any call as well."""
 
-ALARMS, METRICS = 24, 25
+ALARMS, METRICS = 24, 29
 DAYS_PER_MONTH = 30
 
 

@@ -36,7 +36,7 @@ from hookline.dispatch import (
     with_ids,
 )
 from hookline.environment import Environment
-from hookline.events import Event, Identity, parse_event, seconds_between
+from hookline.events import Event, Identity, ids_of, parse_event, seconds_between
 from hookline.journal import History, event_key, timestamp
 from hookline.limits import NOT_ALLOWED, TOO_MANY
 from hookline.precedence import CLIENT_STATE
@@ -183,7 +183,7 @@ def _send(env: Environment, action: Action, event: Event, planned: Plan, history
     elif history.commands_pending_until > timestamp(time.time()) and not is_dial:
         result = result_of(planned, answer)
     else:
-        ids = {"event_id": event.id, "call_leg_id": event.call_leg_id, "call_session_id": event.call_session_id}
+        ids = ids_of(event)
         answer = send_once(env, planned, seconds=SECONDS * env.patience, ids=ids)
         if answer.outcome is Outcome.UNAUTHORIZED:
             report_unauthorized(env, answer, **ids)
@@ -196,6 +196,7 @@ def _send(env: Environment, action: Action, event: Event, planned: Plan, history
     fields["placed"] = {name: answer.data[name] for name in _IDS if isinstance(answer.data.get(name), str)}
     fields["pointers"] = list(answer.pointers)
     fields["wait_seconds"] = answer.wait_seconds
+    env.log_info("api action", **ids_of(event), action=action.command.action, result=result.result, code=result.code)
     if result.result != QUEUED:
         key = event_key(event.type, event.occurred_at, event.id, has_commands=True)
         env.journal.put_command_result(action.identity, key, planned.command_id, fields, at=time.time())

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hookline.errors import ApiKeyUnreadable, HooklineError, StorageUnavailable, TelnyxRefused
-from hookline.journal import Journal
+from hookline.events import UNKNOWN_TIME, seconds_between
+from hookline.journal import Journal, timestamp
 from hookline.recordings.audio import Audio, AudioProbe
 from hookline.recordings.download import UrlPolicy
 from hookline.recordings.findings import Code, Finding, RecordingError, Severity, failure_findings, findings_of
@@ -55,7 +56,8 @@ class ObjectDiffers(RecordingError):
 class RecordingArchiver:
     """Archives recordings and transcriptions.
 
-    delete_at_telnyx: once every format is archived and verified. count: adds to a metric.
+    delete_at_telnyx: once every format is archived and verified. count: adds to a metric. measure: adds a
+    value to one, RecordingBytes or RecordingLag (seconds).
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class RecordingArchiver:
         policy: UrlPolicy,
         delete_at_telnyx: bool = False,
         count: Callable[[str], None] = lambda name: None,
+        measure: Callable[[str, float], None] = lambda name, value: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Nothing is sent yet."""
@@ -79,6 +82,7 @@ class RecordingArchiver:
         self._policy = policy
         self._delete_at_telnyx = delete_at_telnyx
         self._count = count
+        self._measure = measure
         self._sleep = sleep
 
     def archive(self, job: ArchiveJob, *, until: float) -> list[str]:
@@ -166,6 +170,7 @@ class RecordingArchiver:
         is_new = self._journal.put_note(job.identity, "RECORDING", name, attributes, at=time.time(), once=note is None)
         if is_new:
             self._count_archived(attributes)
+            self._measure_archived(job, attributes)
         return attributes, is_new
 
     def _is_lost(self, note: Mapping[str, Any]) -> bool:
@@ -300,6 +305,14 @@ class RecordingArchiver:
         failure, *causes = [finding.to_dict() for finding in failure_findings(error)]
         attributes = {**failure, "causes": causes, "recording_id": job.recording_id, "event_id": job.event_id}
         self._journal.put_note(job.identity, kind, name, attributes, at=time.time(), once=False)
+
+    def _measure_archived(self, job: ArchiveJob, note: Mapping[str, Any]) -> None:
+        """The size of a new object, and how long after its announcement it is there."""
+        if "key" not in note:
+            return
+        self._measure("RecordingBytes", note["size"])
+        if job.occurred_at != UNKNOWN_TIME:
+            self._measure("RecordingLag", max(0.0, seconds_between(job.occurred_at, timestamp(time.time()))))
 
     def _count_archived(self, note: Mapping[str, Any]) -> None:
         self._count("RecordingArchived" if "key" in note else "RecordingInExternalStorage")
