@@ -74,6 +74,7 @@ SHELL = [
     "recordings.archiver",
     "recordings.audit",
     "call_report",
+    "call_summary",
     "trouble",
     "environment",
     "lookups",
