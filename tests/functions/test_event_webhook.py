@@ -11,7 +11,8 @@ import pytest
 
 import event_webhook
 from hookline.environment import environment
-from tests.support.world import Clock, World, sample
+from hookline.event_posts import body_of, signed_headers
+from tests.support.world import Clock, World, sample, start_cold
 
 URL = "https://crm.example.com/hooks"
 BODY = sample("call.hangup")["body"]
@@ -28,18 +29,16 @@ def posts(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[httpx.
     monkeypatch.setenv("EVENT_WEBHOOK_URL", URL)
     monkeypatch.setenv("EVENT_WEBHOOK_SECRET_ARN", arn)
     monkeypatch.setenv("EVENT_WEBHOOK_QUEUE_URL", queue)
-    event_webhook.signing_keys.cache_clear()
+    start_cold()
     found: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         found.append(request)
         return httpx.Response(status_of(request), headers={"location": "https://elsewhere.example.com/"})
 
-    transport = environment().transport
     environment().transport = httpx.MockTransport(answer)
     yield found
-    environment().transport = transport
-    event_webhook.signing_keys.cache_clear()
+    start_cold()
     secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
     boto3.client("sqs").delete_queue(QueueUrl=queue)
 
@@ -87,18 +86,14 @@ def test_each_secret_signs_so_that_one_can_be_replaced(world: World, posts: list
     (request,) = posts
     now = int(request.headers["webhook-timestamp"])
     keys = [base64.b64decode(key) for key in KEYS]
-    assert (
-        dict(request.headers).items() >= event_webhook.signed_headers(request.content, "e-200", keys, now=now).items()
-    )
+    assert dict(request.headers).items() >= signed_headers(request.content, "e-200", keys, now=now).items()
     assert request.headers["webhook-signature"].count("v1,") == 2
 
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     """The example of its specification's libraries."""
     key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    headers = event_webhook.signed_headers(
-        b'{"test": 2432232314}', "msg_p5jXN8AQM9LWM0D4loKWxJek", [key], now=1614265330
-    )
+    headers = signed_headers(b'{"test": 2432232314}', "msg_p5jXN8AQM9LWM0D4loKWxJek", [key], now=1614265330)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -113,7 +108,7 @@ def test_an_event_waits_while_the_secret_is_none(secret: str, world: World, post
 @pytest.mark.parametrize("empty", [{}, {"body": None}, {"body": ""}])
 def test_a_body_in_the_bucket_is_a_pointer(empty: dict[str, Any], world: World, posts: list[httpx.Request]) -> None:
     detail = {key: value for key, value in DETAIL.items() if key != "body"} | empty
-    document = json.loads(event_webhook.body_of("call.hangup", {**detail, "body_uri": "s3://bucket/key"}))
+    document = json.loads(body_of("call.hangup", {**detail, "body_uri": "s3://bucket/key"}))
     assert (document["data"], document["body_uri"]) == (None, "s3://bucket/key")
 
 

@@ -54,6 +54,7 @@ VALUES = {
 }
 BORDER = {"aws_errors"}
 INPUT_AND_OUTPUT = {
+    "event_posts",
     "journal",
     "oversize",
     "queues",
@@ -97,6 +98,7 @@ SHELL = [
 OWNED = {
     "aws_errors": {"botocore"},
     "environment": {"aws_lambda_powertools", "boto3", "botocore", "httpx"},  # builds everybody's client
+    "event_posts": {"httpx"},
     "journal": {"boto3", "botocore"},
     "oversize": {"boto3", "botocore"},
     "queues": {"boto3", "botocore"},

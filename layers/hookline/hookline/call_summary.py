@@ -1,4 +1,4 @@
-"""One call in one document: the payload of `call.completed`. Values only. Its schema: docs/events/call.completed.json.
+"""One call in one document: the payload of `call.completed`. Its schema: docs/events/call.completed.json.
 
 A call is a session: the legs of one conversation. A leg without a session is a call of its own.
 """

@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from hookline.aws_errors import translate_aws_errors
-from hookline.errors import ApiKeyUnreadable, HooklineError, TelnyxUnavailable
+from hookline.errors import ApiKeyUnreadable, HooklineError, TelnyxUnavailable, Unavailable
 from hookline.flows import Flows
 from hookline.journal import Journal
 from hookline.limits import TELNYX_CALL_SECONDS, Limits
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from nacl.signing import VerifyKey
 
+    from hookline.event_posts import EventPosts
     from hookline.journal_pages import JournalPages
 
 _API_KEY_SECONDS = 300
@@ -224,7 +225,22 @@ class Environment:
             recordings=self.settings.get("RECORDING_QUEUE_URL", ""),
             quarantine=self.settings.get("QUARANTINE_QUEUE_URL", ""),
             deferred=self.settings.get("DEFERRED_QUEUE_URL", ""),
+            events=self.settings.get("EVENT_WEBHOOK_QUEUE_URL", ""),
         )
+
+    @cached_property
+    def event_posts(self) -> "EventPosts":
+        """The posts of published events to the operator's URL; no webhook loads it."""
+        from hookline.event_posts import EventPosts
+
+        client = boto3.client("secretsmanager")
+
+        def read_secret() -> str:
+            with translate_aws_errors(Unavailable, "Secrets Manager"):
+                answer = client.get_secret_value(SecretId=self.settings["EVENT_WEBHOOK_SECRET_ARN"])
+            return str(answer["SecretString"])
+
+        return EventPosts(self.settings["EVENT_WEBHOOK_URL"], read_secret, transport=self.transport)
 
     @cached_property
     def telnyx(self) -> Telnyx:

@@ -174,13 +174,23 @@ class DeferredEvent:
 class Queues:
     """The queues of one stack. Every method raises QueueUnavailable when SQS is unavailable, throttles or fails."""
 
-    def __init__(self, client: "SQSClient", *, commands: str, recordings: str, quarantine: str, deferred: str) -> None:
+    def __init__(
+        self,
+        client: "SQSClient",
+        *,
+        commands: str,
+        recordings: str,
+        quarantine: str,
+        deferred: str,
+        events: str = "",
+    ) -> None:
         """client: a boto3 SQS client; the others: queue URLs, empty where this function may not send."""
         self._client = client
         self._commands = commands
         self._recordings = recordings
         self._quarantine = quarantine
         self._deferred = deferred
+        self._events = events
 
     def enqueue(self, message: CommandMessage, deadline: Deadline | None = None, *, again: bool = False) -> None:
         """Send commands to the command queue: a group for each leg, the first command's id as deduplication id.
@@ -205,6 +215,10 @@ class Queues:
     def delay_deferred(self, messages: Mapping[str, int]) -> None:
         """The same for the deferred queue."""
         self._change_visibility(self._deferred, messages)
+
+    def delay_events(self, messages: Mapping[str, int]) -> None:
+        """The same for the event webhook queue."""
+        self._change_visibility(self._events, messages)
 
     def archive(self, event: Event, deadline: Deadline | None = None) -> None:
         """Ask for a recording, or its transcription, to be archived. Asking twice is archiving once."""
