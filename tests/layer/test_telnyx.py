@@ -169,6 +169,19 @@ def test_the_first_repeat_is_sent_at_once_and_each_further_one_after_twice_the_p
     assert slept == pytest.approx([0.0, 0.2, 0.4, 0.8])
 
 
+@pytest.mark.parametrize(("valid", "sent"), [("OLD", ["Bearer OLD"]), ("NEW", ["Bearer OLD", "Bearer NEW"])])
+def test_a_read_that_is_refused_for_its_key_is_sent_once_more_with_a_new_one(valid: str, sent: list[str]) -> None:
+    seen: list[str] = []
+
+    def read(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return ok() if seen[-1] == f"Bearer {valid}" else refused(401)
+
+    telnyx = Telnyx(lambda new: "NEW" if new else "OLD", transport=httpx.MockTransport(read))
+    telnyx.get("/recordings")
+    assert seen == sent
+
+
 def test_a_key_that_cannot_be_read_is_a_reason_to_send_later() -> None:
     def unreadable(new: bool) -> str:
         raise ApiKeyUnreadable("missing")
