@@ -154,7 +154,7 @@ def send_commands(
                 report_unauthorized(environment, answer, **ids)
             result = result_of(planned, answer)
         results.append(result)
-        if result.result == Outcome.CALL_ENDED.value and planned.command.action != "bridge":
+        if result.result == Outcome.CALL_ENDED and planned.command.action != "bridge":
             ended.add(planned.leg)
         is_queueing = is_queueing or (result.queued is not None and not is_delayed)
         if not result.is_repeat and (instead := fallback_of(planned, result.result)):
@@ -365,8 +365,8 @@ def fallback_of(planned: Plan, result: str) -> Plan | None:
     call has ended counts as refused: the other leg may be the one that ended.
     """
     fallback = planned.command.fallback
-    is_unbridged = planned.command.action == "bridge" and result == Outcome.CALL_ENDED.value
-    if result not in (Outcome.REFUSED.value, EXPIRED) and not is_unbridged:
+    is_unbridged = planned.command.action == "bridge" and result == Outcome.CALL_ENDED
+    if result not in (Outcome.REFUSED, EXPIRED) and not is_unbridged:
         return None
     while fallback and result == EXPIRED and fallback.action not in LONG_LIVED:
         fallback = fallback.fallback

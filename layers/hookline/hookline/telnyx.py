@@ -26,6 +26,7 @@ waited for as well."""
 SHORTEST_TRY_SECONDS = 0.1
 """With less time than this left a command is not sent: its answer could not be waited for."""
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _LARGEST_ANSWER_BYTES = 1_000_000
 _THREADS = 32
 """More than a warm process can leave behind hanging; a thread is only started when none is idle."""
@@ -154,7 +155,7 @@ class Telnyx:
         request = _Request(
             method=command.method,
             path=command.path(call_control_id),
-            content=json.dumps(command.body(command_id), separators=(",", ":")).encode(),
+            content=_compact(command.body(command_id)).encode(),
             may_repeat=command.action not in NEVER_REPEATED and command.params.keys().isdisjoint(OPTIONAL_ROUTING),
         )
         answer = Answer(Outcome.RETRY_LATER)

@@ -324,7 +324,7 @@ def _trouble(delivery: Delivery) -> str | None:
         return "flow_failed"
     if any(result.code in REFUSALS for result in delivery.results):
         return "dial_refused"
-    if any(result.result == Outcome.REFUSED.value for result in delivery.results):
+    if any(result.result == Outcome.REFUSED for result in delivery.results):
         return "command_refused"
     if any(result.queued and result.status in (401, 403) for result in delivery.results):
         return "api_key_refused"
@@ -338,7 +338,7 @@ def _counts(result: CommandResult) -> bool:
     """
     if result.command.only_if_idle:
         return False
-    is_refused = result.result == Outcome.REFUSED.value
+    is_refused = result.result == Outcome.REFUSED
     return result.result != SUPERSEDED and not (is_refused and result.command.action in ENDING)
 
 
