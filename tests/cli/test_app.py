@@ -186,8 +186,8 @@ def test_two_key_pairs_are_two(hookline: Hookline) -> None:
 
 
 def test_a_signed_request_is_one_that_a_function_takes(hookline: Hookline, tmp_path: Path) -> None:
-    body = PROJECT / "events" / "bodies" / "call.hangup.json"
-    request = tmp_path / "request.json"
+    body, request = tmp_path / "body.json", tmp_path / "request.json"
+    body.write_text(json.loads((PROJECT / "events" / "call.hangup.json").read_text())["body"])
     request.write_text(hookline("sign", str(body), "--request").stdout)
     done = hookline("invoke", str(request), "--json")
     document = json.loads(done.stdout)

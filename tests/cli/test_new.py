@@ -107,7 +107,7 @@ def test_a_dry_run_writes_nothing(checkout: Path) -> None:
         (["Front"], 2, "for example front."),
         (["../front"], 2, "for example front."),
         (["front_desk", "--like", "voicemial"], 2, "The nearest is voicemail; there are"),
-        (["front_desk", "--like", "reception"], 2, "there is no such flow to copy"),
+        (["front_desk", "--like", "numbers"], 2, "there is no such flow to copy"),
         (["front_desk", "--number", "2025550123"], 2, "invalid number"),
         (["reception", "--like", "menu"], 1, "flows/reception.py exists with other content"),
     ],

@@ -20,7 +20,7 @@ from tests.support.world import FLOWS, World, deliver, log_anew, ok, refused, sa
 
 LEG = sample_data("call.answered")["payload"]["call_leg_id"]
 NUMBER = sample_data("call.initiated")["payload"]["to"]
-SECRET = "the caller keyed in 4711"
+SECRET = "the caller keyed in 471108154711"
 
 Package = Callable[..., None]
 
@@ -192,27 +192,27 @@ def test_a_function_for_the_cost_of_a_call_is_all_that_call_cost_needs(world: Wo
 
 
 FAILING = [
-    ("raise LookupError('the caller keyed in 4711')", "LookupError"),
-    ("raise ImportError('the caller keyed in 4711')", "ImportError"),
-    ("def call_answered(event, call): raise KeyError('the caller keyed in 4711')", "KeyError"),
-    ("def call_answered(event, call): return event.payload['the caller keyed in 4711']", "KeyError"),
+    ("raise LookupError('the caller keyed in 471108154711')", "LookupError"),
+    ("raise ImportError('the caller keyed in 471108154711')", "ImportError"),
+    ("def call_answered(event, call): raise KeyError('the caller keyed in 471108154711')", "KeyError"),
+    ("def call_answered(event, call): return event.payload['the caller keyed in 471108154711']", "KeyError"),
     ("def call_answered(event, call): return None", "TypeError"),
     ("def call_answered(event, call): return 7", "TypeError"),
     ("def call_answered(event, call): return ['hangup']", "TypeError"),
     ("def call_answered(event): return []", "TypeError"),
-    ("call_answered = 'the caller keyed in 4711'", "TypeError"),
+    ("call_answered = 'the caller keyed in 471108154711'", "TypeError"),
     ("def call_answered(event, call): return call_answered(event, call)", "RecursionError"),
     ("def call_answered(event, call)", "SyntaxError"),
     ("import a_module_that_was_not_deployed", "ModuleNotFoundError"),
-    ("import sys\nsys.exit('the caller keyed in 4711')", "SystemExit"),
-    ("import sys\ndef call_answered(event, call): sys.exit('the caller keyed in 4711')", "SystemExit"),
-    ("class Stop(BaseException): ...\ndef call_answered(event, call): raise Stop(4711)", "Stop"),
+    ("import sys\nsys.exit('the caller keyed in 471108154711')", "SystemExit"),
+    ("import sys\ndef call_answered(event, call): sys.exit('the caller keyed in 471108154711')", "SystemExit"),
+    ("class Stop(BaseException): ...\ndef call_answered(event, call): raise Stop(471108154711)", "Stop"),
     ("import asyncio\ndef call_answered(event, call): raise asyncio.CancelledError", "CancelledError"),
     (
-        "class Bad(Exception):\n def __str__(self): raise ValueError(4711)\ndef call_answered(event, call): raise Bad",
+        "class Bad(Exception):\n def __str__(self): raise ValueError(471108154711)\ndef call_answered(e, c): raise Bad",
         "Bad",
     ),
-    ("def call_answered(event, call): return {'hangup': 4711}", "TypeError"),
+    ("def call_answered(event, call): return {'hangup': 471108154711}", "TypeError"),
     ("def call_answered(event, call): yield object()", "TypeError"),
     ("from hookline import hangup\ndef call_answered(event, call): return [hangup().otherwise([])]", "TypeError"),
     (
@@ -246,7 +246,7 @@ def test_the_event_of_a_bug_is_journalled_with_the_error_and_the_caller_hears_of
     assert logged.count('"FlowFailed":[1.0]') == 1
     (line,) = [json.loads(text) for text in logged.splitlines() if "flow failed" in text]
     assert (line["error"], line["flow"], line["call_leg_id"]) == (error, "broken", LEG)
-    assert "4711" not in logged
+    assert "471108154711" not in logged
     (item,) = world.items
     assert item["trouble"] == "flow_failed"
 
