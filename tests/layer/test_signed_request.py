@@ -123,6 +123,7 @@ FORGED: dict[str, tuple[Spoil, str]] = {
     "a timestamp with a fraction": (header(TIMESTAMP, "1788271387.5"), "is not whole seconds"),
     "a negative timestamp": (header(TIMESTAMP, "-1788271387"), "is not whole seconds"),
     "a timestamp in other digits": (header(TIMESTAMP, "١٧٨٨٢٧١٣٨٧"), "is not whole seconds"),
+    "a timestamp in milliseconds": (header(TIMESTAMP, "1788271387000"), "is not whole seconds"),
     "a timestamp of a thousand digits": (header(TIMESTAMP, "9" * 1000), "is not whole seconds"),
     "another timestamp": (stamped_earlier, "no configured public key"),
     "no headers": (key("headers", None), "is missing"),
