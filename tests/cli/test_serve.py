@@ -386,6 +386,7 @@ def test_when_there_are_no_more_keys_the_caller_hangs_up(
     assert types.count("call.dtmf.received") == 1
     assert types.index("call.dtmf.received") < types.index("call.hangup")
     assert document["call"]["status"] == "ended"
+    assert (document["call"]["from"], document["call"]["to"]) == ("+12025550147", "+12025550123")
 
 
 def test_hanging_up_after_the_call_s_end_is_no_failure(desk: Desk, serving: Serving) -> None:

@@ -162,7 +162,7 @@ def test_the_official_sdk_drives_a_call() -> None:
         recording = client.recordings.retrieve(saved.payload["recording_id"]).data
         assert recording is not None
         assert recording.download_urls is not None
-        assert recording.from_ == "+12025550123"
+        assert recording.from_ == "+12025550147"
         assert recording.duration_millis
         listed = list(client.recordings.list(filter={"call_leg_id": leg.call_leg_id}))
         assert [one.id for one in listed] == [recording.id]
@@ -476,7 +476,7 @@ def test_a_transferred_call_has_two_legs_in_one_session() -> None:
         new = app.received[2].payload
         assert new["call_session_id"] == leg.session.id
         assert new["call_leg_id"] != leg.call_leg_id
-        assert (new["client_state"], new["from"], new["to"]) == ("bmV3", "+12025550199", "+12025550100")
+        assert (new["client_state"], new["from"], new["to"]) == ("bmV3", "+12025550123", "+12025550100")
         telnyx.hang_up(leg)
         telnyx.settle(leg)
         assert len({one.payload["call_leg_id"] for one in app.all("call.hangup")}) == 2

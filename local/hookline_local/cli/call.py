@@ -20,8 +20,10 @@ def call(
         ),
     ] = None,
     keys: Annotated[str | None, typer.Option(help="Keys to press, one a second, once the flow has answered.")] = None,
-    from_number: Annotated[str | None, typer.Option("--from", help="Caller's number.")] = None,
-    to_number: Annotated[str | None, typer.Option("--to", help="Number called.")] = None,
+    from_number: Annotated[
+        str | None, typer.Option("--from", help="Caller's number.", show_default="+12025550147")
+    ] = None,
+    to_number: Annotated[str | None, typer.Option("--to", help="Number called.", show_default="+12025550123")] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:

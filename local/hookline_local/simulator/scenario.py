@@ -1,7 +1,7 @@
 """Scenarios: what the person on the phone does, as a value and as a file (TOML, JSON or YAML).
 
-    from = "+12025550123"
-    to = "+12025550199"
+    from = "+12025550147"
+    to = "+12025550123"
 
     [[steps]]
     when = "call.speak.ended"      # an event of the call, or a command that was executed: "record_pause"; or an event
@@ -79,8 +79,8 @@ class Scenario:
     """A call: who calls whom, and what the person on the phone does, who is the caller unless `dial` is given."""
 
     name: str = ""
-    from_number: str = "+12025550123"
-    to_number: str = "+12025550199"
+    from_number: str = "+12025550147"
+    to_number: str = "+12025550123"
     caller_id_name: str | None = None
     steps: tuple[Step, ...] = ()
     callees: Mapping[str, Callee] = field(default_factory=dict)
