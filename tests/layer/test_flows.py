@@ -300,6 +300,18 @@ def test_without_a_numbers_file_an_incoming_call_is_journalled_with_what_is_wron
     assert "numbers.toml cannot be read" in (entry(world).error or "")
 
 
+def test_the_call_ends_once_the_failure_text_can_have_been_spoken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOW_FAILURE_TEXT", "x" * 40)
+    start_cold(world)
+    deliver("call.answered", client_state=state_of("gone"))
+    record = world.journal.read(LEG)
+    assert record is not None
+    (answered,) = record.entries
+    assert [command.get("delay_seconds") for command in answered.commands] == [None, 9.0]
+
+
 def test_without_a_failure_text_the_call_is_hung_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOW_FAILURE_TEXT", "")
     start_cold(world)

@@ -14,13 +14,14 @@ import pytest
 from hookline_local.simulator import Leg
 from tests.project.test_docs import DOCS, blocks
 from tests.support.live_line import LiveLine, live_line, wait_for
+from tests.support.world import PROJECT
 
 PAGE = DOCS / "api.md"
 
 
 @pytest.fixture(scope="module")
 def line() -> Iterator[LiveLine]:
-    with live_line() as running:
+    with live_line(flows=PROJECT / "tests" / "support" / "flows") as running:
         yield running
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -63,9 +64,13 @@ CONFIG = Config(api_key=API_KEY, patience=5.0)
 
 @contextmanager
 def live_line(
-    config: Config = CONFIG, *, parameters: Mapping[str, str] | None = None, port: int = 0
+    config: Config = CONFIG,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    port: int = 0,
+    flows: Path | None = None,
 ) -> Iterator[LiveLine]:
-    """A line for the block. config: of its simulator, which takes API_KEY."""
+    """A line for the block. config: of its simulator, which takes API_KEY. flows: in place of those that ship."""
     with simulator_in_thread(config) as telnyx:
         stack = LocalStackInThread(
             PROJECT / "template.yaml",
@@ -74,6 +79,7 @@ def live_line(
             control_url=f"{telnyx.url}/_simulator",
             patience=5.0,
             port=port,
+            flows=flows,
         )
         with stack:
             telnyx.call(lambda simulator: simulator.send_webhooks_to(stack.webhook_url))
