@@ -58,7 +58,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     path = f"{PROJECT / 'local'}:{PROJECT / 'layers' / 'hookline'}"
     flows = str(PROJECT / "tests" / "support" / "flows")
     own = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONPATH": path, "HOOKLINE_FLOWS": flows}
-    return {"PATH": os.environ["PATH"], **own}
+    return {"PATH": os.environ["PATH"], "HOOKLINE_PATIENCE": "30", **own}  # no test here is about a deadline
 
 
 class Hookline:
