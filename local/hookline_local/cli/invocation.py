@@ -16,7 +16,7 @@ from typing import Any, Self
 from hookline_local.base.errors import USAGE, CliError
 from hookline_local.base.loopback import LoopbackServer, Receive, Response, Scope, Send, read_body, reply
 from hookline_local.cli.screen import Screen
-from hookline_local.cli.stack_start import running
+from hookline_local.cli.stack_start import patience, running
 from hookline_local.emulator.gateway import Router
 from hookline_local.emulator.runtime import InvokeResult, LogLine
 from hookline_local.stacks.local import LocalStack
@@ -110,7 +110,11 @@ async def _invoke(request: Mapping[str, Any], options: InvokeOptions) -> Invocat
     logs: list[LogLine] = []
     async with TelnyxStub() as telnyx:
         stack = LocalStack(
-            options.template, parameters=options.parameters, telnyx_base_url=telnyx.url, built=options.built
+            options.template,
+            parameters=options.parameters,
+            telnyx_base_url=telnyx.url,
+            built=options.built,
+            patience=patience(),
         )
         stack.on_log = logs.append
         async with running(stack, options.template, built=options.built):
