@@ -8,7 +8,6 @@ the package audioop-lts since).
 
 import json
 import warnings
-from array import array
 from collections.abc import Callable
 
 with warnings.catch_warnings():
@@ -78,7 +77,13 @@ class PeakMeter:
         return json.dumps(document, separators=(",", ":")).encode()
 
     def _measure(self, linear: bytes) -> None:
-        step, loudest = 2 * self._samples, audioop.max
-        for number, channel in enumerate(self._peaks):
-            one = linear if len(self._peaks) == 1 else array("h", linear)[number::2].tobytes()
-            channel.extend([loudest(one[start : start + step], 2) >> 8 for start in range(0, len(one), step)])
+        if len(self._peaks) == 1:
+            step = 2 * self._samples
+            self._peaks[0].extend([audioop.max(linear[at : at + step], 2) >> 8 for at in range(0, len(linear), step)])
+            return
+        # Two samples beside each other are read as one of 32 bits, whose upper half is the second of them: a third of the
+        # time that it takes to copy the channels apart.
+        step = 4 * self._samples
+        for channel, pairs in zip(self._peaks, (b"\0\0" + linear[:-2], linear), strict=True):
+            extremes = (audioop.minmax(pairs[at : at + step], 4) for at in range(0, len(linear), step))
+            channel.extend([max(high >> 16, -(low >> 16)) >> 8 for low, high in extremes])
