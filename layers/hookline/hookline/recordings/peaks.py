@@ -81,8 +81,8 @@ class PeakMeter:
             step = 2 * self._samples
             self._peaks[0].extend([audioop.max(linear[at : at + step], 2) >> 8 for at in range(0, len(linear), step)])
             return
-        # Two samples beside each other are read as one of 32 bits, whose upper half is the second of them: a third of the
-        # time that it takes to copy the channels apart.
+        # Two samples beside each other are read as one of 32 bits, whose upper half is the second. It takes a third of
+        # the time of copying the channels apart.
         step = 4 * self._samples
         for channel, pairs in zip(self._peaks, (b"\0\0" + linear[:-2], linear), strict=True):
             extremes = (audioop.minmax(pairs[at : at + step], 4) for at in range(0, len(linear), step))
