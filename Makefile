@@ -135,32 +135,6 @@ clean:  ## remove what make made: environments, builds, caches
 	rm -rf .venv .venv-sam .venv-rehearsal .venv-console .venv-fuzz console/node_modules console/vendor .aws-sam .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find benchmarks docs flows functions layers local rehearsal tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv-console/installed: requirements-console.lock $(if $(moved),moved) | .venv/installed
-	@echo "Installing the driver of the browser into .venv-console (once; seconds)"
-	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-console
-	@.venv/bin/uv pip install --quiet --python .venv-console/bin/python --require-hashes -r requirements-console.lock || \
-		.venv/bin/python -m pip --python .venv-console install --require-hashes -r requirements-console.lock
-	@echo "$(CURDIR)" > $@
-
-.venv-fuzz/installed: requirements-fuzz.lock $(if $(moved),moved) | .venv/installed
-	@echo "Installing Schemathesis into .venv-fuzz (once; seconds)"
-	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-fuzz
-	@.venv/bin/uv pip install --quiet --python .venv-fuzz/bin/python --require-hashes -r requirements-fuzz.lock || \
-		.venv/bin/python -m pip --python .venv-fuzz install --require-hashes -r requirements-fuzz.lock
-	@echo "$(CURDIR)" > $@
-
-# npm 7 or later, or else the one that .venv-console brings.
-console/vendor/installed: console/package-lock.json | .venv/installed
-	@set -e; npm=npm; case "$$(npm --version 2>/dev/null)" in [7-9].* | [1-9][0-9].*) ;; *) \
-		$(MAKE) .venv-console/installed; npm="$(CURDIR)/.venv-console/bin/npm"; PATH="$(CURDIR)/.venv-console/bin:$$PATH";; esac; \
-	cd console && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
-	@mkdir -p console/vendor && cp console/node_modules/preact/dist/preact.mjs console/node_modules/htm/dist/htm.mjs console/vendor/
-	@touch $@
-
-console/node_modules/axe-core/axe.min.js: console/package-lock.json | .venv-console/installed
-	@cd console && PATH="$(CURDIR)/.venv-console/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
-	@touch $@
-
 # A virtual environment holds absolute paths, the one of this checkout among them: in a checkout that was moved or copied it
 # would run the code of the other place. Each stamp holds the place it was made in.
 moved := $(strip $(foreach venv,.venv .venv-sam .venv-rehearsal .venv-console .venv-fuzz,$(shell \
@@ -182,12 +156,17 @@ moved:
 	@.venv/bin/python -m pip install -qq --no-index --no-build-isolation --no-deps --editable .
 	@echo "$(CURDIR)" > $@
 
+# $(call environment,NAME): .venv-NAME, of what requirements-NAME.lock lists.
+define environment
+@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-$(1)
+@.venv/bin/uv pip install --quiet --python .venv-$(1)/bin/python --require-hashes -r requirements-$(1).lock || \
+	.venv/bin/python -m pip --python .venv-$(1) install --require-hashes -r requirements-$(1).lock
+endef
+
 .venv-sam/installed: requirements-sam.lock layers/dependencies/requirements.txt layers/dependencies/Makefile layers/build.mk \
 		$(if $(moved),moved) | .venv/installed
 	@echo "Installing the SAM CLI into .venv-sam (once; seconds to a minute)"
-	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-sam
-	@.venv/bin/uv pip install --quiet --python .venv-sam/bin/python --require-hashes -r requirements-sam.lock || \
-		.venv/bin/python -m pip --python .venv-sam install --require-hashes -r requirements-sam.lock
+	$(call environment,sam)
 	@echo "Fetching the wheels of the layer into .cache/wheels, for Lambda and for this machine: the tests build both, offline"
 	@for arch in arm64 native; do \
 		LAYER_ARCH=$$arch LAYER_INTERPRETER="$(CURDIR)/.venv/bin/python" WHEELS="$(CURDIR)/.cache/wheels" \
@@ -197,7 +176,27 @@ moved:
 
 .venv-rehearsal/installed: requirements-rehearsal.lock $(if $(moved),moved) | .venv/installed
 	@echo "Installing the emulator of AWS into .venv-rehearsal (once; seconds)"
-	@.venv/bin/uv venv --quiet --allow-existing --python .venv/bin/python .venv-rehearsal
-	@.venv/bin/uv pip install --quiet --python .venv-rehearsal/bin/python --require-hashes -r requirements-rehearsal.lock || \
-		.venv/bin/python -m pip --python .venv-rehearsal install --require-hashes -r requirements-rehearsal.lock
+	$(call environment,rehearsal)
 	@echo "$(CURDIR)" > $@
+
+.venv-console/installed: requirements-console.lock $(if $(moved),moved) | .venv/installed
+	@echo "Installing the driver of the browser into .venv-console (once; seconds)"
+	$(call environment,console)
+	@echo "$(CURDIR)" > $@
+
+.venv-fuzz/installed: requirements-fuzz.lock $(if $(moved),moved) | .venv/installed
+	@echo "Installing Schemathesis into .venv-fuzz (once; seconds)"
+	$(call environment,fuzz)
+	@echo "$(CURDIR)" > $@
+
+# npm 7 or later, or else the one that .venv-console brings.
+console/vendor/installed: console/package-lock.json | .venv/installed
+	@set -e; npm=npm; case "$$(npm --version 2>/dev/null)" in [7-9].* | [1-9][0-9].*) ;; *) \
+		$(MAKE) .venv-console/installed; npm="$(CURDIR)/.venv-console/bin/npm"; PATH="$(CURDIR)/.venv-console/bin:$$PATH";; esac; \
+	cd console && "$$npm" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
+	@mkdir -p console/vendor && cp console/node_modules/preact/dist/preact.mjs console/node_modules/htm/dist/htm.mjs console/vendor/
+	@touch $@
+
+console/node_modules/axe-core/axe.min.js: console/package-lock.json | .venv-console/installed
+	@cd console && PATH="$(CURDIR)/.venv-console/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
+	@touch $@
