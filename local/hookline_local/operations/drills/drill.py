@@ -1,12 +1,15 @@
 """Plays one drill: quiet line, fault, the page's commands, the alarm, the mend, and how to know that it is over."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hookline_local.operations.drills.faults import FAULTS, Fault
 from hookline_local.operations.drills.line import CONSUMED, NUMBER, Line
 from hookline_local.operations.drills.page import STACK, Page, Step, is_seen
+
+OBSERVING_TRIES, OBSERVING_SECONDS = 20, 0.1
 
 Run = Callable[[list[str]], tuple[int, str]]
 """Types a command, the words behind `hookline`; its exit code and output."""
@@ -67,7 +70,12 @@ def _alarm(line: Line, page: Page, fault: Fault, *, expected: bool, before: bool
     at = fault.at() if fault.at and expected else None
     if before and fault.at:
         return Check("alarm", name)
-    is_on = line.observed.has_alarm(page.name, after_seconds=fault.after_seconds, at=at)
+    is_on = not expected
+    for _ in range(OBSERVING_TRIES):  # what was answered is observed a moment after the answer
+        is_on = line.observed.has_alarm(page.name, after_seconds=fault.after_seconds, at=at)
+        if is_on == expected:
+            break
+        time.sleep(OBSERVING_SECONDS)
     return Check("alarm", name, "" if is_on == expected else "it is not")
 
 
