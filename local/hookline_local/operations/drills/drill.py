@@ -71,7 +71,7 @@ def _alarm(line: Line, page: Page, fault: Fault, *, expected: bool, before: bool
     if before and fault.at:
         return Check("alarm", name)
     is_on = not expected
-    for _ in range(OBSERVING_TRIES):  # what was answered is observed a moment after the answer
+    for _ in range(OBSERVING_TRIES):  # an answer is observed just after it was sent
         is_on = line.observed.has_alarm(page.name, after_seconds=fault.after_seconds, at=at)
         if is_on == expected:
             break
