@@ -1,4 +1,4 @@
-"""Make the pages that follow from the code: parameters.md, permissions.md, openapi.json of the calls API.
+"""Make the pages that follow from the code: cli.md, parameters.md, permissions.md, openapi.json of the calls API.
 
 `make docs` runs it.
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from docs.cli import cli_page
 from docs.permissions import permissions_page
 from hookline.api.openapi import as_text
 from hookline.api.operations import openapi
@@ -16,6 +17,7 @@ from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
 from hookline_local.emulator.template import load_template
 
 ROOT = Path(__file__).parents[1]
+CLI_PAGE = ROOT / "docs" / "cli.md"
 OPENAPI = ROOT / "docs" / "openapi.json"
 PARAMETERS_PAGE = ROOT / "docs" / "parameters.md"
 PERMISSIONS_PAGE = ROOT / "docs" / "permissions.md"
@@ -74,6 +76,7 @@ def main() -> None:
     """Write the pages."""
     required = {"TelnyxPublicKeys": DEVELOPMENT_PUBLIC_KEY, "TelnyxApiKey": "none"}
     source = load_template(ROOT / "template.yaml", required).source
+    CLI_PAGE.write_text(cli_page(), encoding="utf-8")
     OPENAPI.write_text(as_text(openapi()), encoding="utf-8")
     PARAMETERS_PAGE.write_text(parameters_page(source), encoding="utf-8")
     PERMISSIONS_PAGE.write_text(permissions_page(source), encoding="utf-8")

@@ -1,11 +1,12 @@
-"""docs/: that the pages agree with the template."""
+"""docs/: that the pages agree with the template and with the command line."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from docs.generate import OPENAPI, PARAMETERS_PAGE, PERMISSIONS_PAGE, parameters_page
+from docs.cli import cli_page
+from docs.generate import CLI_PAGE, OPENAPI, PARAMETERS_PAGE, PERMISSIONS_PAGE, parameters_page
 from docs.permissions import permissions_page
 from hookline.api.openapi import as_text
 from hookline.api.operations import openapi
@@ -27,6 +28,17 @@ def test_the_page_of_parameters_is_up_to_date(template: Template) -> None:
 
 def test_the_page_of_permissions_is_up_to_date(template: Template) -> None:
     assert PERMISSIONS_PAGE.read_text(encoding="utf-8") == permissions_page(template.source), "run `make docs`"
+
+
+def test_the_page_of_the_command_line_is_up_to_date() -> None:
+    assert CLI_PAGE.read_text(encoding="utf-8") == cli_page(), "run `make docs`"
+
+
+def test_the_page_of_the_command_line_has_every_file_of_commands() -> None:
+    """A file of cli/ that declares commands, and which the page is not made from."""
+    files = (ROOT / "local" / "hookline_local" / "cli").glob("*.py")
+    declaring = {file.stem for file in files if re.search(r"^@app\.command", file.read_text(), re.MULTILINE)}
+    assert declaring == {each.split()[1] for each in re.findall(r"^## (.+)$", cli_page(), re.MULTILINE)}
 
 
 def test_the_page_of_permissions_has_every_statement_of_every_role(template: Template) -> None:

@@ -17,7 +17,7 @@ app = command_app()
 def drill(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A page of docs/runbooks, which is an alarm without Alarm.")
+        str | None, typer.Argument(metavar="NAME", help="A page of docs/runbooks, which is an alarm without Alarm.")
     ] = None,
     all_drills: Annotated[bool, typer.Option("--all", help="Every drill, one after the other.")] = False,
     list_drills: Annotated[

@@ -63,7 +63,7 @@ def show(
 )
 def redrive(
     queue: Queue,
-    message: Annotated[str | None, typer.Argument(metavar="[ID]", help="One message, by its id.")] = None,
+    message: Annotated[str | None, typer.Argument(metavar="ID", help="One message, by its id.")] = None,
     all_messages: Annotated[bool, typer.Option("--all", help="Every message of the queue.")] = False,
     url: Url = None,
     stack: StackName = None,

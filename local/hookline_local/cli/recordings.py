@@ -37,7 +37,7 @@ RecordingId = Annotated[
 def list_(
     any_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="Call leg, session or control id; last: the newest.", show_default="a day"),
+        typer.Argument(metavar="ID", help="Call leg, session or control id; last: the newest.", show_default="a day"),
     ] = None,
     day: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="Without an ID: the day, UTC.", show_default="today")
