@@ -10,7 +10,7 @@ from hookline_local.cli.app import app
 INTRODUCTION = """\
 # Command line
 
-Made from the code by `make docs`; do not edit. `make demo` installs `.venv/bin/hookline`, which is called `hookline` here.
+Made from the code by `make docs`; do not edit. `make demo` installs `.venv/bin/hookline`, which is `hookline` here.
 Every command also takes `--help` or `-h`.
 """
 EXAMPLE = "Example: "
@@ -66,7 +66,7 @@ def _parameters(context: typer.Context) -> Iterator[str]:
     yield "| Argument or option | |"
     yield "|---|---|"
     for parameter in sorted(shown, key=lambda each: bool(SHARED.intersection(each.opts))):
-        names, help_text = parameter.get_help_record(context)
+        names, help_text = parameter.get_help_record(context) or ("", "")
         yield f"| `{_without_bars(names)}` | {_escaped(' '.join(help_text.split()))} |"
     yield ""
 
