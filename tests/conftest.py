@@ -78,11 +78,15 @@ def nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[World]:
-    """The stack's table, bucket, queues and secret as template.yaml describes them, in moto."""
+def deployed(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The stack's table, bucket, queues and secret as template.yaml describes them, in moto.
+
+    A module of tests may have PARAMETERS, which are given besides.
+    """
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         given = {"TelnyxPublicKeys": A_PUBLIC_KEY, "TelnyxApiKey": API_KEY, "DialAllow": "+1202,@sip.example.com"}
+        given |= getattr(request.module, "PARAMETERS", {})
         template = load_template(PROJECT / "template.yaml", given)
         create_resources(template)
         yield World(template)

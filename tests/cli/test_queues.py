@@ -14,6 +14,8 @@ from hookline_local.cli.queue_views import HOLDS
 from tests.support.deployed import announce, bury, empty_dead_letters, fail_to_archive, hookline, hookline_json
 from tests.support.world import ROUTER, Clock, World, deliver, handler, refused, request_of, sample_data
 
+PARAMETERS = {"PublishEvents": "on", "EventWebhookUrl": "https://crm.example.com/hooks"}
+
 
 @pytest.fixture(scope="module")
 def announced(deployed: World) -> None:
@@ -64,6 +66,42 @@ def test_a_dead_recording_is_shown_with_what_the_archiver_noted(line: World) -> 
     assert "the function's time is nearly over" in hookline("queues", "show", "RecordingDeadLetterQueue").stdout
     assert hookline_json("queues", "redrive", "RecordingDeadLetterQueue", "--all")["sent"] == [shown["message_id"]]
     assert [message["event_type"] for message in line.messages("RECORDING")] == ["call.recording.saved"]
+
+
+def send_event(line: World, queue: str, **attributes: str) -> None:
+    """An event as the bus has it, into a queue."""
+    detail = {"event_id": "event-1", "call_leg_id": "leg-1", "call_session_id": "session-1", "body": '{"data": {}}'}
+    event = {"detail-type": "call.hangup", "source": "hookline", "detail": detail}
+    named: Any = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+    url = line.template.physical_id(queue)
+    line.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event), MessageAttributes=named)
+
+
+@pytest.mark.parametrize("queue", ["SummaryQueue", "EventWebhookQueue"])
+def test_a_dead_event_is_shown_without_its_body_and_sent_again(queue: str, line: World) -> None:
+    dead = queue.replace("Queue", "DeadLetterQueue")
+    send_event(line, dead)
+    assert "call.hangup event-1, call leg-1" in hookline("queues", "show", dead).stdout
+    (shown,) = hookline_json("queues", "show", dead)["messages"]
+    assert (shown["event_id"], shown["call_session_id"], "body" in shown) == ("event-1", "session-1", False)
+    hookline_json("queues", "redrive", dead, "--all")
+    # The summary queue delays what it gets.
+    assert sum(hookline_json("queues")["queues"][queue].values()) == 1
+    assert hookline_json("queues", "show", dead)["messages"] == []
+
+
+def test_what_was_not_published_or_not_delivered_is_shown_with_the_reason(line: World) -> None:
+    target = "arn:aws:sqs:us-east-1:123456789012:crm"
+    send_event(line, "EventDeadLetterQueue", ERROR_CODE="NO_RESOURCE", TARGET_ARN=target)
+    batch = {"shardId": "shard-1", "batchSize": 3, "approximateArrivalOfFirstRecord": "2026-11-25T12:00:00Z"}
+    url = line.template.physical_id("EventDeadLetterQueue")
+    line.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"DDBStreamBatchInfo": batch}))
+    shown = " ".join(hookline("queues", "show", "EventDeadLetterQueue").stdout.split())
+    assert f"call.hangup event-1, call leg-1; NO_RESOURCE from {target}" in shown
+    assert "3 records of the table's stream since 2026-11-25T12:00:00Z, not published" in shown
+    assert "redrive" not in shown
+    done = hookline("queues", "redrive", "EventDeadLetterQueue", "--all")
+    assert (done.returncode, "the archive of the bus" in done.stderr) == (2, True)
 
 
 def test_only_the_message_that_is_named_is_sent_again(line: World) -> None:

@@ -46,7 +46,7 @@ def fail_to_archive(world: World) -> None:
 
 
 def empty_dead_letters(world: World) -> None:
-    for name in ("CommandDeadLetterQueue", "DeferredDeadLetterQueue", "RecordingDeadLetterQueue"):
+    for name in (name for name in world.template.resources("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")):
         url = world.template.physical_id(name)
         while messages := world.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:

@@ -8,7 +8,7 @@ from hookline.recordings.findings import Finding, describe_all
 from hookline_local.base.errors import USAGE, CliError
 from hookline_local.cli.screen import Screen
 from hookline_local.stacks.deployed import explain_aws_errors
-from hookline_local.stacks.messages import READABLE, DeadMessage, counts, dead_messages, redrive
+from hookline_local.stacks.messages import EVENT_DEAD_LETTERS, READABLE, DeadMessage, counts, dead_messages, redrive
 from hookline_local.stacks.resources import StackResources
 
 HOLDS: Mapping[str, str] = {
@@ -19,6 +19,11 @@ HOLDS: Mapping[str, str] = {
     "QuarantineQueue": "signed by Telnyx and not readable",
     "RecordingQueue": "recordings that wait to be archived",
     "RecordingDeadLetterQueue": "recordings that could not be archived in 5 tries",
+    "SummaryQueue": "calls that are not summarized yet",
+    "SummaryDeadLetterQueue": "calls that could not be summarized in 200 tries",
+    "EventWebhookQueue": "events that are not posted yet",
+    "EventWebhookDeadLetterQueue": "events that could not be posted in 100 tries",
+    "EventDeadLetterQueue": "events that were not published, or not delivered",
 }
 
 
@@ -49,7 +54,9 @@ def show_dead(resources: StackResources, queue: str, screen: Screen) -> None:
         sent_at = datetime.fromtimestamp(message.sent_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
         screen.unwrapped((message.message_id, "bold"), f"  {sent_at}, received {message.receives} times")
         screen.hanging_indent(" " * 4, reason_of(message))
-    if found:
+    if found and queue == EVENT_DEAD_LETTERS:
+        screen.paragraph("When the cause is mended: docs/runbooks/EventDeadLetter.md", "dim")
+    elif found:
         screen.paragraph(f"When the cause is mended: hookline queues redrive {queue} --all", "dim")
     else:
         screen.paragraph(f"{queue} is empty.")
@@ -77,6 +84,12 @@ def reason_of(message: DeadMessage) -> str:
         case "recording":
             why = _describe(facts["findings"]) or "the archiver has noted no reason: see its log"
             return f"recording {facts['recording_id'] or facts['event_id']}{call}: {why}"
+        case "event":
+            code = facts.get("error_code")
+            why = f"; {code} from {facts.get('target', '')}" if code else ""
+            return f"{facts['event_type']} {facts['event_id']}{call}{why}"
+        case "stream_records":
+            return f"{facts['records']} records of the table's stream since {facts['since']}, not published"
     return str(facts.get("reason") or "no reason was recorded")
 
 

@@ -13,7 +13,7 @@ Queue = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="CommandDeadLetterQueue, DeferredDeadLetterQueue, RecordingDeadLetterQueue or QuarantineQueue.",
+        help="QuarantineQueue, or Command, Deferred, Recording, Summary, EventWebhook or Event + DeadLetterQueue.",
     ),
 ]
 
@@ -74,7 +74,8 @@ def redrive(
     """Send dead messages back to the queue that they came from; name one by its id, or give --all.
 
     From QuarantineQueue only what can be read by now. Such a webhook is journalled, its recording archived, and it
-    commands nothing any more. Exit 1 when a message still cannot be read.
+    commands nothing any more. Exit 1 when a message still cannot be read. The events of EventDeadLetterQueue are
+    replayed from the archive of the bus instead.
     """
     from hookline_local.cli.queue_views import redrive_messages
 

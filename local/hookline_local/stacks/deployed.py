@@ -26,7 +26,14 @@ _QUEUE_OUTPUTS = (
     "RecordingQueueUrl",
     "RecordingDeadLetterQueueUrl",
     "QuarantineQueueUrl",
+    "EventDeadLetterQueueUrl",
+    "SummaryQueueUrl",
+    "SummaryDeadLetterQueueUrl",
+    "EventWebhookQueueUrl",
+    "EventWebhookDeadLetterQueueUrl",
 )
+"""The last five are there with PublishEvents and EventWebhookUrl only."""
+
 PROJECT = Path(__file__).parents[3]
 
 

@@ -26,11 +26,14 @@ SOURCES: Mapping[str, str] = {
     "CommandDeadLetterQueue": "CommandQueue",
     "DeferredDeadLetterQueue": "DeferredQueue",
     "RecordingDeadLetterQueue": "RecordingQueue",
+    "SummaryDeadLetterQueue": "SummaryQueue",
+    "EventWebhookDeadLetterQueue": "EventWebhookQueue",
 }
 """Where the messages of each dead-letter queue come from, and go back to."""
 
 QUARANTINE = "QuarantineQueue"
-READABLE = (*SOURCES, QUARANTINE)
+EVENT_DEAD_LETTERS = "EventDeadLetterQueue"
+READABLE = (*SOURCES, QUARANTINE, EVENT_DEAD_LETTERS)
 REASON_FED_AGAIN = "FedAgain"
 
 _HIDDEN_SECONDS = 60
@@ -96,6 +99,9 @@ def redrive(resources: StackResources, queue: str, message_id: str | None) -> li
     A message that is sent and not deleted is sent again: the consumers handle a message as often as it comes. Raises
     CliError when the queue has no such message, or when a quarantined one still cannot be read: that one stays.
     """
+    if queue == EVENT_DEAD_LETTERS:
+        advice = "Replay them from the archive of the bus: docs/runbooks/EventDeadLetter.md."
+        raise CliError(f"{queue}: no queue takes its events back", advice, code=USAGE)
     if queue not in READABLE:
         raise CliError(f"{queue} has a consumer: nothing in it is dead", f"One of {', '.join(READABLE)}.", code=USAGE)
     sent = []
@@ -145,6 +151,7 @@ def _received(resources: StackResources, queue: str) -> Iterator[DeadMessage]:
             MaxNumberOfMessages=10,
             VisibilityTimeout=_HIDDEN_SECONDS,
             AttributeNames=["All"],
+            MessageAttributeNames=["All"],
             WaitTimeSeconds=1,
         )
         messages = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
@@ -166,7 +173,7 @@ def _dead_message(resources: StackResources, queue: str, message: Mapping[str, A
         sent_at=int(attributes.get("SentTimestamp", 0)),
         group=attributes.get("MessageGroupId", ""),
         content=content,
-        facts=facts,
+        facts={**facts, **_refusal(message)},
     )
 
 
@@ -176,6 +183,9 @@ def _content(resources: StackResources, queue: str, body: str) -> tuple[str, dic
         "CommandDeadLetterQueue": _commands,
         "DeferredDeadLetterQueue": _deferred,
         "RecordingDeadLetterQueue": _recording,
+        "SummaryDeadLetterQueue": _published,
+        "EventWebhookDeadLetterQueue": _published,
+        EVENT_DEAD_LETTERS: _unpublished,
         QUARANTINE: _quarantined,
     }
     try:
@@ -219,20 +229,47 @@ def _findings(job: ArchiveJob, record: CallRecord | None) -> list[dict[str, Any]
     return []
 
 
+def _published(_: StackResources, body: str) -> tuple[str, dict[str, Any]]:
+    """An event as the bus has it."""
+    event = _json_object(body)
+    detail = event.get("detail")
+    if not isinstance(detail, dict):
+        raise Unreadable("not an event of the bus")
+    ids = {name: identifier(detail.get(name)) for name in ("event_id", "call_leg_id", "call_session_id")}
+    return "event", {"event_type": identifier(event.get("detail-type")), **ids}
+
+
+def _unpublished(resources: StackResources, body: str) -> tuple[str, dict[str, Any]]:
+    """An event that a rule could not deliver; or records of the table's stream that the pipe has given up."""
+    batch = _json_object(body).get("DDBStreamBatchInfo")
+    if not isinstance(batch, dict):
+        return _published(resources, body)
+    names = {"records": "batchSize", "since": "approximateArrivalOfFirstRecord", "shard": "shardId"}
+    return "stream_records", {name: identifier(str(batch.get(field, ""))) for name, field in names.items()}
+
+
+def _refusal(message: Mapping[str, Any]) -> dict[str, str]:
+    """The notes of EventBridge about an event that a rule could not deliver: docs.aws.amazon.com/.../rule-dlq."""
+    attributes = message.get("MessageAttributes", {})
+    names = {"error_code": "ERROR_CODE", "target": "TARGET_ARN"}
+    values = {name: attributes[key].get("StringValue", "") for name, key in names.items() if key in attributes}
+    return {name: identifier(value) or "" for name, value in values.items()}
+
+
 def _quarantined(_: StackResources, body: str) -> tuple[str, dict[str, Any]]:
-    content = _quarantine_message(body)
+    content = _json_object(body)
     where = {"body_uri": content["body_uri"]} if "body_uri" in content else {}
     received_at = content.get("received_at")
     return "quarantined", {"reason": identifier(content.get("reason")), "received_at": received_at, **where}
 
 
-def _quarantine_message(body: str) -> dict[str, Any]:
+def _json_object(body: str) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except ValueError as error:
-        raise Unreadable("not a message of the quarantine queue") from error
+        raise Unreadable("not a message of this queue") from error
     if not isinstance(content, dict):
-        raise Unreadable("not a message of the quarantine queue")
+        raise Unreadable("not a message of this queue")
     return content
 
 
@@ -242,7 +279,7 @@ def _fed_again(resources: StackResources, message: DeadMessage) -> tuple[str, st
     A webhook is journalled through the deferred queue, as one with blanked digits: it commands nothing so late.
     """
     try:
-        content = _quarantine_message(message.body)
+        content = _json_object(message.body)
         body = _quarantined_body(resources, content)
         for kind, queue in ((CommandMessage, "CommandQueue"), (DeferredEvent, "DeferredQueue")):
             try:
