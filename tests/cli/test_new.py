@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_a_copy_has_a_module_tests_a_scenario_and_an_entry(checkout: Path) -> No
     }
     assert (checkout / "flows" / "front_desk.py").read_text().startswith('"""front_desk: 1 reaches sales')
     numbers = (checkout / "flows" / "numbers.toml").read_text()
-    assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n# "+12025550123" = "front_desk"\n')
+    assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n# "+12025550124" = "front_desk"\n')
     assert problems(checkout / "flows") == []
 
 
@@ -86,6 +87,28 @@ def test_twice_is_once(checkout: Path, number: list[str]) -> None:
     before = files(checkout)
     assert set(results(new(checkout, "front_desk", *number, "--json")).values()) == {"unchanged"}
     assert files(checkout) == before
+
+
+def test_every_comment_may_become_a_line(checkout: Path) -> None:
+    new(checkout, "front_desk")
+    new(checkout, "back_desk", "--number", "+12025550125")
+    new(checkout, "side_desk")
+    path = checkout / "flows" / "numbers.toml"
+    path.write_text(path.read_text().replace('# "', '"'))
+    assert tomllib.loads(path.read_text())["numbers"] == {
+        "+12025550123": "reception",
+        "+12025550124": "front_desk",
+        "+12025550125": "back_desk",
+        "+12025550126": "side_desk",
+    }
+    assert problems(checkout / "flows") == []
+
+
+def test_a_number_replaces_the_comment_of_an_earlier_run(checkout: Path) -> None:
+    new(checkout, "front_desk")
+    assert results(new(checkout, "front_desk", "--number", "+12025550188", "--json"))["flows/numbers.toml"] == "changed"
+    numbers = (checkout / "flows" / "numbers.toml").read_text()
+    assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n"+12025550188" = "front_desk"\n')
 
 
 def test_a_dry_run_writes_nothing(checkout: Path) -> None:

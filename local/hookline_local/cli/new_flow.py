@@ -16,6 +16,9 @@ SCENARIOS = ("tests/flows", "local/hookline_local/scenarios")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _TABLE = re.compile(r"^\[numbers\][^\n]*\n", re.MULTILINE)
 
+_EXAMPLES = [f"+120255501{number:02}" for number in range(23, 100)]
+"""Numbers of no one, for the comments: of 555-0100 to 555-0199, which are set aside for examples."""
+
 
 @dataclass(frozen=True)
 class NewFile:
@@ -124,9 +127,23 @@ def _numbers(name: str, number: str | None, checkout: Path) -> NewFile:
             "Change that line yourself, or leave out --number.",
             code=CHECK_FAILED,
         )
-    line = f'"{number}" = "{name}"\n' if number else f'# "+12025550123" = "{name}"\n'
-    has_entry = taken == name if number else re.search(rf'= "{name}"$', text, re.MULTILINE) is not None
-    return NewFile(checkout, path, before, text if has_entry else _with_line(text, line))
+    if number is None:
+        has_entry = re.search(rf'= "{name}"$', text, re.MULTILINE) is not None
+        return NewFile(checkout, path, before, text if has_entry else _with_line(text, _example(name, text)))
+    if taken is None:
+        text = _with_line(_without_examples(text, name), f'"{number}" = "{name}"\n')
+    return NewFile(checkout, path, before, text)
+
+
+def _example(name: str, text: str) -> str:
+    """The entry as a comment, with a number that the file does not name: each such line may lose its # later."""
+    number = next((number for number in _EXAMPLES if f'"{number}"' not in text), _EXAMPLES[-1])
+    return f'# "{number}" = "{name}"\n'
+
+
+def _without_examples(text: str, name: str) -> str:
+    """The file without the comment of an earlier run for the same flow."""
+    return re.sub(rf'^# "\+120255501\d\d" = "{name}"\n', "", text, flags=re.MULTILINE)
 
 
 def _with_line(text: str, line: str) -> str:
