@@ -36,12 +36,16 @@ _TAKEN = frozenset({"accepted", "already_done"})
 
 
 class Hangup(NamedTuple):
-    """The announcement in a message. key: of the call, its session or leg id. age_seconds: since it was received."""
+    """The announcement in a message. key: of the call, its session or leg id. age_seconds: since it was received.
+
+    log_fields: the ids that are known of it.
+    """
 
     key: str
     session: str | None
     leg: str | None
     age_seconds: float
+    log_fields: Mapping[str, Any]
 
 
 def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -49,32 +53,31 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
     env = environment()
     failures = []
     for record in request["Records"]:
+        hangup = _hangup_of(json.loads(record["body"])["detail"])
         try:
-            is_done = _summarize(env, record)
+            is_done = _summarize(env, hangup)
         except HooklineError as error:
             fields = {"message_id": record["messageId"], "error": type(error).__name__, "reason": str(error)}
-            env.logger.error("call not summarized yet", extra=fields)
+            env.logger.error("call not summarized yet", extra={**hangup.log_fields, **fields})
             is_done = False
         if not is_done:
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
 
 
-def _summarize(env: Environment, record: Mapping[str, Any]) -> bool:
+def _summarize(env: Environment, hangup: Hangup) -> bool:
     """Whether the message is done with."""
-    hangup = _hangup_of(json.loads(record["body"])["detail"])
-    fields = {"call_session_id": hangup.session, "call_leg_id": hangup.leg}
     legs = _legs(env, hangup)
     if not legs or not all(leg.call.ended for leg in legs):
         is_over = hangup.age_seconds > LEG_WAIT_SECONDS
         if is_over:
-            env.log_info("call goes on with another leg", **fields)
+            env.log_info("call goes on with another leg", **hangup.log_fields)
         return is_over
     if any(leg.awaits_recordings for leg in legs) and hangup.age_seconds < WAIT_SECONDS:
         return False
     body = summary_event(hangup.key, hangup.session, legs, bucket=env.bucket)
     if env.journal.append_summary(hangup.key, body, at=time.time()):
-        env.log_info("call summarized", legs=len(legs), **fields)
+        env.log_info("call summarized", legs=len(legs), **hangup.log_fields)
     return True
 
 
@@ -85,7 +88,9 @@ def _hangup_of(detail: Mapping[str, Any]) -> Hangup:
     if key is None:
         identity = parse_event(detail["body"].encode()).identity
         key = identity.any_id
-    return Hangup(key, session, leg, seconds_between(detail["received_at"], timestamp(time.time())))
+    names = ("event_id", "event_type", "call_leg_id", "call_session_id")
+    fields = {name: detail[name] for name in names if detail.get(name)}
+    return Hangup(key, session, leg, seconds_between(detail["received_at"], timestamp(time.time())), fields)
 
 
 def _legs(env: Environment, hangup: Hangup) -> list[Leg]:

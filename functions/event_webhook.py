@@ -5,6 +5,7 @@ in the queue, to come again after 2, 4, 8 and at most 900 s. At least once, unde
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hookline.environment import environment
@@ -20,7 +21,7 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
     failures = []
     for record in request["Records"]:
         event = json.loads(record["body"])
-        fields = {"event_id": event["detail"]["event_id"], "event_type": event["detail-type"]}
+        fields = _log_fields(event)
         try:
             status = env.event_posts.post(event["detail-type"], event["detail"])
         except HooklineError as error:
@@ -31,3 +32,10 @@ def lambda_handler(request: dict[str, Any], context: Context) -> dict[str, Any]:
         else:
             env.log_info("event posted", status=status, **fields)
     return {"batchItemFailures": failures}
+
+
+def _log_fields(event: Mapping[str, Any]) -> dict[str, str]:
+    """The ids that are known of an event: a field without a value is absent, null or empty."""
+    names = ("event_id", "call_leg_id", "call_session_id")
+    known = {name: event["detail"][name] for name in names if event["detail"].get(name)}
+    return {**known, "event_type": event["detail-type"]}
