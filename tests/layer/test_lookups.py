@@ -101,6 +101,13 @@ def test_a_look_up_costs_one_round_trip_in_flows_that_have_one_alone(world: Worl
     assert costs == [2, 3]
 
 
+def test_an_event_that_does_not_count_its_attempts_costs_a_look_up_no_more(world: World) -> None:
+    body = json.dumps({"data": just_initiated()}).encode()
+    with requests_to_aws("PutItem", "GetItem", "Query") as made, looking_up(Counted()), deciding(call_initiated=greets):
+        handler("call.initiated")(request_of(body, age=10), Clock())
+    assert len(made) == 3
+
+
 def test_an_event_without_a_flow_is_not_looked_up(world: World) -> None:
     lookup = Counted()
     with looking_up(lookup, "call.answered"), requests_to_aws("PutItem", "GetItem", "Query") as made:
@@ -295,6 +302,13 @@ def test_a_flow_that_declares_it_is_given_the_other_legs_of_the_conversation(wor
     assert sorted(shown(world)[0]) == [["B", "ended", "outgoing", "v3:B"], ["C", "answered", "outgoing", "v3:C"]]
     assert len(read) == 2
     assert read[1]["Limit"] == 100
+
+
+def test_the_first_event_of_a_leg_is_given_the_other_legs_too(world: World) -> None:
+    deliver("call.initiated", client_state=None, direction="outgoing", call_leg_id="B", call_control_id="v3:B")
+    with reading_legs(leg_states):
+        deliver("call.answered")
+    assert [[leg, control_id] for leg, _, _, control_id in shown(world)[0]] == [["B", "v3:B"]]
 
 
 def test_a_flow_that_does_not_declare_it_reads_no_other_legs(world: World) -> None:

@@ -169,6 +169,20 @@ def test_the_first_repeat_is_sent_at_once_and_each_further_one_after_twice_the_p
     assert slept == pytest.approx([0.0, 0.2, 0.4, 0.8])
 
 
+def test_a_pause_that_leaves_no_time_for_another_try_is_not_waited_for() -> None:
+    pauses: list[float] = []
+    telnyx = Telnyx(
+        lambda new: "KEY",
+        transport=httpx.MockTransport(lambda request: refused(429, **{"retry-after": "10"})),
+        patience_seconds=LIMIT_SECONDS,
+        clock=lambda: sum(pauses),
+        sleep=pauses.append,
+    )
+    answered = telnyx.send(SPEAK, call_control_id="v3:x", command_id="id", seconds=20.0)
+    assert (answered.outcome, answered.wait_seconds) == (Outcome.RETRY_LATER, 10.0)
+    assert pauses == [10.0]
+
+
 @pytest.mark.parametrize(("valid", "sent"), [("OLD", ["Bearer OLD"]), ("NEW", ["Bearer OLD", "Bearer NEW"])])
 def test_a_read_that_is_refused_for_its_key_is_sent_once_more_with_a_new_one(valid: str, sent: list[str]) -> None:
     seen: list[str] = []

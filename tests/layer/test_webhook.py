@@ -305,7 +305,9 @@ def test_a_signed_body_that_cannot_be_read_is_kept_named_and_answered(
         capsys.readouterr()
         answer = handler(function)(request, Clock())
         assert answer["statusCode"] == 200
-        assert cause in json.loads(capsys.readouterr().out.splitlines()[0])["reason"]
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert cause in lines[0]["reason"]
+        assert [line["Quarantined"] for line in lines if "Quarantined" in line] == [[1.0]]
     stored = world.messages("QUARANTINE")
     assert len(stored) == 3
     raw = base64.b64decode(stored[0]["body"])
@@ -313,6 +315,12 @@ def test_a_signed_body_that_cannot_be_read_is_kept_named_and_answered(
     assert "signature" not in json.dumps(stored[0])
     assert cause in stored[0]["reason"]
     assert world.items == []
+
+
+def test_an_event_without_the_envelope_of_the_voice_api_is_put_down_to_another_product(world: World) -> None:
+    assert handler(ROUTER)(request_of(b'{"event_type": "fax.queued", "payload": {}}'), Clock())["statusCode"] == 200
+    (message,) = world.messages("QUARANTINE")
+    assert "another Telnyx product" in message["reason"]
 
 
 def test_a_huge_unreadable_body_is_kept_in_s3_and_the_message_points_there(world: World) -> None:
