@@ -1,12 +1,15 @@
 """Pipes and rules on a laptop: which events match, and what a pipe makes of a record."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from hookline_local.emulator.event_bus import rules_of
+from hookline_local.emulator.event_bus import EventBus, rules_of
 from hookline_local.emulator.event_patterns import check_pattern, matches
 from hookline_local.emulator.pipe import Pipe, pipes_of
 from hookline_local.emulator.template import UnsupportedTemplate, load_template
@@ -118,6 +121,28 @@ def test_a_target_that_is_not_emulated_is_refused(target: dict[str, Any], tmp_pa
     resources = {"Q": {"Type": "AWS::SQS::Queue"}, "Rule": {"Type": "AWS::Events::Rule", "Properties": rule}}
     with pytest.raises(UnsupportedTemplate):
         rules_of(load_template(fragment(tmp_path, resources)), "Bus")
+
+
+@mock_aws
+@pytest.mark.parametrize("has_dead_letters", [True, False])
+def test_what_a_queue_that_is_gone_was_to_get_is_a_dead_letter_or_dropped(
+    has_dead_letters: bool, tmp_path: Path
+) -> None:
+    dead_letters = {"DeadLetterConfig": {"Arn": {"Fn::GetAtt": "Dead.Arn"}}} if has_dead_letters else {}
+    targets = [{"Id": "t", "Arn": {"Fn::GetAtt": "Gone.Arn"}, **dead_letters}]
+    rule = {"EventBusName": {"Ref": "Bus"}, "EventPattern": {"source": ["a"]}, "Targets": targets}
+    queues = {name: {"Type": "AWS::SQS::Queue"} for name in ("Gone", "Dead")}
+    resources = {**queues, "Rule": {"Type": "AWS::Events::Rule", "Properties": rule}}
+    template = load_template(fragment(tmp_path, resources))
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=template.physical_id("Dead").rpartition("/")[2])["QueueUrl"]
+    rules = rules_of(template, "Bus")
+    bus = EventBus(rules, sqs=sqs, submit=lambda *_: "", region="us-east-1", account="123456789012")
+    asyncio.run(bus.publish("a", "call.hangup", {"event_id": "e"}))
+    found = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages", [])
+    assert [json.loads(message["Body"])["detail"] for message in found] == [{"event_id": "e"}] * has_dead_letters
+    codes = [message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in found]
+    assert codes == ["NO_RESOURCE"] * has_dead_letters
 
 
 def test_a_pipe_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hookline_local.cli.options import PROJECT
 from hookline_local.cli.screen import Screen
 from hookline_local.cli.stack_start import explain_start_errors
 from hookline_local.operations.drills.drill import Check, play
-from hookline_local.operations.drills.faults import FAULTS, UNPLAYED
+from hookline_local.operations.drills.faults import FAULTS
 from hookline_local.operations.drills.line import Line, line
 from hookline_local.operations.drills.page import read
 
@@ -26,11 +26,9 @@ Command = Callable[[list[str]], Any]
 def list_faults(screen: Screen) -> None:
     """Every drill with its fault."""
     drills = [{"name": name, "fault": fault.story} for name, fault in sorted(FAULTS.items())]
-    screen.document({"drills": drills, "not_played": dict(UNPLAYED)})
+    screen.document({"drills": drills})
     for name, fault in sorted(FAULTS.items()):
         screen.field(name, fault.story, width=28)
-    for name, reason in UNPLAYED.items():
-        screen.field(name, f"not played: {reason}", width=28)
 
 
 def run_drills(template: Path, name: str | None, screen: Screen, command: Command) -> bool:
@@ -51,7 +49,7 @@ def run_drills(template: Path, name: str | None, screen: Screen, command: Comman
         {"name": each, "ok": each not in failed, "checks": [check.to_dict() for check in checks]}
         for each, checks in results.items()
     ]
-    screen.document({"ok": not failed, "drills": drills, "not_played": dict(UNPLAYED)})
+    screen.document({"ok": not failed, "drills": drills})
     ending = (
         f"{len(failed)} of {len(chosen)} drills failed: {', '.join(failed)}" if failed else "Nothing is left running."
     )
@@ -74,8 +72,6 @@ def _show(check: Check, screen: Screen) -> None:
 
 
 def _known(name: str) -> str:
-    if name in UNPLAYED:
-        raise CliError(f"{name} has no drill: {UNPLAYED[name]}", f"Its page: docs/runbooks/{name}.md", code=USAGE)
     if name not in FAULTS:
         near = get_close_matches(name, FAULTS, n=2, cutoff=0.4)
         advice = f"Did you mean {' or '.join(near)}?" if near else "hookline drill --list names the drills."

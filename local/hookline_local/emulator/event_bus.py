@@ -1,7 +1,8 @@
 """An event bus, its rules and their targets. Owns what an event looks like on the bus.
 
 Source: docs.aws.amazon.com/eventbridge/latest/ref/events-structure. Targets are queues and functions of the template.
-An event goes to each target at least once on AWS; here once, or again with its whole page when a queue was away.
+An event goes to each target at least once on AWS; here once, or again with its whole page when a queue was away. What
+a queue that does not exist was to get goes to the target's dead letters at once, as on AWS: .../userguide/rule-dlq.
 """
 
 import asyncio
@@ -18,13 +19,25 @@ from hookline_local.emulator.template import Template, UnsupportedTemplate
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+NO_RESOURCE = "NO_RESOURCE"
+"""The code of a target that does not exist."""
+
+
+@dataclass(frozen=True)
+class QueueTarget:
+    """A queue that a rule leads to. dead_letters: URL of the queue for what it cannot take; None: that is dropped."""
+
+    url: str
+    arn: str
+    dead_letters: str | None = None
+
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of a bus. queues: URLs; functions: logical ids."""
+    """A rule of a bus. functions: logical ids."""
 
     pattern: Mapping[str, Any]
-    queues: Sequence[str] = ()
+    queues: Sequence[QueueTarget] = ()
     functions: Sequence[str] = ()
 
 
@@ -50,7 +63,14 @@ def _rule(template: Template, name: str, properties: Mapping[str, Any]) -> Rule:
         if target.keys() & {"Input", "InputPath", "InputTransformer"}:
             raise UnsupportedTemplate(f"{name}: a target is given the whole event here, without a transformation")
         if target["Arn"] in queues:
-            chosen_queues.append(template.physical_id(queues[target["Arn"]]))
+            dead_letters = queues.get(target.get("DeadLetterConfig", {}).get("Arn"))
+            chosen_queues.append(
+                QueueTarget(
+                    template.physical_id(queues[target["Arn"]]),
+                    target["Arn"],
+                    template.physical_id(dead_letters) if dead_letters else None,
+                )
+            )
         elif target["Arn"] in functions:
             chosen_functions.append(functions[target["Arn"]])
         else:
@@ -59,7 +79,7 @@ def _rule(template: Template, name: str, properties: Mapping[str, Any]) -> Rule:
 
 
 class EventBus:
-    """One bus. submit: invokes a function asynchronously, by its logical id."""
+    """One bus. submit: invokes a function asynchronously, by its logical id. Rules may be added and removed."""
 
     def __init__(
         self,
@@ -70,7 +90,7 @@ class EventBus:
         region: str,
         account: str,
     ) -> None:
-        self._rules = rules
+        self.rules = list(rules)
         self._sqs = sqs
         self._submit = submit
         self._region = region
@@ -90,9 +110,20 @@ class EventBus:
             "detail": detail,
         }
         body = json.dumps(event, separators=(",", ":"))
-        for rule in self._rules:
+        for rule in self.rules:
             if matches(rule.pattern, event):
                 for function in rule.functions:
                     self._submit(function, body.encode())
-                for queue in rule.queues:
-                    await asyncio.to_thread(self._sqs.send_message, QueueUrl=queue, MessageBody=body)
+                for target in rule.queues:
+                    await asyncio.to_thread(self._send, target, body)
+
+    def _send(self, target: QueueTarget, body: str) -> None:
+        try:
+            self._sqs.send_message(QueueUrl=target.url, MessageBody=body)
+        except self._sqs.exceptions.QueueDoesNotExist:
+            if target.dead_letters is not None:
+                attributes: Any = {
+                    name: {"DataType": "String", "StringValue": value}
+                    for name, value in (("ERROR_CODE", NO_RESOURCE), ("TARGET_ARN", target.arn))
+                }
+                self._sqs.send_message(QueueUrl=target.dead_letters, MessageBody=body, MessageAttributes=attributes)

@@ -40,6 +40,7 @@ from hookline_local.base.urls import is_loopback
 from hookline_local.emulator import packages
 from hookline_local.emulator.authorizer import JwtAuthorizer, JwtSettings
 from hookline_local.emulator.cors import Cors
+from hookline_local.emulator.event_bus import EventBus
 from hookline_local.emulator.event_sources import QueuePoller, QueueSource, ScheduleSource, rate_seconds, run_schedule
 from hookline_local.emulator.gateway import INTEGRATION_TIMEOUT_SECONDS, Exchange, HttpApi
 from hookline_local.emulator.lambda_api import PREFIX, LambdaApi
@@ -49,7 +50,7 @@ from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.runtime import Function, InvokeResult, LambdaRuntime, LogLine
 from hookline_local.emulator.template import EventSource, LayerResource, PrivateRoute, Template, load_template
 from hookline_local.stacks.console_door import CONSOLE, PHONE, ConsoleDoor, PhoneDoor
-from hookline_local.stacks.publishing import pipe_runners
+from hookline_local.stacks.publishing import event_buses, pipe_runners
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -103,6 +104,7 @@ class LocalStack:
     development key.
     The attributes on_log, on_exchange and on_count are called in the event loop with every line that is logged, after
     every request, and for every count of AWS/Lambda; they may be changed at any time. `logs` has the last 10,000 lines.
+    `buses` has the event buses by logical id, with rules that may be changed.
     The attribute throttles_requests makes API Gateway answer 429, as if its limits were used up. The attribute api_time
     is the clock of the calls API: that of a call whose time runs faster or slower than the wall clock.
     """
@@ -132,6 +134,7 @@ class LocalStack:
         self.control_url = control_url
         self.logs: deque[LogLine] = deque(maxlen=10_000)
         self.unsupported: list[str] = []
+        self.buses: dict[str, EventBus] = {}
         self.on_log: Callable[[LogLine], None] = lambda line: None
         self.on_exchange: Callable[[Exchange], None] = lambda exchange: None
         self.on_count: Callable[[str, str], None] = lambda function_id, metric: None
@@ -284,10 +287,11 @@ class LocalStack:
             sqs = self._sqs(template.region)
             invoke = self._runtime.invoke
             pollers += [QueuePoller(source, invoke=invoke, sqs=sqs, interval_seconds=interval) for source in sources]
+        self.buses = event_buses(template, endpoint_url=self.aws_endpoint, submit=self._runtime.submit)
         pipes += pipe_runners(
             template,
+            self.buses,
             endpoint_url=self.aws_endpoint,
-            submit=self._runtime.submit,
             interval_seconds=None if self._own_aws else _FOREIGN_INTERVAL_SECONDS,
         )
         for work in [*(poller.run() for poller in pollers), *(pipe.run() for pipe in pipes)] + [

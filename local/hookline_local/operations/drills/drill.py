@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hookline_local.operations.drills.faults import FAULTS, Fault
+from hookline_local.operations.drills.fault import Fault
+from hookline_local.operations.drills.faults import FAULTS
 from hookline_local.operations.drills.line import CONSUMED, NUMBER, Line
 from hookline_local.operations.drills.page import STACK, Page, Step, is_seen
 

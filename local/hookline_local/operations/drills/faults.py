@@ -6,18 +6,18 @@ command is given a lifetime that is over.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hookline.trouble import ARCHIVE_SECONDS
+from hookline_local.operations.drills.fault import NO_JOURNAL, Fault, counted, delete_messages, settled
 from hookline_local.operations.drills.line import NUMBER, ROUTER, Line
+from hookline_local.operations.drills.publishing_faults import PUBLISHING
 from hookline_local.simulator.sound import sound_file
 from hookline_local.stacks.local import API_KEY
 
-NOWHERE = "http://127.0.0.1:9"
-NO_JOURNAL = {"AWS_ENDPOINT_URL_DYNAMODB": NOWHERE}
 SENDER, DEFERRED, ARCHIVER = "CommandSenderFunction", "DeferredFunction", "RecordingArchiverFunction"
 OVERLOADED = {"api_429": 1.0, "rate_limit_reset_seconds": 900}
 """Telnyx takes nothing, and asks for so long a pause that no webhook waits for it."""
@@ -25,32 +25,6 @@ OVERLOADED = {"api_429": 1.0, "rate_limit_reset_seconds": 900}
 NEW_KEY = "KEY_that_is_valid"
 LINKS = "drill-links"
 SOUND_SECONDS = 2.0
-
-
-def _nothing(line: Line) -> None:
-    """Mending the line is all."""
-
-
-def _webhook(line: Line) -> None:
-    """A webhook that nothing is wrong with."""
-    line.post("call.speak.started")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault.
-
-    story: for who watches. mend: after the line itself is as it was. after_seconds: how long it lasts until the alarm
-    is due. at: a time at which the alarm is due, instead of now. traffic: on the mended line. restore: after the drill.
-    """
-
-    story: str
-    make: Callable[[Line], None]
-    mend: Callable[[Line], None] = _nothing
-    after_seconds: float = 0.0
-    at: Callable[[], float] | None = None
-    traffic: Callable[[Line], None] = _webhook
-    restore: Callable[[Line], None] = _nothing
 
 
 def _post(line: Line, number: int = 1, **more: Any) -> None:
@@ -120,10 +94,7 @@ def _unreadable(line: Line) -> None:
 
 
 def _delete_quarantined(line: Line) -> None:
-    url = line.resources.queues["QuarantineQueue"]
-    while found := line.resources.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in found:
-            line.resources.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    delete_messages(line, "QuarantineQueue")
 
 
 # ------------------------------------------------------------------------------------------------------------ commands
@@ -168,13 +139,13 @@ def _queued_command(line: Line) -> None:
 def _sender_throttled(line: Line) -> None:
     line.deploy(SENDER, reserved_concurrency=0)
     _queued_command(line)
-    line.wait_until(lambda: _counted(line, SENDER, "Throttles"), "the sender is not throttled")
+    line.wait_until(lambda: counted(line, SENDER, "Throttles"), "the sender is not throttled")
 
 
 def _sender_fails(line: Line) -> None:
     line.deploy(SENDER, handler="command_sender.a_handler_that_is_not_there")
     _queued_command(line)
-    line.wait_until(lambda: _counted(line, SENDER, "Errors"), "the sender does not fail")
+    line.wait_until(lambda: counted(line, SENDER, "Errors"), "the sender does not fail")
 
 
 def _expired(line: Line) -> None:
@@ -233,13 +204,13 @@ def _never_journalled(line: Line) -> None:
 def _deferred_throttled(line: Line) -> None:
     line.deploy(DEFERRED, reserved_concurrency=0)
     _deferred(line)
-    line.wait_until(lambda: _counted(line, DEFERRED, "Throttles"), "the consumer is not throttled")
+    line.wait_until(lambda: counted(line, DEFERRED, "Throttles"), "the consumer is not throttled")
 
 
 def _deferred_fails(line: Line) -> None:
     line.deploy(DEFERRED, environment={"TABLE_NAME": None})
     _deferred(line)
-    line.wait_until(lambda: _counted(line, DEFERRED, "Errors"), "the consumer does not fail")
+    line.wait_until(lambda: counted(line, DEFERRED, "Errors"), "the consumer does not fail")
 
 
 # ----------------------------------------------------------------------------------------------------------- recordings
@@ -273,22 +244,13 @@ def _never_archived(line: Line) -> None:
 def _archiver_throttled(line: Line) -> None:
     line.deploy(ARCHIVER, reserved_concurrency=0)
     _recording(line)
-    line.wait_until(lambda: _counted(line, ARCHIVER, "Throttles"), "the archiver is not throttled")
+    line.wait_until(lambda: counted(line, ARCHIVER, "Throttles"), "the archiver is not throttled")
 
 
 def _archiver_fails(line: Line) -> None:
     line.deploy(ARCHIVER, environment={"RECORDING_MAX_BYTES": "many"})
     _recording(line)
-    line.wait_until(lambda: _counted(line, ARCHIVER, "Errors"), "the archiver does not fail")
-
-
-def _counted(line: Line, function_id: str, metric: str) -> bool:
-    return line.observed.counted(function_id, metric) > 0
-
-
-def _settled(line: Line) -> None:
-    """Wait until all that waited, or was dead and fed again, is worked on."""
-    line.wait_until_empty()
+    line.wait_until(lambda: counted(line, ARCHIVER, "Errors"), "the archiver does not fail")
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -309,34 +271,20 @@ FAULTS: Mapping[str, Fault] = {
     "DialRefused": Fault("a flow calls a satellite telephone", lambda line: _number(line, "182")),
     "ApiKeyRefused": Fault("Telnyx no longer takes the API key", _key_refused, _valid_key, restore=_first_key),
     "Quarantine": Fault("Telnyx signs what is not an event", _unreadable, _delete_quarantined),
-    "DeferredQueueAge": Fault("DynamoDB is out of reach", _journal_away, _settled, after_seconds=900),
-    "DeferredDeadLetter": Fault("DynamoDB is out of reach for too long", _never_journalled, _settled),
-    "DeferredErrors": Fault("the consumer of deferred webhooks lacks a setting", _deferred_fails, _settled),
-    "DeferredThrottles": Fault("no concurrency is left for it", _deferred_throttled, _settled),
-    "CommandQueueAge": Fault("no command is taken off the queue", _sender_throttled, _settled, after_seconds=180),
-    "CommandExpired": Fault("Telnyx was away for longer than a command is worth sending", _expired, _settled),
-    "CommandRefused": Fault("Telnyx does not know the calls", lambda line: _post(line, 3), _settled),
-    "CommandDeadLetter": Fault("the command sender cannot reach its table", _sender_without_journal, _settled),
-    "CommandSenderErrors": Fault("the command sender is deployed with a wrong handler", _sender_fails, _settled),
-    "CommandSenderThrottles": Fault("no concurrency is left for the command sender", _sender_throttled, _settled),
-    "RecordingQueueAge": Fault(
-        "the host of a recording is not allowed", _host_not_allowed, _settled, after_seconds=480
-    ),
-    "RecordingDeadLetter": Fault("the host of a recording is not allowed, for too long", _never_archived, _settled),
-    "RecordingArchiverErrors": Fault("the archiver is deployed with a wrong setting", _archiver_fails, _settled),
-    "RecordingArchiverThrottles": Fault("no concurrency is left for the archiver", _archiver_throttled, _settled),
+    "DeferredQueueAge": Fault("DynamoDB is out of reach", _journal_away, settled, after_seconds=900),
+    "DeferredDeadLetter": Fault("DynamoDB is out of reach for too long", _never_journalled, settled),
+    "DeferredErrors": Fault("the consumer of deferred webhooks lacks a setting", _deferred_fails, settled),
+    "DeferredThrottles": Fault("no concurrency is left for it", _deferred_throttled, settled),
+    "CommandQueueAge": Fault("no command is taken off the queue", _sender_throttled, settled, after_seconds=180),
+    "CommandExpired": Fault("Telnyx was away for longer than a command is worth sending", _expired, settled),
+    "CommandRefused": Fault("Telnyx does not know the calls", lambda line: _post(line, 3), settled),
+    "CommandDeadLetter": Fault("the command sender cannot reach its table", _sender_without_journal, settled),
+    "CommandSenderErrors": Fault("the command sender is deployed with a wrong handler", _sender_fails, settled),
+    "CommandSenderThrottles": Fault("no concurrency is left for the command sender", _sender_throttled, settled),
+    "RecordingQueueAge": Fault("the host of a recording is not allowed", _host_not_allowed, settled, after_seconds=480),
+    "RecordingDeadLetter": Fault("the host of a recording is not allowed, for too long", _never_archived, settled),
+    "RecordingArchiverErrors": Fault("the archiver is deployed with a wrong setting", _archiver_fails, settled),
+    "RecordingArchiverThrottles": Fault("no concurrency is left for the archiver", _archiver_throttled, settled),
+    **PUBLISHING,
 }
 """By page."""
-
-UNPLAYED: Mapping[str, str] = {
-    "EventDeadLetter": "the local stack publishes, but a pipe or a rule that gives up after hours is not emulated",
-    "SummaryQueueAge": "the drills' stack publishes nothing; tests of data out have the waiting",
-    "SummaryDeadLetter": "the drills' stack publishes nothing",
-    "CallSummaryErrors": "the drills' stack publishes nothing",
-    "CallSummaryThrottles": "the drills' stack publishes nothing",
-    "EventWebhookQueueAge": "the drills' stack publishes nothing; tests of data out have the refusals",
-    "EventWebhookDeadLetter": "the drills' stack publishes nothing",
-    "EventWebhookErrors": "the drills' stack publishes nothing",
-    "EventWebhookThrottles": "the drills' stack publishes nothing",
-}
-"""The pages that have no drill, and why."""

@@ -16,6 +16,7 @@ from hookline_local.base.errors import UNAVAILABLE, USAGE, CliError
 from hookline_local.base.signing import sign
 from hookline_local.emulator.runtime import Function
 from hookline_local.operations.drills.observed import Observed
+from hookline_local.operations.drills.subscriber import TAKES, Subscriber, subscriber
 from hookline_local.samples import catalog
 from hookline_local.simulator import Config, SimulatorInThread, simulator_in_thread
 from hookline_local.stacks.announcement import announcement
@@ -29,8 +30,10 @@ PARAMETERS = {
     "PerEventRouting": "off",
     "WebhooksExpectedFrom": "0",
     "WebhooksExpectedUntil": "23",
+    "PublishEvents": "on",
+    "EventWebhookTypes": "call.bridged",
 }
-"""Of the stack. One function answers all webhooks, so that few processes are started."""
+"""Of the stack. One function answers all webhooks, which starts few processes. Posted is what no other drill sends."""
 
 NUMBER = "+12025550123"
 PATIENCE = 30.0
@@ -39,7 +42,7 @@ PATIENCE = 30.0
 HANG_SECONDS = 120.0
 """Only a hang takes longer."""
 
-CONSUMED = ("CommandQueue", "DeferredQueue", "RecordingQueue")
+CONSUMED = ("CommandQueue", "DeferredQueue", "RecordingQueue", "SummaryQueue", "EventWebhookQueue")
 ROUTER = "WebhookRouterFunction"
 
 
@@ -51,6 +54,7 @@ class Line:
     telnyx: SimulatorInThread
     resources: StackResources
     observed: Observed
+    subscriber: Subscriber
     leg: str = ""
     _before: dict[str, Function] = field(default_factory=dict)
 
@@ -106,12 +110,13 @@ class Line:
         self.stack.call(lambda stack: stack.runtime.change(function_id, **changes))
 
     def mend(self) -> None:
-        """Deploy every function as it was, and let Telnyx and API Gateway take everything."""
+        """Deploy every function as it was, and let Telnyx, API Gateway and the subscriber take everything."""
         for function_id, before in self._before.items():
             self._change(function_id, vars(before))
         self._before.clear()
         self.throttle(False)
         self.inject(api_429=0)
+        self.subscriber.status = TAKES
 
     def throttle(self, on: bool) -> None:
         """Let API Gateway answer 429."""
@@ -134,7 +139,7 @@ class Line:
     def hasten(self) -> None:
         """Let what failed in a consumer be received again after a second, and not after the consumer's timeout."""
         for queue in CONSUMED:
-            self._set(queue, VisibilityTimeout="1")
+            self._set(queue, VisibilityTimeout="1", DelaySeconds="0")
             self.receives(queue, 1000)
 
     def _set(self, queue: str, **attributes: Any) -> None:
@@ -184,7 +189,9 @@ def line(template: Path) -> Iterator[Line]:
         closing.enter_context(_own_temporary_folder())
         config = Config(api_key=API_KEY, speed=0, patience=PATIENCE, phone_numbers=(NUMBER,))
         telnyx = closing.enter_context(simulator_in_thread(config))
-        options = {"parameters": PARAMETERS, "telnyx_base_url": telnyx.api_base_url, "api_key": API_KEY}
+        events = closing.enter_context(subscriber())
+        parameters = {**PARAMETERS, "EventWebhookUrl": events.url}
+        options = {"parameters": parameters, "telnyx_base_url": telnyx.api_base_url, "api_key": API_KEY}
         stack = closing.enter_context(
             LocalStackInThread(template, **options, flows=FLOWS, patience=PATIENCE, process_limit=8)
         )
@@ -196,7 +203,7 @@ def line(template: Path) -> Iterator[Line]:
         stack.stack.on_log = observed.on_log
         stack.stack.on_exchange = observed.on_exchange
         stack.stack.on_count = observed.on_count
-        ready = Line(stack, telnyx, resources, observed)
+        ready = Line(stack, telnyx, resources, observed, events)
         ready.hasten()
         yield ready
 
