@@ -130,9 +130,9 @@ class Sending:
         """The result of a command that need not be sent any more."""
         if time.time() < queued.not_before:
             return None
-        own_leg = self.message.identity.call_control_id
-        is_own_leg = own_leg is None or queued.command.call_control_id in (None, own_leg)
-        if is_own_leg and is_contradicted(queued.command, self.history.newer_actions):
+        own_leg, leg = self.message.identity.call_control_id, queued.command.call_control_id
+        newer = self.history.newer_of(leg, is_own=own_leg is None or leg in (None, own_leg))
+        if is_contradicted(queued.command, *newer, delayed=queued.not_before > 0):
             return CommandResult(queued.command, queued.command_id, SUPERSEDED)
         if time.time() > queued.expires_at:
             return CommandResult(queued.command, queued.command_id, EXPIRED)

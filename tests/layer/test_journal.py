@@ -170,7 +170,7 @@ def test_a_transcript_with_commands_belongs_to_the_history(world: World) -> None
     assert append(world.journal, event, has_commands=True, actions=["hangup"])
     history = world.journal.history(event_at(0))
     assert [each.type for each in history.events] == ["call.transcription"]
-    assert history.newer_actions == {"hangup"}
+    assert history.newer_of(None, is_own=True).actions == {"hangup"}
 
 
 def test_the_history_of_a_stale_event_is_that_of_its_fresh_delivery(world: World) -> None:
@@ -223,9 +223,9 @@ def test_newer_actions_are_those_of_later_events_alone(world: World) -> None:
     journal = world.journal
     for second, action in enumerate(("speak", "record_start", "hangup")):
         assert append(journal, event_at(second), actions=[action], has_commands=True)
-    assert journal.history(event_at(1)).newer_actions == {"hangup"}
-    assert journal.history(event_at(0)).newer_actions == {"record_start", "hangup"}
-    assert journal.history(event_at(9)).newer_actions == frozenset()
+    assert journal.history(event_at(1)).newer_of(None, is_own=True).actions == {"hangup"}
+    assert journal.history(event_at(0)).newer_of(None, is_own=True).actions == {"record_start", "hangup"}
+    assert journal.history(event_at(9)).newer_of(None, is_own=True).actions == frozenset()
 
 
 def test_a_queued_command_is_pending_until_its_result_is_recorded(world: World) -> None:

@@ -63,6 +63,22 @@ def test_every_order_of_six_webhooks_ends_as_the_ordered_one_or_stricter(call: C
         assert_as_ordered(call.run(order), ordered, order)
 
 
+@pytest.mark.parametrize("number", range(1, 5))
+@pytest.mark.parametrize("occurred_at", [None, "the same as the one before"])
+def test_in_any_order_nothing_is_recorded_that_was_paused_when_one_time_is_missing_or_given_twice(
+    call: Call, number: int, occurred_at: str | None
+) -> None:
+    story = webhooks(STORIES["a card number follows the second 1"][:5])
+    story[number]["occurred_at"] = occurred_at and story[number - 1]["occurred_at"]
+    call.run(story)
+    assert call.leg.recording != "on"
+    for order in random.Random(SEED).sample(list(itertools.permutations(story)), min(120, ORDERS)):
+        call.again()
+        call.run(order)
+        assert call.leg.recording != "on", [data["id"] for data in order]
+        assert call.leg.transcription == "off"
+
+
 def test_a_long_call_shuffled_and_doubled_ends_as_the_ordered_one_or_stricter(call: Call) -> None:
     story = webhooks(LONG)
     ordered = call.run(story)

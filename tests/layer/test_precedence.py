@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 import hookline
 from hookline import (
     Command,
+    ai_assistant_stop,
     answer,
+    bridge,
     client_state_update,
     dial,
     fork_start,
+    gather_using_ai,
     hangup,
     playback_stop,
     record_pause,
@@ -29,6 +33,7 @@ from hookline import (
     streaming_stop,
     transcription_start,
     transcription_stop,
+    transfer,
 )
 from hookline.client_state import decode
 from hookline.precedence import (
@@ -37,12 +42,14 @@ from hookline.precedence import (
     LONG_LIVED,
     SHORT_LIFETIME_SECONDS,
     SUBJECTS,
+    TURNS_ON,
     is_contradicted,
     lifetimes,
+    subjects_of,
     yields_to,
 )
 from tests.support.conditions import deciding
-from tests.support.world import ROUTER, Clock, World, handler, ok, refused, request_of, sample_data
+from tests.support.world import ROUTER, Clock, World, handler, ok, overloaded, refused, request_of, sample_data
 
 ACTIONS = [name for name in hookline.__all__ if inspect.isfunction(getattr(hookline, name))]
 GREETING = speak(payload="Hello.", voice="female")
@@ -90,8 +97,16 @@ def test_an_action_is_known_to_the_rule_or_yields_to_the_end_of_the_leg_alone(ac
 
 @given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from(ACTIONS)))
 def test_a_command_yields_to_its_own_subject_and_to_the_end_of_the_leg(action: str, newer: frozenset[str]) -> None:
-    same_subject = action in SUBJECTS and any(SUBJECTS.get(each) == SUBJECTS[action] for each in newer)
+    same_subject = not subjects_of([action]).isdisjoint(subjects_of(newer))
     assert yields_to(command_of(action), newer) == (same_subject or bool(newer & ENDING))
+
+
+@given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from(ACTIONS)))
+def test_where_the_order_is_not_known_only_what_turns_something_on_yields(
+    action: str, unordered: frozenset[str]
+) -> None:
+    expected = action in TURNS_ON and yields_to(command_of(action), unordered)
+    assert yields_to(command_of(action), (), unordered) == expected
 
 
 @given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from(ACTIONS)))
@@ -119,6 +134,7 @@ def test_what_contradicts_a_queued_command_is_something_that_a_late_one_yields_t
         ("send_dtmf", "speak", False),
         ("speak", "hangup", True),
         ("dial", "hangup", True),
+        ("pay", "gather_stop", True),
     ],
 )
 def test_a_queued_command_is_dropped_only_for_what_contradicts_it(action: str, newer: str, contradicted: bool) -> None:
@@ -224,11 +240,136 @@ def test_a_call_that_was_placed_supersedes_nothing_of_this_one(world: World) -> 
     assert post_late([GREETING, answer()], newer=placed) == ["speak: accepted", "answer: accepted"]
 
 
-def test_an_event_without_a_time_yields_to_nothing(world: World) -> None:
-    with deciding(call_hold=[record_stop(), playback_stop()]):
+def test_a_command_of_another_leg_yields_to_what_the_same_flow_has_commanded_it_since(world: World) -> None:
+    other = "v3:other"
+    assert post_late([record_resume(on=other), GREETING], newer=record_pause(on=other)) == [
+        "record_resume: superseded",
+        "speak: accepted",
+    ]
+    with deciding(call_hold=record_resume(on="v3:a-third")):
+        assert post(20) == ["record_resume: accepted"]
+
+
+def test_a_queued_command_of_another_leg_is_dropped_for_what_contradicts_it(world: World) -> None:
+    other = "v3:other"
+    world.replies = lambda request: overloaded()
+    with deciding(call_hold=record_resume(on=other)):
+        post(20)
+    world.replies = lambda request: ok()
+    with deciding(call_hold=record_pause(on=other)):
         post(30)
-    with deciding(call_hold=GREETING):
-        assert post(None) == ["speak: accepted"]
+    world.sent.clear()
+    assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []
+    assert world.actions == ["record_pause"]
+
+
+@pytest.mark.parametrize("late", [bridge, transfer, answer])
+def test_a_late_command_starts_no_recording_besides_that_a_newer_event_has_paused(
+    world: World, late: Callable[..., Command]
+) -> None:
+    to = {bridge: {"call_control_id": "v3:other"}, transfer: {"to": "+12025550101"}}.get(late, {})
+    late_command = late(**to, record="record-from-answer", record_channels="dual")
+    post_late(late_command, newer=record_pause())
+    assert not {"record", "record_channels"} & world.sent[-1]["body"].keys()
+    world.empty()
+    post_late(late_command, newer=transcription_stop())
+    assert world.sent[-1]["body"]["record_channels"] == "dual"
+
+
+def test_what_a_command_starts_besides_supersedes_what_is_older(world: World) -> None:
+    newer = answer(record="record-from-answer", stream_url="wss://media.example.com")
+    assert post_late([RECORDING, STREAM, TRANSCRIPTION], newer=newer) == [
+        "record_start: superseded",
+        "streaming_start: superseded",
+        "transcription_start: accepted",
+    ]
+
+
+def test_a_late_gather_by_an_assistant_yields_to_a_stop_of_the_assistant(world: World) -> None:
+    late = gather_using_ai(parameters={"type": "object", "properties": {}})
+    assert post_late(late, newer=ai_assistant_stop()) == ["gather_using_ai: superseded"]
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_a_hang_up_does_not_yield_to_a_transfer_that_was_refused(world: World, is_queued: bool) -> None:
+    if is_queued:
+        world.replies = lambda request: overloaded()
+    else:
+        world.replies = lambda request: refused(422, "10016")
+    with deciding(call_hold=transfer(to="+12025550101")):
+        post(30)
+    if is_queued:
+        world.replies = lambda request: refused(422, "10016")
+        world.consume("COMMAND", "command_sender", world.records("COMMAND"))
+    world.replies = lambda request: ok()
+    with deciding(call_hold=hangup()):
+        assert post(20) == ["hangup: accepted"]
+
+
+def test_a_delayed_recording_yields_to_a_pause_that_came_before_its_time(world: World) -> None:
+    with deciding(call_hold=RECORDING.after(1)):
+        post(10)
+    with deciding(call_hold=record_pause()):
+        post(20)
+    request = world.records("COMMAND")
+    for record in request["Records"]:
+        message = json.loads(record["body"])
+        message["commands"][0]["not_before"] = 1.0
+        record["body"] = json.dumps(message)
+    assert world.consume("COMMAND", "command_sender", request) == []
+    assert world.actions == ["record_pause"]
+
+
+# Where the order is not known, nothing is turned on
+
+
+def test_an_event_without_a_time_turns_nothing_on_that_its_leg_was_commanded(world: World) -> None:
+    with deciding(call_hold=[record_stop(), playback_stop(), transcription_stop()]):
+        post(30)
+    with deciding(call_hold=[GREETING, RECORDING, transcription_stop(), STREAM]):
+        assert post(None) == [
+            "speak: accepted",
+            "record_start: superseded",
+            "transcription_stop: accepted",
+            "streaming_start: accepted",
+        ]
+
+
+def test_the_time_of_an_event_without_one_is_when_it_was_received(world: World) -> None:
+    with deciding(call_hold=record_pause()):
+        post(None)
+    with deciding(call_hold=record_resume()):
+        assert post(30) == ["record_resume: superseded"]
+
+
+@pytest.mark.parametrize("ids", [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_events_at_the_same_time_the_one_that_turns_off_is_obeyed(
+    world: World, ids: tuple[str, str], order: tuple[int, int]
+) -> None:
+    commands = (record_pause(), record_resume())
+    for number in order:
+        data = sample_data("call.hold") | {"id": ids[number], "occurred_at": "2026-09-01T15:00:20.000000Z"}
+        data["payload"]["client_state"] = sample_data("call.answered")["payload"]["client_state"]
+        with deciding(call_hold=commands[number]):
+            assert handler(ROUTER)(request_of(data, age=10.0), Clock())["statusCode"] == 200
+    assert world.actions[-1] == "record_pause"
+
+
+def test_a_late_event_behind_more_keys_than_are_read_turns_nothing_on(world: World) -> None:
+    ids = {name: sample_data("call.answered")["payload"][name] for name in ("call_leg_id", "call_control_id")}
+    with deciding(call_dtmf_received=record_pause()):
+        post(5, name="call.dtmf.received", **ids)
+    with deciding(call_dtmf_received=[]):
+        for second in range(6, 60):
+            post(second, name="call.dtmf.received", **ids)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        deciding(call_dtmf_received=[record_resume(), transcription_stop()]),
+    ):
+        patch.setattr("hookline.journal.HISTORY_ITEMS", 40)
+        late = post(4, name="call.dtmf.received", **ids)
+    assert late == ["record_resume: superseded", "transcription_stop: accepted"]
 
 
 def test_a_late_event_leaves_the_newer_client_state_of_its_leg(world: World) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,10 +12,10 @@ from hookline.commands import Command, command_id
 from hookline.deadline import Deadline
 from hookline.environment import Environment
 from hookline.errors import JournalUnavailable
-from hookline.events import UNKNOWN_TIME, Event, ids_of
-from hookline.journal import History, timestamp
+from hookline.events import Event, ids_of
+from hookline.journal import History, Newer, timestamp
 from hookline.limits import DESTINATIONS, NOT_ALLOWED, PLACED_STATE, TOO_MANY
-from hookline.precedence import CLIENT_STATE, LONG_LIVED, lifetimes, yields_to
+from hookline.precedence import CLIENT_STATE, LONG_LIVED, lifetimes, without_superseded, yields_to
 from hookline.queues import LARGEST_MESSAGE_BYTES, CommandMessage, QueuedCommand
 from hookline.telnyx import BAD_ROUTING, OPTIONAL_ROUTING, Answer, Outcome, Telnyx
 
@@ -84,20 +84,20 @@ def plan(
     are the results of an earlier delivery. first_received_at: seconds since 1970 UTC; lifetimes count from then.
     """
     plans = []
-    newer = history.newer_actions if event.occurred_at != UNKNOWN_TIME else frozenset[str]()
     own_leg = event.call_control_id or next((e.call_control_id for e in history.events if e.call_control_id), None)
     addressed = _Addressed(flow, event.occurred_at, event.placed)
     for (command, own_id), lifetime in zip(with_ids(event, commands), lifetimes(commands), strict=True):
         leg = None if command.action == "dial" else command.call_control_id or own_leg
         is_own_leg = command.call_control_id is None or command.call_control_id == own_leg
-        is_stale = is_own_leg and CLIENT_STATE in newer
+        newer = history.newer_of(leg, is_own=is_own_leg)
+        is_stale = CLIENT_STATE in newer.actions
         for_flow = addressed.command(command, own_id, is_own_leg=is_own_leg, is_stale=is_stale)
         if command.action == "dial" and for_flow.fallback:  # it commands no leg; what is sent in its place does
             for_flow = replace(for_flow, fallback=_on_leg(for_flow.fallback, own_leg))
         planned = Plan(for_flow, own_id, leg, first_received_at + lifetime)
         recorded = history.results.get(own_id)
         if recorded is None:
-            plans.append(_judged(planned, newer if is_own_leg else frozenset()))
+            plans.append(_judged(planned, newer))
             continue
         known = _recorded(for_flow, own_id, recorded)
         plans.append(planned._replace(known=known))
@@ -108,14 +108,15 @@ def plan(
     return plans
 
 
-def _judged(planned: Plan, newer: Set[str]) -> Plan:
+def _judged(planned: Plan, newer: Newer) -> Plan:
     """The plan of a command that has no result yet, with one when it need not be sent.
 
-    newer: what newer events of its leg have commanded.
+    newer: what newer events have commanded its leg.
     """
-    command = planned.command
-    is_old_state = command.action == "client_state_update" and CLIENT_STATE in newer
-    if is_old_state or yields_to(command, newer):
+    command = without_superseded(planned.command, *newer)
+    planned = planned._replace(command=command)
+    is_old_state = command.action == "client_state_update" and CLIENT_STATE in newer.actions
+    if is_old_state or yields_to(command, *newer):
         result = SUPERSEDED
     elif time.time() > planned.expires_at:
         result = EXPIRED

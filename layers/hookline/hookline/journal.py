@@ -42,7 +42,8 @@ from hookline.aws_errors import translate_aws_errors
 from hookline.call import Call, sort_key
 from hookline.deadline import Deadline
 from hookline.errors import JournalUnavailable
-from hookline.events import DTMF_EVENT, TRANSCRIPTION_EVENT, Event, Identity, parse_event
+from hookline.events import DTMF_EVENT, TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, Identity, parse_event
+from hookline.precedence import ENDING, LEG, SUBJECTS, TURNS_ON
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -101,11 +102,18 @@ class Entry:
     stale: bool = False
 
 
+class Newer(NamedTuple):
+    """The commands of newer events to one leg. unordered: of events of which it is not known whether they are newer."""
+
+    actions: frozenset[str] = frozenset()
+    unordered: frozenset[str] = frozenset()
+
+
 class History(NamedTuple):
     """The call of an event, as the journal has it when the event arrives.
 
     is_duplicate: this very event has been journalled before. events: all others of its call, in no promised order.
-    newer_actions: the commands of newer events of the leg, by action.
+    newer: what newer events have commanded, by the leg that they commanded; "" is the leg of the event.
     results: of this event's own commands that were queued by an earlier delivery, by command id.
     commands_pending_until: UTC, when the last of the call's queued commands is dropped, "" if none is queued.
     has_failed: a flow has failed on the call before. facts: what the newest look-up of the call has found.
@@ -113,11 +121,18 @@ class History(NamedTuple):
 
     is_duplicate: bool
     events: list[Event]
-    newer_actions: frozenset[str] = frozenset()
+    newer: Mapping[str, Newer] = MappingProxyType({})
     results: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     commands_pending_until: str = ""
     has_failed: bool = False
     facts: Any = None
+
+    def newer_of(self, leg: str | None, *, is_own: bool) -> Newer:
+        """The commands of newer events to a leg. leg: its call_control_id. is_own: it is the leg of the event."""
+        found = [self.newer[name] for name in ("" if is_own else None, leg) if name is not None and name in self.newer]
+        if len(found) < 2:
+            return found[0] if found else Newer()
+        return Newer(found[0].actions | found[1].actions, found[0].unordered | found[1].unordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +178,16 @@ class Journal:
         own_key = event_key(event.type, event.occurred_at, event.id, has_commands=True)
         items, is_cut = self._page(partition, "CALL#", "KEY#~", HISTORY_ITEMS, deadline)
         is_beyond = is_cut and own_key > items[-1]["sk"]["S"]
+        horizon = items[-1]["occurred_at"]["S"] if is_cut else ""
         if is_cut and items[-1]["sk"]["S"] < "KEY#":
             keys, is_cut = self._page(partition, "KEY#", "KEY#~", HISTORY_ITEMS // 5, deadline)
             if own_key > "KEY#":
                 is_beyond = is_cut and own_key > keys[-1]["sk"]["S"]
             items += keys
+            horizon = max(horizon, keys[-1]["occurred_at"]["S"] if is_cut else "")
         if is_beyond:
             items += self._item(partition, own_key, deadline)
-        return _history(event, items)
+        return _history(event, items, horizon=horizon)
 
     def _page(
         self, partition: str, first: str, last: str, limit: int, deadline: Deadline | None
@@ -203,6 +220,7 @@ class Journal:
         commands: Sequence[Mapping[str, Any]] = (),
         commands_uri: str | None = None,
         actions: Sequence[str] = (),
+        actions_elsewhere: Mapping[str, Sequence[str]] = MappingProxyType({}),
         pending: Mapping[str, float] | None = None,
         has_commands: bool = False,
         flow: str | None = None,
@@ -215,7 +233,8 @@ class Journal:
 
         body: the envelope, keyed digits blanked; None when it is stored elsewhere, at body_uri. commands, commands_uri:
         likewise. received_at: seconds since 1970 UTC.
-        actions: what the leg was commanded, for `History.newer_actions`. pending: by command id, when each command that
+        actions: what the leg was commanded, for `History.newer`; actions_elsewhere: what other legs were, by their
+        call_control_id. pending: by command id, when each command that
         was queued is dropped, seconds since 1970 UTC. has_commands: its flow has decided something, so that it belongs
         to the history that decisions are given. trouble: a code, when something went wrong. stale: refused.
         """
@@ -235,6 +254,7 @@ class Journal:
             "commands": _compact(commands) if commands else None,
             "commands_uri": commands_uri,
             "actions": ",".join(actions),
+            "actions_elsewhere": _compact(actions_elsewhere) if actions_elsewhere else None,
             "pending": _compact({name: timestamp(until) for name, until in pending.items()}) if pending else None,
             "flow": flow,
             "error": error,
@@ -520,11 +540,10 @@ def _call_list_attributes(event: Event) -> dict[str, str]:
     }
 
 
-def _history(event: Event, items: Sequence[Mapping[str, Any]]) -> History:
-    """The items of a call as the history of one of its events."""
+def _history(event: Event, items: Sequence[Mapping[str, Any]], *, horizon: str = "") -> History:
+    """The items of a call as the history of one of its events. horizon: what is older was perhaps not read."""
     is_duplicate = False
     events = []
-    newer_actions: set[str] = set()
     results: dict[str, Mapping[str, Any]] = {}
     pending: dict[str, str] = {}
     found: list[dict[str, Any]] = []
@@ -539,23 +558,67 @@ def _history(event: Event, items: Sequence[Mapping[str, Any]]) -> History:
             pending |= json.loads(item["pending"]["S"])
         if item["event_id"]["S"] == event.id:
             is_duplicate = True
-            continue
-        if "body" in item:
+        elif "body" in item:
             events.append(parse_event(item["body"]["S"].encode()))
-        if "actions" in item and (item["occurred_at"]["S"], item["event_id"]["S"]) > sort_key(event):
-            newer_actions.update(item["actions"]["S"].split(","))
     waiting = [until for name, until in pending.items() if name not in results]
     has_failed = any("error" in item for item in items)
     newest = max(found, key=lambda facts: (facts["occurred_at"], facts["event_id"]), default={"facts": None})
     return History(
         is_duplicate,
         events,
-        frozenset(newer_actions),
+        _newer(event, items, is_beyond=event.occurred_at < horizon),
         results,
         max(waiting, default=""),
         has_failed,
         newest["facts"],
     )
+
+
+def _newer(event: Event, items: Sequence[Mapping[str, Any]], *, is_beyond: bool) -> Mapping[str, Newer]:
+    """The commands of newer events, by leg. is_beyond: some of them were perhaps not read.
+
+    An event without a readable time is as old as its delivery, or older. At the same time the id decides. Whatever is
+    not certain takes nothing away from what turns something off.
+    """
+    actions: dict[str, set[str]] = {}
+    unordered: dict[str, set[str]] = {"": set(SUBJECTS) - ENDING} if is_beyond else {}
+    is_undated = event.occurred_at == UNKNOWN_TIME
+    failed = _failed_in_the_queue(items)
+    for item in items:
+        if item.get("event_id", {"S": event.id})["S"] == event.id:
+            continue
+        dated = item["occurred_at"]["S"]
+        at = item["received_at"]["S"] if dated == UNKNOWN_TIME else dated
+        is_newer = not is_undated and (at, item["event_id"]["S"]) > sort_key(event)
+        is_doubtful = is_undated or at == event.occurred_at or (dated == UNKNOWN_TIME and is_newer)
+        for leg, commanded in _commanded(item, failed) if is_newer or is_doubtful else ():
+            if is_newer:
+                actions.setdefault(leg, set()).update(set(commanded) - TURNS_ON if is_doubtful else commanded)
+            if is_doubtful:
+                unordered.setdefault(leg, set()).update(commanded)
+    none: set[str] = set()
+    legs = actions.keys() | unordered.keys()
+    return {leg: Newer(frozenset(actions.get(leg, none)), frozenset(unordered.get(leg, none))) for leg in legs}
+
+
+def _failed_in_the_queue(items: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Refused commands to the leg itself that were queued first, each with the sort key of its event."""
+    results = [
+        (item["sk"]["S"].partition("#RESULT#")[0], json.loads(item["attributes"]["S"]))
+        for item in items
+        if "command_id" in item
+    ]
+    refused = [(key, str(result.get("action"))) for key, result in results if result.get("result") == "refused"]
+    return {(key, action) for key, action in refused if SUBJECTS.get(action) == LEG}
+
+
+def _commanded(item: Mapping[str, Any], failed: set[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """The commands of the event of an item, by leg; "" is its own. failed: as `_failed_in_the_queue` gives it."""
+    if "actions" in item:
+        key, actions = item["sk"]["S"], item["actions"]["S"].split(",")
+        yield "", [action for action in actions if (key, action) not in failed] if failed else actions
+    if "actions_elsewhere" in item:
+        yield from json.loads(item["actions_elsewhere"]["S"]).items()
 
 
 _LEG_PAYLOAD = {

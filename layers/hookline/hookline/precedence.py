@@ -5,6 +5,7 @@ newer: a command is dropped when a newer event of the leg has already commanded 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from hookline.commands import Command
 
@@ -53,6 +54,18 @@ SUBJECTS: Mapping[str, str] = {
 """The subject of each action. An action that is not listed (dial, send_dtmf, send_sip_info, switch_supervisor_role)
 yields to the end of the leg alone."""
 
+_ALSO_OF: Mapping[str, str] = {"gather_using_ai": ASSISTANT}
+"""The second subject of an action that has two."""
+
+_STARTERS = frozenset({"answer", "bridge", "transfer"})
+
+STARTED_BY_PARAMETER: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "record": ("record_start", ("record",)),
+    "stream_url": ("streaming_start", ("stream_",)),
+    "transcription": ("transcription_start", ("transcription",)),
+}
+"""By a parameter of these commands: the action that it amounts to, and how the parameters begin that describe it."""
+
 ENDING = frozenset({"hangup", "reject"})
 """These end the leg: nothing older is worth sending to it."""
 
@@ -85,7 +98,7 @@ LONG_LIVED = frozenset(
 )
 """These stop, pause, resume or hang up. Idempotent."""
 
-_TURNS_ON = frozenset(
+TURNS_ON = frozenset(
     {
         "ai_assistant_start",
         "conversation_relay_start",
@@ -98,6 +111,7 @@ _TURNS_ON = frozenset(
         "transcription_start",
     }
 )
+"""These let something leave the call: sound, text, a conversation. In doubt they are not sent."""
 
 _CONTRADICTED_BY: Mapping[str, frozenset[str]] = {
     "ai_assistant_add_messages": frozenset({"ai_assistant_stop"}),
@@ -112,6 +126,7 @@ _CONTRADICTED_BY: Mapping[str, frozenset[str]] = {
     "gather_using_ai": frozenset({"ai_assistant_stop", "gather_stop"}),
     "gather_using_audio": frozenset({"gather_stop", "playback_stop"}),
     "gather_using_speak": frozenset({"gather_stop", "playback_stop"}),
+    "pay": frozenset({"gather_stop", "playback_stop"}),
     "playback_start": frozenset({"playback_stop"}),
     "record_pause": frozenset({"record_resume", "record_stop"}),
     "record_resume": frozenset({"record_pause", "record_stop"}),
@@ -129,20 +144,66 @@ _CONTRADICTED_BY: Mapping[str, frozenset[str]] = {
 }
 
 
-def yields_to(command: Command, newer: Collection[str]) -> bool:
-    """Whether a command of a late event is dropped. newer: the actions of all newer events of its leg."""
-    if not newer:
-        return False
-    if command.only_if_idle or not ENDING.isdisjoint(newer):
+def subjects_of(actions: Collection[str]) -> frozenset[str]:
+    """The subjects of these actions."""
+    return frozenset(found for action in actions for of in (SUBJECTS, _ALSO_OF) if (found := of.get(action)))
+
+
+def yields_to(command: Command, newer: Collection[str], unordered: Collection[str] = ()) -> bool:
+    """Whether a command of a late event is dropped. newer: the actions of all newer events of its leg.
+
+    unordered: those of events of which it is not known whether they are newer. What turns something on yields to these
+    as well: what is recorded too little can be asked for again.
+    """
+    if newer and (command.only_if_idle or not ENDING.isdisjoint(newer)):
         return True
-    subject = SUBJECTS.get(command.action)
-    return subject is not None and any(SUBJECTS.get(action) == subject for action in newer)
+    if command.action in TURNS_ON and unordered:
+        if not ENDING.isdisjoint(unordered):
+            return True
+        newer = [*newer, *unordered]
+    return bool(newer) and not subjects_of([command.action]).isdisjoint(subjects_of(newer))
 
 
-def is_contradicted(command: Command, newer: Collection[str]) -> bool:
-    """Whether a queued command is dropped. newer: the actions of all newer events of its leg."""
+def without_superseded(command: Command, newer: Collection[str], unordered: Collection[str] = ()) -> Command:
+    """A command without the recording, stream or transcription that it would start besides, where that yields.
+
+    newer, unordered: as for `yields_to`.
+    """
+    if command.action not in _STARTERS or command.params.keys().isdisjoint(STARTED_BY_PARAMETER):
+        return command
+    dropped = [
+        beginning
+        for name, (action, beginnings) in STARTED_BY_PARAMETER.items()
+        if command.params.get(name) and yields_to(Command(action), newer, unordered)
+        for beginning in beginnings
+    ]
+    if not dropped:
+        return command
+    params = {name: value for name, value in command.params.items() if not name.startswith(tuple(dropped))}
+    return replace(command, params=params)
+
+
+def actions_of(command: Command) -> list[str]:
+    """The actions that a command amounts to: its own, and what its parameters start besides."""
+    if command.action not in _STARTERS or command.params.keys().isdisjoint(STARTED_BY_PARAMETER):
+        return [command.action]
+    started = [action for name, (action, _) in STARTED_BY_PARAMETER.items() if command.params.get(name)]
+    return [command.action, *started]
+
+
+def is_contradicted(
+    command: Command, newer: Collection[str], unordered: Collection[str] = (), *, delayed: bool = False
+) -> bool:
+    """Whether a queued command is dropped. newer, unordered: as for `yields_to`.
+
+    delayed: it was to wait for a time of its own, so that what is newer has been sent already.
+    """
     if command.only_if_idle and newer:
         return True
+    if command.action in TURNS_ON:
+        if delayed:
+            return yields_to(command, newer, unordered)
+        newer = [*newer, *unordered]
     action = command.action
     return not ENDING.isdisjoint(newer) or not _CONTRADICTED_BY.get(action, frozenset()).isdisjoint(newer)
 
@@ -152,7 +213,7 @@ def lifetimes(commands: Sequence[Command]) -> list[float]:
 
     What one event turns on shares one fate, the shorter: a recording is not resumed without its transcription.
     """
-    on = _TURNS_ON.intersection([command.action for command in commands])
+    on = TURNS_ON.intersection([command.action for command in commands])
     long_lived = LONG_LIVED if on <= LONG_LIVED else LONG_LIVED - on
     return [
         (LONG_LIFETIME_SECONDS if command.action in long_lived else SHORT_LIFETIME_SECONDS) + command.delay_seconds

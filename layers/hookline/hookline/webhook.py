@@ -37,7 +37,7 @@ from hookline.flows import Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
 from hookline.limits import REFUSALS
 from hookline.lookups import facts_for
-from hookline.precedence import CLIENT_STATE, ENDING
+from hookline.precedence import CLIENT_STATE, LEG, SUBJECTS, actions_of
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
 from hookline.redaction import Parsed, event_type_of, parse, redact
 from hookline.routing import ARCHIVED_EVENTS, helps_to_deliver_again, with_routing
@@ -279,10 +279,7 @@ def append(env: Environment, delivery: Delivery) -> bool:
     if len(results) > FEW_COMMANDS and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
         commands_uri = env.oversize.store("oversize", f"{_name(event)}-commands", encoded, delivery.deadline)
         commands = []
-    own = [result for result in results if _counts(result) and _is_own_leg(event, result.command)]
-    actions = list(dict.fromkeys(result.command.action for result in own))
-    if any("client_state" in result.command.params for result in own):
-        actions.append(CLIENT_STATE)
+    actions = _actions_by_leg(event, results)
     defer_seconds = (
         0.0 if helps_to_deliver_again(event) else min(DEFER_SECONDS * env.patience, delivery.deadline.left() / 2)
     )
@@ -293,7 +290,8 @@ def append(env: Environment, delivery: Delivery) -> bool:
         received_at=delivery.signed.received_at,
         commands=commands,
         commands_uri=commands_uri,
-        actions=actions,
+        actions=actions.pop("", []),
+        actions_elsewhere=actions,
         pending={**delivery.pending, **_pending(results)},
         has_commands=delivery.has_commands,
         flow=delivery.flow,
@@ -332,18 +330,27 @@ def _trouble(delivery: Delivery) -> str | None:
 
 
 def _counts(result: CommandResult) -> bool:
-    """Whether older events yield to this command. A refused pause counts, a refused hang-up ends nothing.
+    """Whether older events yield to this command. A refused pause counts, a refused hang-up or transfer does not.
 
     What is sent only if nothing follows takes nothing away from what came before.
     """
     if result.command.only_if_idle:
         return False
     is_refused = result.result == Outcome.REFUSED
-    return result.result != SUPERSEDED and not (is_refused and result.command.action in ENDING)
+    return result.result != SUPERSEDED and not (is_refused and SUBJECTS.get(result.command.action) == LEG)
 
 
-def _is_own_leg(event: Event, sent: Command) -> bool:
-    return sent.action != "dial" and sent.call_control_id in (None, event.call_control_id)
+def _actions_by_leg(event: Event, results: Sequence[CommandResult]) -> dict[str, list[str]]:
+    """The actions that older events yield to, by the call_control_id of the leg; "" is that of the event."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        command = result.command
+        if command.action == "dial" or not _counts(result):
+            continue
+        leg = "" if command.call_control_id in (None, event.call_control_id) else command.call_control_id
+        state = [CLIENT_STATE] if "client_state" in command.params else []
+        found.setdefault(leg, []).extend([*actions_of(command), *state])
+    return {leg: list(dict.fromkeys(actions)) for leg, actions in found.items()}
 
 
 def _first_received_at(delivery: Delivery) -> float:

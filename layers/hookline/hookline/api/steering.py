@@ -39,7 +39,7 @@ from hookline.environment import Environment
 from hookline.events import Event, Identity, ids_of, parse_event, seconds_between
 from hookline.journal import History, event_key, timestamp
 from hookline.limits import NOT_ALLOWED, TOO_MANY
-from hookline.precedence import CLIENT_STATE
+from hookline.precedence import CLIENT_STATE, actions_of
 from hookline.routing import with_routing
 from hookline.telnyx import Answer, Outcome
 
@@ -238,7 +238,7 @@ def _append(env: Environment, action: Action, event: Event, planned: Plan, *, at
     False when it was there already.
     """
     announced = CommandResult(planned.command, planned.command_id, QUEUED)
-    own = [] if action.command.action == "dial" else [action.command.action]
+    own = [] if action.command.action == "dial" else actions_of(action.command)
     if own and "client_state" in action.command.params:
         own.append(CLIENT_STATE)
     return env.journal.append_event(
