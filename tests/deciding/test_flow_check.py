@@ -20,10 +20,20 @@ PROJECT = Path(__file__).parents[2]
 
 SOUND = """
 import json
+import typing
 from dataclasses import dataclass
-from hookline import Call, Command, Event, hangup
+import hookline
+from hookline import Call, Command, Event, dial, hangup, speak
 from hookline.client_state import decode
 
+try:
+    import a_package_for_laptops
+except ImportError:
+    pass
+if typing.TYPE_CHECKING:
+    import mypy
+
+OURS = "+12025550123"
 ACTING_DIGITS = "12*#"
 LOOKUP_EVENTS = ("call.initiated", "call.gather.ended")
 OTHER_LEGS = True
@@ -42,7 +52,18 @@ def call_answered(event: Event, call: Call) -> list[Command]:
     return _end()
 
 def _end():
-    return [hangup()]
+    global ended
+    ended = True
+    return [hangup()] if ended else [hookline.speak(payload="Hello.", voice=Settings.voice)]
+
+def _place(event: Event, call: Call, flow: str, **more) -> Command:
+    if call.facts or call.legs or event.payload.get("digits"):
+        return dial(to=OURS, from_=OURS, connection_id="1", flow=flow, **more)
+    return dial(to=OURS, from_=OURS, connection_id="1", flow="sound")
+
+def _of_another(speak):
+    call = {}
+    return speak("any", thing=call)
 
 call_hangup = siprec_failed = call_cost
 """
@@ -71,7 +92,7 @@ WRONG_MODULES = {
     "raises": ("raise LookupError('no customer')", "cannot be imported: LookupError: no customer"),
     "exits": ("import sys; sys.exit('bye')", "cannot be imported: SystemExit: bye"),
     "syntax": ("def call_answered(event, call)", "cannot be imported: SyntaxError: "),
-    "absent": ("import a_module_that_was_not_deployed", "cannot be imported: ModuleNotFoundError: "),
+    "absent": ("import flows.another", "cannot be imported: ModuleNotFoundError: "),
     "empty_text": (
         "from hookline import speak\nHELLO = speak(payload='', voice='female')",
         "cannot be imported: ValueError: speak: ",
@@ -93,6 +114,70 @@ WRONG_MODULES = {
         "there may be thousands of call.dtmf.received on a call",
     ),
     "two-words": ("", "two_words.py"),
+    "late_generator": ("async def call_answered(event, call): yield", "call_answered is async"),
+    "yields": (
+        f"{ANSWERED}\nLOOKUP_EVENTS = ('call.initiated',)\ndef lookup(event, call): yield {{}}",
+        "lookup returns its result, and yields none",
+    ),
+    "misspelled_declaration": (
+        f"{ANSWERED}\nOTHER_LEG = True",
+        "OTHER_LEG declares nothing; the nearest is OTHER_LEGS. A constant of your own may be _OTHER_LEG",
+    ),
+    "nothing": ("def _call_answered(event, call): return []", "no function decides on an event"),
+    "unknown_command": ("from hookline import anwser", "line 1: hookline has no 'anwser'; the nearest is answer"),
+    "unknown_attribute": (
+        "import hookline\ndef call_answered(event, call): return [hookline.hangupp()]",
+        "line 2: hookline has no 'hangupp'; the nearest is hangup",
+    ),
+    "not_deployed": ("import requests", "line 1: requests is not deployed. A flow imports hookline, the standard"),
+    "not_imported": (
+        "def call_answered(event, call): return [hangup()]",
+        "line 1: hangup is not imported: from hookline import hangup",
+    ),
+    "undefined": (
+        "VOICE = 'female'\ndef call_answered(event, call): return VIOCE",
+        "line 2: VIOCE is not defined; the nearest is VOICE",
+    ),
+    "unknown_parameter": (
+        "from hookline import speak\ndef call_answered(event, call): return [speak(payload='x', voise='female')]",
+        "line 2: speak has no parameter 'voise'; the nearest is voice",
+    ),
+    "by_position": (
+        "from hookline import speak\ndef call_answered(event, call): return [speak('x', voice='female')]",
+        "line 2: speak takes its parameters by name, for example speak(payload=...)",
+    ),
+    "wrong_value": (
+        (
+            "import hookline\nKIND = 'mp4'\n"
+            "def call_answered(event, call): return [hookline.record_start(channels='single', format=KIND)]"
+        ),
+        "line 3: ValueError: record_start: format must be one of mp3, wav",
+    ),
+    "unknown_flow": (
+        (
+            "from hookline import transfer\n"
+            "def call_answered(event, call): return [transfer(to=event.payload['to'], target_flow='sond')]"
+        ),
+        "line 2: transfer: there is no flow 'sond' (sond.py); the nearest is 'sound'",
+    ),
+    "unknown_of_event": (
+        "def call_answered(happened, call): return happened.digits or []",
+        "line 1: happened.digits: Event has no such attribute; the nearest is identity; what Telnyx has sent is in",
+    ),
+    "unknown_of_call": (
+        f"from hookline import Call\n{ANSWERED}\ndef _asked(call: Call): return call.counts('call.gather.ended')",
+        "line 3: call.counts: Call has no such attribute; the nearest is count",
+    ),
+    "facts": (
+        "def call_answered(event, call): return call.facts or []",
+        "line 1: call.facts: always None in a flow without a lookup",
+    ),
+    "legs_undeclared": (
+        "def call_answered(event, call): return call.legs or []",
+        "line 1: call.legs: always empty in a flow without OTHER_LEGS = True",
+    ),
+    "defined_twice": (f"{ANSWERED}\n\n{ANSWERED}", "line 3: call_answered is defined in line 1 already; rename one"),
+    "hostile": (r"raise ValueError('\x1b[2J \u202e\n\nTraceback')", "ValueError: \ufffd[2J \ufffd Traceback"),
 }
 
 WRONG_NUMBERS = [
@@ -103,8 +188,9 @@ WRONG_NUMBERS = [
     ("numbers = 7", "numbers is a table: [numbers]"),
     ('[numbers]\n"+1202555O123" = "sound"', "'+1202555O123' is not a number in E.164"),
     ('[numbers]\n"12025550123" = "sound"', "'12025550123' is not a number in E.164"),
-    ('[numbers]\n"+12025550123" = ""', "+12025550123: there is no flow ''"),
-    ('[numbers]\n"+12025550123" = "sound"\n"+12025550123" = "sound"', "not valid TOML"),
+    ('[numbers]\n"+12025550123" = ""', "Without the line the number runs the default flow"),
+    ('[numbers]\n"+12025550123" = "sound"\n"+12025550123" = "sound"', "once for each number"),
+    ('"+12025550123" = "sound"', "+12025550123 stands outside the table of numbers: move the line below [numbers]"),
     (None, 'numbers.toml: file not found; it names the flow of each number, at least default = "sound"'),
 ]
 
@@ -156,6 +242,9 @@ def test_a_package_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
 def test_a_flow_that_ends_the_process_is_named(tmp_path: Path) -> None:
     (problem,) = problems(folder_of(tmp_path, "", abrupt="import os\nos._exit(3)"))
     assert "the flows ended the process that imported them" in problem
+    command = [sys.executable, "-m", "hookline_local.deciding.flow_check", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, f"{problem}\n")
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:

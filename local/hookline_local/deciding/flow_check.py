@@ -1,5 +1,7 @@
 """Checks a folder of call flows before it is built or served: names, declarations, imports, numbers.toml.
 
+The names that the code of a flow uses are the business of flow_names.
+
 A misspelled function is never called, and Python does not notice. The flows are imported in a process of their own, as
 Lambda does it, so that whatever they do at import stays there: `python -m hookline_local.deciding.flow_check FOLDER`.
 """
@@ -21,6 +23,7 @@ from types import FunctionType, ModuleType
 from hookline.event_types import BY_FUNCTION_NAME, EVENT_TYPES
 from hookline.events import DTMF_EVENT, TRANSCRIPTION_EVENT
 from hookline.flows import DEFAULT, NUMBERS_FILE, Flows
+from hookline_local.deciding.flow_names import import_problems, use_problems
 
 IMPORT_SECONDS = 60.0
 """Wall-clock time in which all flows must have been imported; only a flow that waits for something needs longer."""
@@ -28,6 +31,8 @@ IMPORT_SECONDS = 60.0
 PACKAGE = "flows"
 
 NEVER_LOOKED_UP = frozenset({DTMF_EVENT, TRANSCRIPTION_EVENT})
+
+DECLARATIONS = ("ACTING_DIGITS", "LOOKUP_EVENTS", "OTHER_LEGS")
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 
@@ -65,11 +70,27 @@ def found_in(folder: Path) -> Iterator[str]:
         if not path.stem.isidentifier():
             yield f"{path}: the name of a flow is a Python identifier, for example {_identifier(path.stem)}.py"
             continue
-        if error := Flows.call(importlib.import_module, f"{PACKAGE}.{path.stem}").error:
-            yield f"{path}: cannot be imported: {error}"
-            continue
-        module = sys.modules[f"{PACKAGE}.{path.stem}"]
-        yield from (f"{path}: {problem}" for problem in (*_in_functions(module), *_in_declarations(module)))
+        yield from (f"{path}: {problem}" for problem in _in_module(path, names))
+
+
+def _in_module(path: Path, flows: Collection[str]) -> Iterator[str]:
+    imported = Flows.call(importlib.import_module, f"{PACKAGE}.{path.stem}")
+    if imported.error_type == "SyntaxError":
+        yield f"cannot be imported: {imported.error}"
+        return
+    source = path.read_text(encoding="utf-8")
+    named = list(import_problems(source))
+    if imported.error:
+        yield from named or [f"cannot be imported: {imported.error}"]
+        return
+    module = sys.modules[f"{PACKAGE}.{path.stem}"]
+    found = [*named, *_in_functions(module), *_in_declarations(module), *use_problems(source, module, flows)]
+    yield from found
+    if not found and not BY_FUNCTION_NAME.keys() & vars(module).keys():
+        yield (
+            "no function decides on an event, for example call_answered: a caller would hear nothing. "
+            "The name of a module that is not a flow begins with an underscore"
+        )
 
 
 def _in_functions(module: ModuleType) -> Iterator[str]:
@@ -92,8 +113,10 @@ def _in_decision(name: str, value: object) -> Iterator[str]:
     if not callable(value):
         yield f"{name} is a {type(value).__name__}, not a function of an event and its call"
         return
-    if inspect.iscoroutinefunction(value):
+    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
         yield f"{name} is async; a flow's functions are plain ones: def {name}(event, call)"
+    if name == "lookup" and inspect.isgeneratorfunction(value):
+        yield "lookup returns its result, and yields none"
     try:
         inspect.signature(value).bind("event", "call")
     except TypeError:
@@ -101,6 +124,9 @@ def _in_decision(name: str, value: object) -> Iterator[str]:
 
 
 def _in_declarations(module: ModuleType) -> Iterator[str]:
+    for name in vars(module).keys() - DECLARATIONS:
+        if name.isupper() and (similar := difflib.get_close_matches(name, DECLARATIONS, n=1, cutoff=0.85)):
+            yield f"{name} declares nothing; the nearest is {similar[0]}. A constant of your own may be _{name}"
     digits = getattr(module, "ACTING_DIGITS", "")
     if not isinstance(digits, str) or not set(digits) <= set("0123456789ABCD*#"):
         yield 'ACTING_DIGITS is a text of single keys, for example "12*#"'
@@ -130,9 +156,12 @@ def _in_numbers(path: Path, flows: Collection[str]) -> Iterator[str]:
         yield f'{path}: file not found; it names the flow of each number, at least default = "{next(iter(flows), "")}"'
         return
     except (OSError, ValueError) as error:
-        yield f'{path}: not valid TOML: {error}. A line reads "+12025550123" = "menu"'
+        yield f'{path}: not valid TOML: {error}. A line reads "+12025550123" = "menu", once for each number'
         return
     for key in content.keys() - {DEFAULT, "numbers"}:
+        if _E164.fullmatch(key):
+            yield f"{path}: {key} stands outside the table of numbers: move the line below [numbers]"
+            continue
         yield f"{path}: {key!r} is not known; the nearest is {_nearest(key, (DEFAULT, 'numbers'))}"
     numbers = content.get("numbers", {})
     if not isinstance(numbers, dict):
@@ -145,7 +174,9 @@ def _in_numbers(path: Path, flows: Collection[str]) -> Iterator[str]:
     for key, flow in [*named, *numbers.items()]:
         if not isinstance(flow, str):
             yield f"{path}: {key}: the flow of a number is the name of a module, in quotes"
-        elif flow not in flows and (flow or key != DEFAULT):
+        elif not flow and key != DEFAULT:
+            yield f"{path}: {key}: no flow is named. Without the line the number runs the default flow"
+        elif flow and flow not in flows:
             nearest = f"; the nearest is {_nearest(flow, flows)!r}" if flows else ""
             yield f"{path}: {key}: there is no flow {flow!r} ({flow}.py){nearest}"
 
@@ -174,12 +205,21 @@ def _import_package(folder: Path) -> str | None:
 
 
 def main() -> None:
-    """Print the problems, or "ok"; with --json one JSON list. Exits with 1 when there are any."""
+    """Print the problems, a line each, and exit with 1 when there are any; with --json print a list, found in here."""
     arguments = sys.argv[1:]
-    as_json = arguments[:1] == ["--json"]
-    found = list(found_in(Path(arguments[-1])))
-    sys.stdout.write(json.dumps(found) + "\n" if as_json else "".join(f"{problem}\n" for problem in found))
+    folder = Path(arguments[-1])
+    if arguments[:1] == ["--json"]:
+        sys.stdout.write("\n" + json.dumps([_one_line(problem) for problem in found_in(folder)]) + "\n")
+        return
+    found = problems(folder)
+    sys.stdout.write("".join(f"{problem}\n" for problem in found))
     sys.exit(1 if found else 0)
+
+
+def _one_line(text: str) -> str:
+    """Without control characters: the text of an error is whatever an import has raised."""
+    text = " ".join(text.split())
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 if __name__ == "__main__":
