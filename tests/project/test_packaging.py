@@ -45,6 +45,7 @@ VALUES = {
     "precedence",
     "recordings.audio",
     "recordings.findings",
+    "recordings.crc32",
     "recordings.peaks",
     "redaction",
     "routing",

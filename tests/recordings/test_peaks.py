@@ -1,6 +1,7 @@
-"""hookline.recordings.peaks: how loud each twentieth of a second of a WAV is, by its own samples."""
+"""hookline.recordings.peaks: how loud each twentieth of a second of a WAV is, by every third of its samples."""
 
 import json
+import math
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -36,7 +37,7 @@ def samples(values: Iterable[int]) -> bytes:
     return b"".join(struct.pack("<h", value) for value in values)
 
 
-def test_each_twentieth_of_a_second_has_the_loudest_of_its_samples_whatever_its_sign() -> None:
+def test_each_twentieth_of_a_second_has_the_loudest_sample_looked_at_whatever_its_sign() -> None:
     windows = [[0] * 400, [0] * 399 + [32_767], [-32_768] + [0] * 399, [300] * 400, [5, -1024] * 200]
     document = measured(wav_of(samples(value for window in windows for value in window)))
     assert document == {
@@ -45,6 +46,24 @@ def test_each_twentieth_of_a_second_has_the_loudest_of_its_samples_whatever_its_
         "full_scale": 127,
         "channels": [[0, 127, 127, 1, 4]],
     }
+
+
+def test_every_third_sample_is_looked_at_from_the_first_of_each_twentieth_on() -> None:
+    looked_at = [[20_000 if number % 400 % 3 == rest else 0 for number in range(800)] for rest in range(3)]
+    assert [measured(wav_of(samples(audio)))["channels"] for audio in looked_at] == [[[78, 78]], [[0, 0]], [[0, 0]]]
+
+
+@pytest.mark.parametrize("rate, every", [(8000, 3), (11_025, 3), (16_000, 5), (44_100, 17), (48_000, 17)])
+def test_about_as_many_samples_a_second_are_looked_at_whatever_the_rate(rate: int, every: int) -> None:
+    assert 0.9 < rate / every / peaks.LOOKED_AT_PER_SECOND < 1.4
+    audio = samples([20_000 if number % every else 0 for number in range(rate // 20)])
+    assert measured(wav_of(audio, rate=rate))["channels"] == [[0]]
+
+
+@pytest.mark.parametrize("hertz", [425, 440, 480, 697, 800, 941, 1000, 1209, 1477, 1633, 2000, 2400])
+def test_the_tones_of_a_telephone_are_as_high_as_they_are(hertz: int) -> None:
+    tone = samples(round(20_000 * math.sin(math.tau * hertz * number / 8000)) for number in range(8000))
+    assert {peak // 4 for peak in measured(wav_of(tone))["channels"][0]} <= {18, 19}  # 78, to a twentieth
 
 
 def test_two_channels_are_measured_apart() -> None:
@@ -65,7 +84,7 @@ def test_two_channels_are_measured_apart() -> None:
     ],
 )
 def test_each_codec_of_a_telephone_is_measured(tag: int, bits: int, silent: int, loud: int, peak: int) -> None:
-    audio = bytes([silent] * 400 + [silent] * 200 + [loud] + [silent] * 199)
+    audio = bytes([silent] * 400 + [silent] * 201 + [loud] + [silent] * 198)
     assert measured(wav_of(audio, tag=tag, bits=bits))["channels"] == [[0, peak]]
 
 

@@ -6,9 +6,9 @@
 
 An object is written once: each write carries `If-None-Match: *`, so of ten copies at once one arrives. What fits
 into one part is put at once, S3 checking our SHA-256 of it. What does not goes in parts, each with its CRC-32, and S3
-checks the CRC-32 of the whole (a SHA-256 over parts is one of their sums, never one of the file: docs.aws.amazon.com,
-"Checking object integrity"); the SHA-256 is then known only at the end, when metadata can no longer be changed, and
-stands in a tag. Both stand in the journal.
+checks the CRC-32 of the whole, which follows from theirs (a SHA-256 over parts is one of their sums, never one of the
+file: docs.aws.amazon.com, "Checking object integrity"); the SHA-256 is then known only at the end, when metadata can no
+longer be changed, and stands in a tag. Both stand in the journal.
 """
 
 import base64
@@ -28,6 +28,7 @@ from botocore.exceptions import ClientError, IncompleteReadError
 
 from hookline.aws_errors import translate_aws_errors
 from hookline.errors import StorageUnavailable
+from hookline.recordings.crc32 import Crc32
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -180,7 +181,7 @@ class Bucket:
 class ObjectUpload:
     """An object on its way into the bucket: it takes bytes in pieces of any size, and exists only after `finish`.
 
-    Four parts of memory, whatever the size: while three are sent, and one thread computes the checksums, the next is
+    Four parts of memory, whatever the size: while three are sent, and one thread computes the SHA-256, the next is
     filled. As a context manager it leaves nothing behind unless it was finished. content_type: set it before the first
     part is full.
     """
@@ -195,7 +196,8 @@ class ObjectUpload:
         self._metadata = metadata
         self._tags = tags
         self._senders = ThreadPoolExecutor(UPLOAD_THREADS, thread_name_prefix="upload")
-        self._checksums = ThreadPoolExecutor(1, thread_name_prefix="upload-checksums")
+        # One part after the other, in their order: a single thread computes the SHA-256.
+        self._checksums = ThreadPoolExecutor(1, thread_name_prefix="upload-sha256")
         self._filling = bytearray(PART_BYTES)
         self._upload_id: str | None = None
         self._reset()
@@ -204,7 +206,7 @@ class ObjectUpload:
         self.size = 0
         self._filled = 0
         self._sha256 = hashlib.sha256()
-        self._crc32 = 0
+        self._crc32 = Crc32()
         self._pending: deque[_Part] = deque()
         self._parts: list[Mapping[str, Any]] = []
 
@@ -244,7 +246,7 @@ class ObjectUpload:
         try:
             with translate_aws_errors(StorageUnavailable, "S3"):
                 if self._upload_id is None:
-                    self._add_to_checksums(self._filling)
+                    self._sha256.update(self._filling)
                     checksum = {"ChecksumSHA256": base64.b64encode(self._sha256.digest()).decode()}
                     answer = self._put(checksum)
                 else:
@@ -252,7 +254,7 @@ class ObjectUpload:
                         self._send_part()
                     while self._pending:
                         self._await_part()
-                    checksum = {"ChecksumCRC32": _crc32_text(self._crc32)}
+                    checksum = {"ChecksumCRC32": _crc32_text(self._crc32.value)}
                     answer = self._complete(checksum)
         except ClientError as error:
             if _code(error) in _KEY_TAKEN:
@@ -301,17 +303,13 @@ class ObjectUpload:
                 )["UploadId"]
         memory, number = self._filling, len(self._parts) + len(self._pending) + 1
         sending = self._senders.submit(self._upload_part, number, memory, self._upload_id)
-        self._pending.append(_Part(memory, sending, self._checksums.submit(self._add_to_checksums, memory)))
+        self._pending.append(_Part(memory, sending, self._checksums.submit(self._sha256.update, memory)))
         self._filling = self._await_part() if len(self._pending) > UPLOAD_THREADS else bytearray(PART_BYTES)
         self._filled = 0
 
-    def _add_to_checksums(self, part: bytearray) -> None:
-        # One part after the other, in their order: a single thread runs this.
-        self._sha256.update(part)
-        self._crc32 = zlib.crc32(part, self._crc32)
-
-    def _upload_part(self, number: int, part: bytearray, upload_id: str) -> Mapping[str, Any]:
-        checksum = _crc32_text(zlib.crc32(part))
+    def _upload_part(self, number: int, part: bytearray, upload_id: str) -> "_SentPart":
+        crc32 = zlib.crc32(part)
+        checksum = _crc32_text(crc32)
         with translate_aws_errors(StorageUnavailable, "S3"):
             answer = self._client.upload_part(
                 **self._target,
@@ -321,20 +319,22 @@ class ObjectUpload:
                 ChecksumAlgorithm="CRC32",
                 ChecksumCRC32=checksum,
             )
-        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
+        return _SentPart({"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}, crc32, len(part))
 
     def _await_part(self) -> bytearray:
         """Wait for the oldest part in flight; return its memory, to be filled again."""
         part = self._pending.popleft()
-        self._parts.append(part.sending.result())
-        part.checksums_added.result()
+        sent = part.sending.result()
+        self._parts.append(sent.listed)
+        self._crc32.append(sent.crc32, sent.size)
+        part.sha256_updated.result()
         return part.memory
 
     def _abort(self) -> None:
         while self._pending:
             # Its result no longer matters; but a part that arrives after the abort would stay.
             part = self._pending.popleft()
-            for future in (part.sending, part.checksums_added):
+            for future in (part.sending, part.sha256_updated):
                 if not future.cancel():
                     future.exception()
         if self._upload_id is not None:
@@ -348,8 +348,16 @@ class _Part(NamedTuple):
     """A part in flight: its memory is free again when both have ended."""
 
     memory: bytearray
-    sending: Future[Mapping[str, Any]]
-    checksums_added: Future[None]
+    sending: Future["_SentPart"]
+    sha256_updated: Future[None]
+
+
+class _SentPart(NamedTuple):
+    """A part that S3 has. listed: as the end of the upload lists it."""
+
+    listed: Mapping[str, Any]
+    crc32: int
+    size: int
 
 
 def _tag(client: "S3Client", *, Bucket: str, Key: str, tags: Mapping[str, str]) -> None:  # noqa: N803 - as boto3 has it
