@@ -88,6 +88,7 @@ ALONE = {
     "queue_url": WRONG_QUEUE,
     "queue_not_consumed": IDLE,
     "permission": Setup(denied=("dynamodb:PutItem",)),
+    "statement_missing": Setup(lacking=("SendToQueues",)),
 }
 FOLLOWS = {
     "public_key_of_another_account": {"round_trip_failed"},
@@ -149,6 +150,7 @@ def test_of_a_healthy_stack_everything_is_looked_at_and_nothing_found(
             "queues",
             "queues_consumed",
             "permissions",
+            "statements",
             "retention",
             "reachable",
         ),
@@ -176,6 +178,30 @@ def test_two_faults_at_once_are_both_named(
 ) -> None:
     with operated(around, setup, monkeypatch):
         assert named(doctor()[1]) == codes
+
+
+def test_each_statement_that_a_role_lacks_is_named_with_whose_it_is(
+    around: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an own role, of a policy that many roles hold; the router's shares none of its Sids with the sender's."""
+    with operated(around, Setup(lacking=("ReceiveCommands", "EndLiveCalls")), monkeypatch):
+        _, document = doctor()
+    found = [finding for finding in document["findings"] if finding["code"] == "statement_missing"]
+    named = {(finding["sid"], finding["function"], finding["actions"]) for finding in found}
+    assert ("EndLiveCalls", "WebhookRouterFunction", "dynamodb:DeleteItem") in named
+    assert ("ReceiveCommands", "CommandSenderFunction") in {each[:2] for each in named}
+
+
+def test_a_checkout_that_is_not_the_deployed_one_compares_no_statements(
+    around: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with operated(around, Setup(), monkeypatch):
+        stack = set_status("UPDATE_COMPLETE")
+        stack.stack_parameters["ParameterOfTomorrow"] = "on"
+        status, document = doctor()
+    codes = {finding["code"]: finding for finding in document["findings"]}
+    assert codes["statements_unknown"]["reason"].startswith("ParameterOfTomorrow")
+    assert (status, "statements" in codes) == (0, False)
 
 
 def test_a_clock_that_is_ten_minutes_off_is_named(around: Outside, monkeypatch: pytest.MonkeyPatch) -> None:

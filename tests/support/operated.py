@@ -4,7 +4,7 @@ behind a real port, and the Telnyx account that calls it.
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,10 @@ import pytest
 from moto import mock_aws
 
 from hookline_local.base.signing import api_gateway_request, public_key_of
+from hookline_local.emulator.template import load_template
 from hookline_local.simulator import Config, SimulatorInThread, simulator_in_thread
 from tests.support.flow_server import Received, webhook
-from tests.support.world import PATIENCE, Clock, handler, start_cold
+from tests.support.world import PATIENCE, PROJECT, Clock, handler, start_cold
 
 NAME, REGION = "line-1", "us-east-1"
 NUMBER = "+12025550123"
@@ -37,7 +38,7 @@ class Setup:
     variables: of every function, over its own. application: its settings, over those that `connect` writes; behind
     PLACE stands a path at the right host. foreign_account: the API key opens another account. denied: actions that
     the router's role does not allow. number: its settings, over those that are right. idle: queues whose mapping is
-    disabled.
+    disabled. lacking: Sids of statements that the functions' roles do not hold.
     """
 
     public_keys: tuple[str, ...] = (public_key_of(SEED),)
@@ -49,6 +50,7 @@ class Setup:
     denied: tuple[str, ...] = ()
     number: Mapping[str, object] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     def __or__(self, other: "Setup") -> "Setup":
         """Both changes."""
@@ -211,14 +213,16 @@ def _template(setup: Setup, stack: Operated, secret_arn: str, parameters: Mappin
         "KeySchema": list(key),
     }
     queues = (*QUEUES, *DEAD_LETTER_QUEUES)
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    roles = _create_roles(setup)
     resources = {
         "CallsTable": ("AWS::DynamoDB::Table", table),
         "RecordingsBucket": ("AWS::S3::Bucket", {}),
-        "Role": ("AWS::IAM::Role", {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}}),
         **{name: ("AWS::SQS::Queue", _fifo(name)) for name in queues},
-        "WebhookRouterFunction": ("AWS::Lambda::Function", _function("router", variables)),
-        "CommandSenderFunction": ("AWS::Lambda::Function", _function("command-sender", variables)),
+        "WebhookRouterFunction": ("AWS::Lambda::Function", _function("router", roles["RouterRole"], variables)),
+        "CommandSenderFunction": (
+            "AWS::Lambda::Function",
+            _function("command-sender", roles["CommandSenderRole"], variables),
+        ),
         **{f"{name}Mapping": ("AWS::Lambda::EventSourceMapping", _mapping(name, setup)) for name in CONSUMED},
     }
     outputs = {
@@ -247,12 +251,40 @@ def _mapping(queue: str, setup: Setup) -> dict[str, object]:
     }
 
 
-def _function(name: str, variables: Mapping[str, object]) -> dict[str, object]:
+def _create_roles(setup: Setup) -> dict[str, str]:
+    """The roles of the two functions, with the statements of template.yaml; their ARNs. Not by moto's CloudFormation,
+    which attaches no policies and turns documents into Python's own text.
+    """
+    template = load_template(PROJECT / "template.yaml", {"TelnyxPublicKeys": ANOTHER_KEY, "TelnyxApiKey": API_KEY})
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    trusted = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam = boto3.client("iam")
+    roles = {
+        name: iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
+        for name in ("RouterRole", "CommandSenderRole")
+    }
+    for name in ("WebhookPolicy", "DeferralPolicy"):
+        document = _without(template.properties(name)["PolicyDocument"], setup.lacking)
+        policy = iam.create_policy(PolicyName=name, PolicyDocument=document)["Policy"]["Arn"]
+        iam.attach_role_policy(RoleName="RouterRole", PolicyArn=policy)
+    (own,) = template.properties("CommandSenderRole")["Policies"]
+    document = _without(own["PolicyDocument"], setup.lacking)
+    iam.put_role_policy(RoleName="CommandSenderRole", PolicyName=own["PolicyName"], PolicyDocument=document)
+    return roles
+
+
+def _without(document: Mapping[str, Any], sids: Sequence[str]) -> str:
+    """A policy's document without some of its statements."""
+    statements = [statement for statement in document["Statement"] if statement["Sid"] not in sids]
+    return json.dumps({**document, "Statement": statements})
+
+
+def _function(name: str, role: str, variables: Mapping[str, object]) -> dict[str, object]:
     return {
         "FunctionName": name,
         "Runtime": "python3.13",
         "Handler": "index.handler",
-        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Role": role,
         "Code": {"ZipFile": "def handler(event, context): pass"},
         "Environment": {"Variables": variables},
     }

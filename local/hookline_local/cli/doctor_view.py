@@ -51,6 +51,15 @@ TEXTS = {
     "queues": Text("the queues exist, {waiting} messages wait"),
     "permissions": Text("the router may journal, queue and defer"),
     "permission": Text("{role} may not {permission}", "make deploy, after a change of the template's policies."),
+    "statements": Text("the roles of {functions} functions hold every statement of the template"),
+    "statement_missing": Text(
+        "the roles of {functions} functions ({function}) lack the statement {sid}: {actions}",
+        "make deploy. If it changes nothing, the policy was changed by hand: put the statement back, as in "
+        "docs/permissions.md.",
+    ),
+    "statements_unknown": Text(
+        "not compared, the statements of the roles: {reason}", "Use the checkout that was deployed."
+    ),
     "retention": Text("events expire after {events} days, recordings after {recordings} (0: never)"),
     "time_to_live": Text("events should expire after {days} days and never do: TTL is {status}", "make deploy again."),
     "no_backups": Text("the table has no point-in-time recovery: {status}", "make deploy again."),

@@ -1,6 +1,7 @@
 """The AWS side of a deployed stack: secret, settings of the functions, queues, permissions, retention, region."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hookline_local.base.urls import region_of
+from hookline_local.emulator.template import InvalidParameter
 from hookline_local.operations.doctor.finding import Finding, fault, ok, unknown, warning
+from hookline_local.operations.doctor.permissions import DeployedRoles, Statement, expected_statements, missing
 from hookline_local.stacks.resources import StackResources
 from hookline_local.stacks.secrets import SecretUnreadable, read_secret
 
@@ -51,10 +54,25 @@ class DeployedStack:
         found = [summary for page in pages for summary in page["StackResourceSummaries"]]
         return {entry["LogicalResourceId"]: entry.get("PhysicalResourceId", "") for entry in found}
 
+    @cached_property
+    def _configurations(self) -> dict[str, Any]:
+        """Of each function, by logical id. Raises ClientError, BotoCoreError."""
+        client = self._client("lambda")
+        functions = [name for name in self.physical if name.endswith("Function")]
+        return {name: client.get_function_configuration(FunctionName=self.physical[name]) for name in functions}
+
     def examine(self) -> Iterator[Finding]:
         """Everything but the secret."""
         yield self._region()
-        for look in (self._status, self._functions, self._queues, self._consumers, self._permissions, self._retention):
+        for look in (
+            self._status,
+            self._functions,
+            self._queues,
+            self._consumers,
+            self._permissions,
+            self._statements,
+            self._retention,
+        ):
             try:
                 yield from look()
             except (ClientError, BotoCoreError) as error:
@@ -95,18 +113,15 @@ class DeployedStack:
 
     def _functions(self) -> Iterator[Finding]:
         """Their variables name the stack's own resources; one that was changed by hand does not."""
-        client = self._client("lambda")
         wrong: dict[tuple[str, str], list[str]] = {}
-        functions = [name for name in self.physical if name.endswith("Function")]
-        for function in functions:
-            found = client.get_function_configuration(FunctionName=self.physical[function])
+        for function, found in self._configurations.items():
             for setting, value in self._foreign(found.get("Environment", {}).get("Variables", {})).items():
                 wrong.setdefault((setting, value), []).append(function)
         for (setting, value), changed in sorted(wrong.items()):
             code = "queue_url" if setting in QUEUE_SETTINGS else "function_setting"
             yield fault(code, setting=setting, value=value, function=changed[0], functions=len(changed))
         if not wrong:
-            yield ok("function_settings", functions=len(functions))
+            yield ok("function_settings", functions=len(self._configurations))
 
     def _foreign(self, variables: Mapping[str, str]) -> dict[str, str]:
         expected = {setting: self.physical.get(resource) for setting, resource in SETTINGS.items()}
@@ -145,7 +160,7 @@ class DeployedStack:
 
     def _permissions(self) -> Iterator[Finding]:
         """The policies of the router's role, as IAM evaluates them."""
-        role = self._client("lambda").get_function_configuration(FunctionName=self.physical[ROUTER])["Role"]
+        role = self._configurations[ROUTER]["Role"]
         client, denied = self._client("iam"), []
         for resource, actions in NEEDED.items():
             answer = client.simulate_principal_policy(
@@ -159,6 +174,26 @@ class DeployedStack:
             yield fault("permission", role=role.rpartition("/")[2], permission=permission)
         if not denied:
             yield ok("permissions")
+
+    def _statements(self) -> Iterator[Finding]:
+        """Each function's role holds every statement that the template gives it."""
+        try:
+            expected = expected_statements(self.resources.parameters)
+        except InvalidParameter as error:
+            yield unknown("statements_unknown", reason=str(error))
+            return
+        roles, lacking = DeployedRoles(self._client("iam")), defaultdict[Statement, list[str]](list)
+        examined = [name for name in self._configurations if name in expected]
+        for function in examined:
+            found = roles.statements(self._configurations[function]["Role"].rpartition("/")[2])
+            for statement in missing(expected[function], found):
+                lacking[statement].append(function)
+        for statement, functions in sorted(lacking.items()):
+            actions = ", ".join(sorted(statement.actions))
+            facts = {"sid": statement.sid, "actions": actions, "function": functions[0], "functions": len(functions)}
+            yield fault("statement_missing", **facts)
+        if not lacking:
+            yield ok("statements", functions=len(examined))
 
     def _arn(self, resource: str) -> str:
         if resource == API_KEY:
