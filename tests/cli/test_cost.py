@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hookline_local.emulator.template import load_template
-from hookline_local.operations.cost import ALARMS, METRICS, POLLS_PER_MONTH, PRICES
+from hookline_local.operations.cost import ALARMS, METRICS, POLLS_PER_MONTH, POSTS_ALARMS, PRICES, PUBLISHING_ALARMS
 from tests.support import command
 
 ROOT = Path(__file__).parents[2]
@@ -16,8 +16,8 @@ PAGE = ROOT / "docs" / "cost.md"
 SIZES = (100, 10_000, 1_000_000)
 
 
-def estimated(calls_per_day: int, minutes: float = 3) -> dict[str, Any]:
-    arguments = ("--calls-per-day", str(calls_per_day), "--minutes", str(minutes), "--json")
+def estimated(calls_per_day: int, minutes: float = 3, *more: str) -> dict[str, Any]:
+    arguments = ("--calls-per-day", str(calls_per_day), "--minutes", str(minutes), *more, "--json")
     document: dict[str, Any] = json.loads(command.run("cost", *arguments, environment={}).stdout)
     return document
 
@@ -28,12 +28,13 @@ def test_the_page_shows_what_the_command_computes() -> None:
         for line in PAGE.read_text(encoding="utf-8").splitlines()
         if "$" in line and (cells := [cell.strip(" *") for cell in line.strip("|").split("|")])
     }
-    documents = [estimated(size) for size in SIZES]
+    documents = [estimated(size, 3, "--publish-events", "--posts", "1") for size in SIZES]
     for at, service in enumerate(documents[0]["services"]):
         months = [f"${document['services'][at]['per_month']:,.2f}" for document in documents]
         assert rows[service["service"]] == [f"${service['per_call']:.6f}", *months, service["basis"]]
-    sums = [f"${document['dollars_per_month']:,.2f}" for document in documents]
-    assert rows["all"][:4] == [f"${documents[0]['dollars_per_call']:.6f}", *sums]
+    for name, chosen in (("all", [estimated(size) for size in SIZES]), ("all, published and posted", documents)):
+        sums = [f"${document['dollars_per_month']:,.2f}" for document in chosen]
+        assert rows[name][:4] == [f"${chosen[0]['dollars_per_call']:.6f}", *sums]
 
 
 def test_without_calls_only_what_is_always_there_is_billed() -> None:
@@ -56,6 +57,11 @@ def test_a_longer_call_costs_more_and_twice_the_calls_cost_twice() -> None:
 def test_the_alarms_and_metrics_of_the_estimate_are_those_of_the_template() -> None:
     template = load_template(ROOT / "template.yaml", {"TelnyxPublicKeys": "A" * 43 + "=", "TelnyxApiKey": "KEY0"})
     assert len(template.resources("AWS::CloudWatch::Alarm")) == ALARMS
+    given = {"TelnyxPublicKeys": "A" * 43 + "=", "TelnyxApiKey": "KEY0", "PublishEvents": "on"}
+    posts = {"EventWebhookUrl": "https://crm.example.com/hooks"}
+    for more, alarms in (({}, PUBLISHING_ALARMS), (posts, PUBLISHING_ALARMS + POSTS_ALARMS)):
+        published = load_template(ROOT / "template.yaml", {**given, **more})
+        assert len(published.resources("AWS::CloudWatch::Alarm")) == ALARMS + alarms
     body = template.source["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert len(set(re.findall(r'"Hookline", "([^"]+)"', body))) == METRICS
 
@@ -86,3 +92,20 @@ def test_the_sum_of_a_hundred_calls_a_day_is_that_of_a_calculation_by_hand() -> 
     call = 27 * 1e-6 + lambda_ + dynamodb + 3 * 0.5e-6 + s3 + 27e-6 * 0.50
     month = ALARMS * 0.10 + METRICS * 0.30 + 3 + 0.40 + 45 * 60 * 24 * 30 * 0.5e-6
     assert estimated(100)["dollars_per_month"] == pytest.approx(calls * call + month)
+
+
+def test_what_publishing_adds_is_that_of_a_calculation_by_hand() -> None:
+    """28 events of 2 KB, the archive for 14 of 30 days; reads of the stream, polls of two queues, alarms, a secret."""
+    calls, polls = 100 * 30, 15 * 60 * 24 * 30 * 0.5e-6
+    events = 28 * 1.4e-6 + 56e-6 * (0.10 + 0.023 * 14 / 30)
+    function = 0.20e-6 + 0.3 * 0.5 * 0.0000133334 + 3 * 0.5e-6
+    summary = function + 3 * 0.625e-6 + 16 * 0.125e-6
+    always = 4 * 3600 * 24 * 30 * 0.02e-5 + 2 * polls + 9 * 0.10 + 0.40
+    added = estimated(100, 3, "--publish-events", "--posts", "2")["dollars_per_month"]
+    added -= estimated(100)["dollars_per_month"]
+    assert added == pytest.approx(calls * (events + summary + 2 * function) + always)
+
+
+def test_posts_without_publishing_are_refused() -> None:
+    done = command.run("cost", "--posts", "1", environment={})
+    assert (done.returncode, "--posts requires --publish-events" in done.stderr) == (2, True)

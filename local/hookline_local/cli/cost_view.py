@@ -6,9 +6,11 @@ from hookline_local.cli.screen import Screen
 from hookline_local.operations.cost import PRICES, PRICES_OF, REGION, estimate
 
 
-def show_estimate(calls_per_day: float, minutes: float, screen: Screen) -> None:
+def show_estimate(
+    calls_per_day: float, minutes: float, screen: Screen, *, publishes: bool = False, posts_per_call: float = 0.0
+) -> None:
     """One row per service, and the sum."""
-    lines = estimate(calls_per_day, minutes)
+    lines = estimate(calls_per_day, minutes, publishes=publishes, posts_per_call=posts_per_call)
     per_call, per_month = sum(line.per_call for line in lines), sum(line.per_month for line in lines)
     screen.document(
         {
@@ -16,6 +18,8 @@ def show_estimate(calls_per_day: float, minutes: float, screen: Screen) -> None:
             "prices_of": PRICES_OF,
             "calls_per_day": calls_per_day,
             "minutes": minutes,
+            "publish_events": publishes,
+            "posts_per_call": posts_per_call,
             "dollars_per_call": per_call,
             "dollars_per_month": per_month,
             "services": [asdict(line) for line in lines],

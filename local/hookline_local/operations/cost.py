@@ -34,6 +34,11 @@ PRICES: Mapping[str, Price] = {
     "metric_month": Price(0.30, "signoz.io, CloudWatch pricing, 2026-02"),
     "dashboard_month": Price(3.00, "factualminds.com, Amazon CloudWatch pricing, 2026-06"),
     "secret_month": Price(0.40, "hivebook.wiki, AWS Secrets Manager"),
+    "pipe_request": Price(0.40 / 1e6, "cloudburn.io, Amazon EventBridge pricing, 2026-03"),
+    "bus_event": Price(1.00 / 1e6, "cloudburn.io, Amazon EventBridge pricing, 2026-03"),
+    "archive_gb": Price(0.10, "cloudburn.io, Amazon EventBridge pricing, 2026-03"),
+    "archive_gb_month": Price(0.023, "cloudburn.io, Amazon EventBridge pricing, 2026-03"),
+    "stream_read": Price(0.02 / 1e5),
 }
 """By what is billed. The standard queue, which costs a fifth less, is counted as if it was FIFO."""
 
@@ -57,11 +62,26 @@ BYTES_PER_WRITE = 1_000
 BYTES_PER_WRITE: a write unit is begun KB, so this is the most that is stored and backed up."""
 
 QUEUE_REQUESTS_PER_CALL = 3
-POLLS_PER_MONTH = 3 * 5 * 3 * 60 * 24 * 30
-"""Three queues with a consumer, five pollers each, three long polls a minute; they poll without any call as well."""
+POLLS_PER_QUEUE_AND_MONTH = 5 * 3 * 60 * 24 * 30
+"""Five pollers, three long polls a minute; they poll without any call as well."""
+
+POLLS_PER_MONTH = 3 * POLLS_PER_QUEUE_AND_MONTH
+"""Of the three queues with a consumer."""
 
 ALARMS, METRICS = 24, 29
 DAYS_PER_MONTH = 30
+
+PUBLISHING_ALARMS, POSTS_ALARMS = 5, 4
+STREAM_READS_PER_MONTH = 4 * 3600 * 24 * DAYS_PER_MONTH
+"""Assumed: four a second from the one shard of a small table. All reads but Lambda's are billed, the first 2.5 million
+of a month excepted (docs.aws.amazon.com, DynamoDB, CostOptimization_StreamsUsage); pipes are not named there.
+"""
+
+BYTES_PER_EVENT, ARCHIVE_DAYS = 2_000, 14
+"""Assumed; the default of EventArchiveDays."""
+
+SUMMARY_SECONDS, SUMMARY_WRITES, SUMMARY_READS, POST_SECONDS = 0.3, 3, 16, 0.3
+"""Assumed: nothing of it has been measured on AWS."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +94,52 @@ class Line:
     per_month: float
 
 
-def estimate(calls_per_day: float, minutes: float) -> list[Line]:
-    """The cost by service; journal and recordings are stored for one month. minutes: of one call."""
+def estimate(
+    calls_per_day: float, minutes: float, *, publishes: bool = False, posts_per_call: float = 0.0
+) -> list[Line]:
+    """The cost by service, and of what PublishEvents and EventWebhookUrl add.
+
+    minutes: of one call. posts_per_call: events that are posted, each at the first try.
+    """
+    lines = _of_calls(calls_per_day, minutes)
+    calls = calls_per_day * DAYS_PER_MONTH
+    if publishes:
+        lines += _of_publishing(calls, events=WEBHOOKS + SEGMENTS_PER_MINUTE * minutes + 1)
+    return lines + ([_of_posts(calls, posts_per_call)] if posts_per_call else [])
+
+
+def _of_publishing(calls: float, *, events: float) -> list[Line]:
+    """EventBridge; and the summary of each call. events: of a call."""
+    price = {name: entry.dollars for name, entry in PRICES.items()}
+    archived_gb = events * BYTES_PER_EVENT / 1e9
+    stored = price["archive_gb"] + price["archive_gb_month"] * ARCHIVE_DAYS / DAYS_PER_MONTH
+    by_call = events * (price["pipe_request"] + price["bus_event"]) + archived_gb * stored
+    reads = STREAM_READS_PER_MONTH * price["stream_read"]
+    summary = price["lambda_request"] + SUMMARY_SECONDS * MEMORY_GB * price["lambda_gb_second"]
+    summary += SUMMARY_WRITES * price["dynamodb_write"] + SUMMARY_READS * price["dynamodb_read"]
+    summary += QUEUE_REQUESTS_PER_CALL * price["sqs_request"]
+    always = POLLS_PER_QUEUE_AND_MONTH * price["sqs_request"] + PUBLISHING_ALARMS * price["alarm_month"]
+    archived = f"{archived_gb * 1e6:.0f} KB archived for {ARCHIVE_DAYS} days"
+    basis = f"{events:.0f} events by pipe and bus, {archived}; stream reads"
+    return [
+        Line("EventBridge", basis, by_call, by_call * calls + reads),
+        Line("Summary", f"1 invocation; polls, {PUBLISHING_ALARMS} alarms", summary, summary * calls + always),
+    ]
+
+
+def _of_posts(calls: float, posts: float) -> Line:
+    """The posts to EventWebhookUrl."""
+    price = {name: entry.dollars for name, entry in PRICES.items()}
+    post = price["lambda_request"] + POST_SECONDS * MEMORY_GB * price["lambda_gb_second"]
+    post += QUEUE_REQUESTS_PER_CALL * price["sqs_request"]
+    always = POLLS_PER_QUEUE_AND_MONTH * price["sqs_request"] + POSTS_ALARMS * price["alarm_month"]
+    always += price["secret_month"]
+    basis = f"posts: {posts:g}; polls, {POSTS_ALARMS} alarms, 1 secret"
+    return Line("Posts", basis, posts * post, posts * post * calls + always)
+
+
+def _of_calls(calls_per_day: float, minutes: float) -> list[Line]:
+    """The cost by service of calls alone; journal and recordings are stored for one month."""
     calls = calls_per_day * DAYS_PER_MONTH
     segments = SEGMENTS_PER_MINUTE * minutes
     webhooks = WEBHOOKS + segments
