@@ -25,7 +25,7 @@ from hookline.recordings.job import ArchiveJob
 from hookline.recordings.storage import PART_BYTES
 from tests.support.link_server import announcing, meanwhile, page, status
 from tests.support.recording_stack import FOLDER, IDENTITY, LARGE, LEG, RECORDING, SESSION, Stack, until
-from tests.support.sound import mp3, wav
+from tests.support.sound import id3, mp3, wav
 from tests.support.world import Clock, handler
 
 
@@ -283,14 +283,14 @@ def test_ids_from_outside_make_no_path_of_their_own(stack: Stack) -> None:
 # Nothing in it
 
 
-@pytest.mark.parametrize("format_", ["mp3", "wav"])
-def test_a_recording_of_no_bytes_is_archived_as_one_without_audio(
-    deleting: Stack, format_: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("format_, content", [("mp3", b""), ("wav", b""), ("mp3", id3(300))])
+def test_a_recording_of_no_bytes_or_of_a_tag_is_archived_as_one_without_audio(
+    deleting: Stack, format_: str, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deleting.recorded()
-    deleting.saved(seconds=1.0, channels="dual", recording_urls={format_: deleting.links.put(f"/a.{format_}", b"")})
+    deleting.saved(seconds=1.0, channels="dual", recording_urls={format_: deleting.links.put(f"/a.{format_}", content)})
     assert deleting.work() == []
-    assert deleting.objects() == {f"{FOLDER}/{RECORDING}.{format_}": b""}
+    assert deleting.objects() == {f"{FOLDER}/{RECORDING}.{format_}": content}
     (note,) = deleting.notes()
     assert (codes(note), note["format"], note["duration_seconds"]) == (["no_audio"], format_, 0.0)
     assert deleting.notes("RECORDING_FAILURE") == []

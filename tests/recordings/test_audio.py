@@ -112,9 +112,38 @@ def test_the_byte_rate_of_a_compressed_wav_gives_its_length() -> None:
     assert measured(wav_of(0x11, 1, 8000, 4055, 256, 4, bytes(4055 * 2))) == Audio("wav", 2.0, 1, 8000)
 
 
-def wav_of(tag: int, channels: int, rate: int, byte_rate: int, block: int, bits: int, audio: bytes) -> bytes:
-    """A WAV of any codec."""
-    fields = struct.pack("<HHIIHH", tag, channels, rate, byte_rate, block, bits)
+@pytest.mark.parametrize("codec", [0x0002, 0x0011, 0x0055])
+def test_the_extensible_form_of_a_compressed_codec_lasts_as_its_byte_rate_says(codec: int) -> None:
+    """Microsoft's WAVEFORMATEXTENSIBLE: the codec's tag begins the subformat, 24 bytes behind the beginning."""
+    extension = struct.pack("<HHIH14x", 22, 4, 4, codec)
+    data = wav_of(0xFFFE, 1, 8000, 4055, 256, 4, bytes(4055 * 2), extension)
+    assert measured(data) == Audio("wav", 2.0, 1, 8000)
+
+
+@pytest.mark.parametrize("extension", [b"", b"\x00\x00"])
+def test_an_extensible_form_that_names_no_codec_is_one_of_constant_blocks(extension: bytes) -> None:
+    assert measured(wav_of(0xFFFE, 1, 8000, 1, 2, 16, bytes(16_000), extension)) == Audio("wav", 1.0, 1, 8000)
+
+
+def test_the_oldest_format_chunk_ends_before_the_bits_of_a_sample() -> None:
+    fields = struct.pack("<HHIIH", 1, 2, 8000, 1, 4)
+    data = b"RIFF\x00\x00\x00\x00WAVE" + chunk(b"fmt ", fields) + chunk(b"data", bytes(32_000))
+    assert measured(data) == Audio("wav", 1.0, 2, 8000)
+
+
+@pytest.mark.parametrize("step", [1, 1 << 20])
+@pytest.mark.parametrize("padding", [b"", b"\x00"])
+@pytest.mark.parametrize("name", [b"bext", b"JUNK", b"cue ", b"id3 ", b"PEAK"])
+def test_any_chunk_may_follow_an_odd_one_with_or_without_its_padding(name: bytes, padding: bytes, step: int) -> None:
+    extra = chunk(b"LIST", b"abcde") + padding + chunk(name, b"abcd")
+    assert measured(wav(1.0, extra=extra), step) == Audio("wav", 1.0, 1, 8000)
+
+
+def wav_of(
+    tag: int, channels: int, rate: int, byte_rate: int, block: int, bits: int, audio: bytes, extension: bytes = b""
+) -> bytes:
+    """A WAV of any codec. extension: the end of its format chunk."""
+    fields = struct.pack("<HHIIHH", tag, channels, rate, byte_rate, block, bits) + extension
     return b"RIFF\x00\x00\x00\x00WAVE" + chunk(b"fmt ", fields) + chunk(b"data", audio)
 
 
@@ -148,6 +177,23 @@ def test_a_wav_of_more_than_four_gigabytes_has_its_length_in_another_chunk(
     data: bytes, seconds: float, missing: int
 ) -> None:
     assert measured(data) == Audio("wav", seconds, 1, 8000, missing_bytes=missing)
+
+
+def test_the_later_name_of_a_wav_of_more_than_four_gigabytes_is_known() -> None:
+    """ITU-R BS.2088."""
+    assert measured(b"BW64" + rf64(2.0, 32_000)[4:]) == Audio("wav", 2.0, 1, 8000)
+
+
+@pytest.mark.parametrize("step", [1, 1 << 20])
+@pytest.mark.parametrize("data", [id3(300), id3(45, footer=True), id3(300) + id3(10), id3(300) + id3v1()])
+def test_an_mp3_of_nothing_but_a_tag_is_a_recording_of_nothing(data: bytes, step: int) -> None:
+    assert measured(data, step) == Audio("mp3", 0.0, 0, 0)
+
+
+@pytest.mark.parametrize("data", [id3(300)[:-1], id3(300) + bytes(500), id3(300) + b"\x01"])
+def test_a_tag_that_is_cut_or_followed_by_no_audio_is_refused(data: bytes) -> None:
+    with pytest.raises(NotARecording):
+        measured(data)
 
 
 def test_the_missing_rest_of_the_last_frame_of_an_mp3_is_counted() -> None:

@@ -111,7 +111,14 @@ def test_what_comes_behind_the_audio_is_not_measured() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [mp3(), wav(0.0), wav_of(bytes(4800), channels=6), wav_of(bytes(2400), bits=24), wav_of(bytes(4055), tag=0x11)],
+    [
+        mp3(),
+        wav(0.0),
+        wav_of(bytes(4800), channels=6),
+        wav_of(bytes(2400), bits=24),
+        wav_of(bytes(4055), tag=0x11),
+        wav_of(bytes(4000), rate=384_001),
+    ],
 )
 def test_what_cannot_be_measured_has_no_peaks(data: bytes) -> None:
     assert measured(data) is None

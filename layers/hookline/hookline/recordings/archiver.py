@@ -357,7 +357,7 @@ def _content_findings(audio: Audio, format_: str, channels: str) -> Iterator[Fin
     ):
         if count:
             yield Finding(code, {"bytes": count})
-    if channels == "dual" and audio.channels != 2:
+    if channels == "dual" and audio.channels not in (0, 2):
         yield Finding(Code.CHANNELS_DIFFER, {"actual": audio.channels, "expected": 2})
 
 

@@ -3,9 +3,10 @@
 Values only, and a few hundred bytes of memory whatever the length of the file, beside the peaks of a WAV.
 
 Sources: RIFF/WAVE as Microsoft's "Multimedia Programming Interface and Data Specifications 1.0" has it, RF64 as EBU
-Tech 3306 has it; MPEG audio frames as ISO/IEC 11172-3 and 13818-3 have them, ID3 as id3.org has it, APE tags as
-wiki.hydrogenaud.io ("APEv2 specification") has them, the Xing and Info frame as LAME writes it, the VBRI frame as
-Fraunhofer's encoder does. Free format MP3, whose headers do not give the length of a frame, is not recognised.
+Tech 3306 has it, BW64 as ITU-R BS.2088 has it; MPEG audio frames as ISO/IEC 11172-3 and 13818-3 have them, ID3 as
+id3.org has it, APE tags as wiki.hydrogenaud.io ("APEv2 specification") has them, the Xing and Info frame as LAME
+writes it, the VBRI frame as Fraunhofer's encoder does. Free format MP3, whose headers do not give the length of a
+frame, is not recognised.
 """
 
 import re
@@ -35,11 +36,12 @@ _LIMITS = (1 << 31, 1 << 32, 1 << 63, 1 << 64)
 _EXTENSIBLE = 0xFFFE
 """The format tag that leaves the codec to two bytes at the beginning of its subformat."""
 
-_CONSTANT_BLOCKS = frozenset({0x0001, 0x0003, 0x0006, 0x0007, _EXTENSIBLE})
-"""PCM, IEEE float, A-law, u-law and the extensible form of these: a block is one sample of every channel."""
+_CONSTANT_BLOCKS = frozenset({0x0000, 0x0001, 0x0003, 0x0006, 0x0007})
+"""None named, PCM, IEEE float, A-law and u-law: a block is one sample of every channel."""
 
-_PADDED_OR_NOT = (b"fmt ", b"data", b"fact", b"LIST")
-"""A byte that its size does not count follows a chunk of odd size; where some forget it, one of these comes at once."""
+_CHUNKS = frozenset({b"fmt ", b"data", b"fact", b"LIST"})
+"""A byte that its size does not count follows a chunk of odd size. It should be zero; in whatever file it is not, one
+of these comes behind it. Where some forget the byte, the next chunk's name comes at once."""
 
 
 class NotARecording(RecordingError):
@@ -52,7 +54,7 @@ class NotARecording(RecordingError):
 class Audio:
     """The measurements of a whole file.
 
-    format: "wav" or "mp3", None for a file of no bytes.
+    format: "wav" or "mp3", None for a file of no bytes. An MP3 of nothing but a tag has no channels and no sample rate.
     missing_bytes: what a WAV header, or the frames of an MP3's Info frame, announce beyond the end of the file.
     truncated_bytes: the rest of an MP3's last frame or tag. unreadable_bytes: what lies between or after MP3 frames
     and is neither frame nor tag; zeros before the first frame and after the last are padding and do not count.
@@ -108,7 +110,7 @@ class AudioProbe:
 
 
 def _reader_of(start: bytes) -> "_Wav | _Mp3":
-    if start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE":
+    if start[:4] in (b"RIFF", b"RF64", b"BW64") and start[8:12] == b"WAVE":
         return _Wav()
     return _Mp3()
 
@@ -177,7 +179,8 @@ class _Wav:
         if not self._skip_ahead() or len(header) < 8:
             return False
         if self._odd:
-            self._odd, self._skip = False, 0 if header[:4] in _PADDED_OR_NOT else 1
+            padded = header[0] == 0 or bytes(header[1:5]) in _CHUNKS
+            self._odd, self._skip = False, 1 if padded else 0
             return True
         kind, size = bytes(header[:4]), int.from_bytes(header[4:8], "little")
         if kind == b"data":
@@ -200,7 +203,7 @@ class _Wav:
 
     def _take_fields(self, kind: bytes, size: int) -> bool:
         """Read the first 26 bytes of a chunk, or all it has; False when they have not all come yet."""
-        if size < 16:
+        if size < (14 if kind == b"fmt " else 16):
             raise NotARecording(reason="format_chunk_too_short")
         fields = bytes(self._header[8 : 8 + min(size, 26)])
         if len(fields) < min(size, 26):
@@ -212,10 +215,14 @@ class _Wav:
         return True
 
     def _read_format(self, fields: bytes) -> None:
-        """Where a block is one sample of every channel, the byte rate is redundant, and wrong in files of some."""
-        tag, self._channels, self._sample_rate, byte_rate, block, bits = struct.unpack("<HHIIHH", fields[:16])
+        """Where a block is one sample of every channel, the byte rate is redundant, and wrong in files of some.
+
+        The oldest form ends before the bits of a sample.
+        """
+        tag, self._channels, self._sample_rate, byte_rate, block = struct.unpack("<HHIIH", fields[:14])
+        bits = int.from_bytes(fields[14:16], "little")
         self._codec, self._bits = int.from_bytes(fields[24:26], "little") if tag == _EXTENSIBLE else tag, bits
-        if tag in _CONSTANT_BLOCKS:
+        if self._codec in _CONSTANT_BLOCKS:
             block = block or self._channels * ((bits + 7) // 8)
             self._bytes_per_second = block * self._sample_rate or byte_rate
         else:
@@ -269,6 +276,7 @@ class _Mp3:
         self._head = bytearray()
         self._rest = b""
         self._skip = 0
+        self._is_tagged = False
         self._frames = 0
         self._seconds = 0.0
         self._padding = 0
@@ -289,6 +297,8 @@ class _Mp3:
     def finish(self) -> Audio:
         if not self.certain:
             self._begin(ended=True)
+        if not self.certain and self._only_tags():
+            return Audio("mp3", 0.0, 0, 0)
         if not self.certain:
             raise NotARecording(reason="no_audio_frames")
         missing_frames = self._announced_frames - self._frames
@@ -303,6 +313,10 @@ class _Mp3:
             truncated_bytes=self._skip,
             unreadable_bytes=self._unreadable + len(self._rest if self._lost else self._rest.lstrip(b"\x00")),
         )
+
+    def _only_tags(self) -> bool:
+        """Whether the file was one or more complete tags and nothing else: how a recording of nothing may end."""
+        return self._is_tagged and not (self._head or self._skip or self._padding)
 
     def _begin(self, *, ended: bool) -> None:
         """Find the first of several frames in a row. Raises NotARecording when there is none where one should be."""
@@ -334,6 +348,7 @@ class _Mp3:
             if not silent:
                 return silent is not None
             self._skip = silent
+            self._is_tagged = self._is_tagged or head[:3] == b"ID3"
             self._padding += 0 if head[0] else silent
             if self._padding > LARGEST_MP3_PADDING_BYTES:
                 raise NotARecording(reason="zeros_instead_of_audio")

@@ -31,6 +31,9 @@ LOOKED_AT_PER_SECOND = 2_667
 LONGEST_SECONDS = 8 * 3600
 """A longer recording has no peaks: twice Telnyx's longest call, and what one answer of the API can hold."""
 
+HIGHEST_SAMPLE_RATE = 384_000
+"""Samples a second. Where a header claims more it is wrong, and a twentieth of a second would not fit into memory."""
+
 SUFFIX = ".peaks.json"
 """Behind the key of its recording."""
 
@@ -57,7 +60,7 @@ class PeakMeter:
 
     def __init__(self, tag: int, bits: int, channels: int, sample_rate: int) -> None:
         """tag, bits: as the format chunk of a WAV has them. sample_rate: a second. Nothing has been fed yet."""
-        self._is_measured = (tag, bits) in _LEVELS and channels in (1, 2)
+        self._is_measured = (tag, bits) in _LEVELS and channels in (1, 2) and sample_rate <= HIGHEST_SAMPLE_RATE
         self._levels = _LEVELS.get((tag, bits))
         self._samples = max(1, round(sample_rate / PER_SECOND))
         self._sample_rate = sample_rate
@@ -86,7 +89,10 @@ class PeakMeter:
             self._is_measured, self._rest = False, b""
 
     def finish(self) -> bytes | None:
-        """The peaks as JSON, ASCII; None when there are none: another codec, more channels, too long, or no audio."""
+        """The peaks as JSON, ASCII; None when there are none.
+
+        That is so for another codec, more channels, a higher rate, a longer recording, and without audio.
+        """
         if not self._is_measured:
             return None
         if rest := self._rest[: len(self._rest) - len(self._rest) % self._frame]:
