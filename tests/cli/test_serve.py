@@ -845,7 +845,7 @@ def test_a_crash_of_a_function_and_a_changed_template_are_shown_by_serve(tmp_pat
     (tmp_path / "layers").symlink_to(PROJECT / "layers")
     flows = tmp_path / "flows"
     shutil.copytree(PROJECT / "tests" / "support" / "flows", flows)
-    (functions / "webhook.py").write_text("import os\n\nos._exit(3)\n")
+    (functions / "webhook.py").write_text("import os\n\nprint('as a flow', flush=True)\nos._exit(3)\n")
     alone = Desk(tmp_path)
     del alone.environment["HOOKLINE_FLOWS"]
     command = [sys.executable, "-m", "hookline_local", "serve", "--template", str(tmp_path / "template.yaml")]
@@ -865,6 +865,7 @@ def test_a_crash_of_a_function_and_a_changed_template_are_shown_by_serve(tmp_pat
     assert re.search(r"^\d\d:\d\d:\d\d 12345678 --> POST /webhooks/call.hangup$", output, re.MULTILINE)
     assert re.search(r"^ {9}12345678 <-- 500 ", output, re.MULTILINE)
     assert "CallHangupFunction: Error: Runtime exited with error: exit status 3" in output
+    assert "CallHangupFunction: as a flow" in output
     assert "REPORT" not in output
 
 

@@ -251,6 +251,70 @@ def test_the_event_of_a_bug_is_journalled_with_the_error_and_the_caller_hears_of
     assert item["trouble"] == "flow_failed"
 
 
+def test_a_decision_that_does_not_end_is_cut_off_and_treated_as_a_bug(
+    world: World, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKLINE_PATIENCE", "1")
+    package("", waits="import threading\ndef call_answered(event, call): threading.Event().wait()")
+    answer = deliver("call.answered", client_state=state_of("waits"))
+    assert (answer["status"], answer["commands"]) == (200, ["speak: accepted", "hangup: queued"])
+    assert (entry(world).error or "").startswith("DeadlineExceeded: ")
+
+
+@pytest.mark.parametrize(
+    "source", ["def call_answered(event, call):\n while True: pass", "import time\ntime.sleep(3_000)"]
+)
+def test_a_loop_and_an_import_that_do_not_end_are_cut_off(world: World, package: Package, source: str) -> None:
+    package("", endless=source)
+    decision = environment().flows.decide("endless", sample_event("call.answered"), seconds=0.05)
+    assert decision.error_type == "DeadlineExceeded"
+
+
+def test_an_import_that_does_not_end_breaks_its_own_calls_alone(world: World, package: Package) -> None:
+    package("", endless="import time\ntime.sleep(3_000)", sound=flow_that("[hangup()]"))
+    environment().flows.load(with_numbers=True, seconds=0.05)
+    assert deliver("call.answered", client_state=state_of("endless"))["commands"][0] == "speak: accepted"
+    assert entry(world).error == "ImportError: the import of endless does not end"
+    assert environment().flows.decide("sound", sample_event("call.answered")).commands == [hangup()]
+
+
+@pytest.mark.parametrize(
+    ("returned", "error"),
+    [
+        ("None", "call_answered returned None: return [] where nothing is to be commanded"),
+        ("'hangup'", "call_answered returned a str: return a list of commands"),
+        ("{}", "call_answered returned a dict: return a list of commands"),
+        ("hangup()", "call_answered returned a Command: return a list of commands"),
+        ("[None]", "a flow returns a list of commands; this one holds None"),
+        ("(each for each in [hangup()])", None),
+        ("(hangup(),)", None),
+    ],
+)
+def test_what_is_not_a_list_of_commands_is_named(
+    world: World, package: Package, returned: str, error: str | None
+) -> None:
+    package("", first=flow_that(returned))
+    decision = environment().flows.decide("first", sample_event("call.answered"))
+    assert decision.error == (f"TypeError: {error}" if error else None)
+    assert list(decision.commands) == ([] if error else [hangup()])
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", ["counted"]), ("ERROR", [])])
+def test_a_flow_logs_by_the_standard_library(
+    world: World,
+    package: Package,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    level: str,
+    lines: list[str],
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", level)
+    source = "import logging\ndef call_cost(event, call):\n logging.getLogger(__name__).info('counted')\n return []"
+    package("", first=source)
+    assert deliver("call.cost", function="", client_state=state_of("first"))["commands"] == []
+    assert [record.message for record in caplog.records if record.name.endswith(".first")] == lines
+
+
 @pytest.mark.parametrize(
     "flow", ["gone", "not.a.name", "../reception", "os", "numbers.toml", "Ümläut", "a b", "x" * 300]
 )

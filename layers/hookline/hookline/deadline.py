@@ -9,8 +9,9 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 SHORTEST_SECONDS = 0.02
 """With less time than this left a request is not begun."""
@@ -63,6 +64,22 @@ class Deadline:
         finally:  # once more: the alarm may go off just before the timer is stopped
             signal.setitimer(signal.ITIMER_REAL, 0)
 
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function as in a block of enforced(), at half its price: every decision of a flow is called so."""
+        left = self.left()
+        if threading.current_thread() is not threading.main_thread():
+            return function(*arguments)
+        if signal.getsignal(signal.SIGALRM) is not _on_alarm:
+            signal.signal(signal.SIGALRM, _on_alarm)
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, max(left, SHORTEST_SECONDS), AGAIN_SECONDS)
+                return function(*arguments)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # once more, as in enforced()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
 
 def _on_alarm(number: int, frame: FrameType | None) -> None:
-    raise DeadlineExceeded
+    raise DeadlineExceeded("it took longer than there was time for")

@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from hookline.aws_errors import translate_aws_errors
 from hookline.errors import ApiKeyUnreadable, HooklineError, TelnyxUnavailable, Unavailable
-from hookline.flows import Flows
+from hookline.flows import IMPORT_SECONDS, Flows
 from hookline.journal import Journal
 from hookline.limits import TELNYX_CALL_SECONDS, Limits
 from hookline.oversize import OversizeStore
@@ -182,8 +182,10 @@ class Environment:
 
     @cached_property
     def flows(self) -> Flows:
-        """The call flows."""
-        return Flows(self.settings.get("FLOWS_PACKAGE") or "flows")
+        """The call flows. What they log by the standard library is written from the stack's log level on."""
+        package = self.settings.get("FLOWS_PACKAGE") or "flows"
+        logging.getLogger(package).setLevel(self.logger.log_level)
+        return Flows(package)
 
     @cached_property
     def flow_failure_text(self) -> str:
@@ -299,7 +301,8 @@ class Environment:
         _ = self.logger, self.public_keys
         if "TABLE_NAME" in self.settings:
             _ = self.journal, self.telnyx
-            self.flows.load(with_numbers=self.settings.get("EVENT_TYPE", "") in ("", "call.initiated"))
+            sees_calls_begin = self.settings.get("EVENT_TYPE", "") in ("", "call.initiated")
+            self.flows.load(with_numbers=sees_calls_begin, seconds=IMPORT_SECONDS * self.patience)
 
     def on(self, name: str) -> bool:
         """A setting that is `on` or `off` (or absent, which is off). Raises ValueError for anything else."""

@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import importlib.util
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from hookline.call import Call
 from hookline.commands import Command
-from hookline.deadline import Deadline
+from hookline.deadline import Deadline, DeadlineExceeded
 from hookline.events import DTMF_EVENT, Event
 
 Decide = Callable[[Event, Call], Sequence[Command]]
@@ -39,6 +39,12 @@ class Decision:
     error: str | None = None
     error_type: str | None = None
 
+
+DECISION_SECONDS = 1.0
+"""A decision takes microseconds. One that takes this long has a loop without an end, or waits for something."""
+
+IMPORT_SECONDS = 3.0
+"""Of one flow, at a cold start. Lambda gives the whole of one 10 seconds."""
 
 LARGEST_FACTS_BYTES = 16_000
 """Of the JSON of a look-up's result: it is read with the history of its call."""
@@ -62,6 +68,7 @@ class Flows:
         """Nothing is imported yet."""
         self._package = package
         self._modules: dict[str, ModuleType] = {}
+        self._endless: set[str] = set()
 
     @cached_property
     def numbers(self) -> Mapping[str, str]:
@@ -77,14 +84,20 @@ class Flows:
             raise ValueError(f"flows/{NUMBERS_FILE}: the flow of a number must be the name of a module, in quotes")
         return {**numbers, DEFAULT: default}
 
-    def load(self, *, with_numbers: bool) -> None:
+    def load(self, *, with_numbers: bool, seconds: float = IMPORT_SECONDS) -> None:
         """Import every flow, so that the first webhook need not. A broken one is left for later.
 
-        with_numbers: read `numbers.toml` as well, which only the first event of an incoming call needs.
+        with_numbers: read `numbers.toml` as well, which only the first event of an incoming call needs. seconds: for
+        each import. One that takes longer is not tried again: it would use up the time of each of its events.
         """
-        self.call(lambda: [self.call(self._module, path.stem) for path in sorted(self._folder().glob("[!_]*.py"))])
+        self.call(self._load, seconds)
         if with_numbers:
             self.call(lambda: [self.numbers])
+
+    def _load(self, seconds: float) -> None:
+        for path in sorted(self._folder().glob("[!_]*.py")):
+            if self.call(Deadline(seconds).run, self._module, path.stem).error_type == DeadlineExceeded.__name__:
+                self._endless.add(path.stem)
 
     def name_for(self, event: Event) -> str | None:
         """The flow that decides on this event; None when nothing names one.
@@ -104,14 +117,22 @@ class Flows:
         return numbers.get(number if isinstance(number, str) else "") or numbers[DEFAULT] or None
 
     def decide(
-        self, name: str, event: Event, others: Sequence[Event] = (), *, facts: Any = None, legs: Sequence[Call] = ()
+        self,
+        name: str,
+        event: Event,
+        others: Sequence[Event] = (),
+        *,
+        facts: Any = None,
+        legs: Sequence[Call] = (),
+        seconds: float = DECISION_SECONDS,
     ) -> Decision:
         """Ask a flow about an event. Whatever it raises, its import included, becomes the error of the Decision.
 
         others: the known events of its call besides; they are folded only for a flow that decides on this event type.
-        facts: what its look-up found. legs: the other legs of the conversation.
+        facts: what its look-up found. legs: the other legs of the conversation. seconds: it is cut off then, which is
+        a bug as well: an event whose decision never ends would never be journalled.
         """
-        return self.call(self._decide, name, event, others, facts, legs)
+        return self.call(Deadline(seconds).run, self._decide, name, event, others, facts, legs)
 
     def acting_digits(self, name: str | None, event: Event) -> str:
         """The keys that a flow acts on, as its module declares them in ACTING_DIGITS; they are stored as pressed."""
@@ -169,6 +190,8 @@ class Flows:
 
     def _module(self, name: str) -> ModuleType:
         if name not in self._modules:
+            if name in self._endless:
+                raise ImportError(f"the import of {name} does not end")
             if name == NUMBERS_FILE:
                 _ = self.numbers
             if not name.isidentifier():
@@ -182,7 +205,8 @@ class Flows:
         function = getattr(self._module(name), event.type.replace(".", "_"), None)
         if function is None:
             return []
-        commands = list(function(event, Call.of([*others, event], facts=facts, legs=legs)))
+        decided = function(event, Call.of([*others, event], facts=facts, legs=legs))
+        commands = decided if isinstance(decided, list) else _list_of(decided, event)
         for command in commands:
             self.check(command)
         return commands
@@ -193,7 +217,7 @@ class Flows:
         The functions of hookline.commands make nothing that cannot be sent; this is for what is made by hand.
         """
         if not isinstance(command, Command):
-            raise TypeError(f"a flow returns a list of commands; this one holds a {type(command).__name__}")
+            raise TypeError(f"a flow returns a list of commands; this one holds {_kind_of(command)}")
         for value in (command.action, command.call_control_id, *command.params.values()):
             if type(value) not in _PLAIN:
                 json.dumps(value, allow_nan=False)
@@ -204,6 +228,18 @@ class Flows:
 
     def _exists(self, name: str) -> bool:
         return name in self._modules or importlib.util.find_spec(f"{self._package}.{name}") is not None
+
+
+def _list_of(decided: object, event: Event) -> list[Any]:
+    """A tuple or a generator as a list. Raises TypeError for what a decision may not return."""
+    if isinstance(decided, (tuple, Iterator)):
+        return list(decided)
+    advice = "return [] where nothing is to be commanded" if decided is None else "return a list of commands"
+    raise TypeError(f"{event.type.replace('.', '_')} returned {_kind_of(decided)}: {advice}")
+
+
+def _kind_of(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _text_of(error: BaseException) -> str:

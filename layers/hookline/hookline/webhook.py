@@ -33,10 +33,10 @@ from hookline.errors import (
     WrongRoute,
 )
 from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope, ids_of
-from hookline.flows import Decision
+from hookline.flows import DECISION_SECONDS, Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
 from hookline.limits import REFUSALS
-from hookline.lookups import facts_for
+from hookline.lookups import SENDING_SECONDS, facts_for
 from hookline.precedence import CLIENT_STATE, LEG, SUBJECTS, actions_of
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
 from hookline.redaction import Parsed, event_type_of, parse, redact
@@ -52,6 +52,9 @@ WAY_BACK_SECONDS = 0.1
 
 RESERVE_SECONDS = 0.4
 """Of the deadline: set aside for one message to the queue and one write to the journal, more on a slow day."""
+
+LEAST_DECISION_SECONDS = 0.5
+"""A decision is not cut off before this time, however little is left: a busy machine is not a bug of the flow."""
 
 DEFER_SECONDS = 0.25
 """Of the deadline: set aside for deferring an event that cannot be journalled."""
@@ -212,17 +215,24 @@ def decide(env: Environment, delivery: Delivery, history: History | None = None)
     flow, event = delivery.flow, delivery.event
     if flow is None:
         return Decision()
+    seconds = _decision_seconds(env, delivery.deadline)
     if history is None:
-        decision = env.flows.decide(flow, event, facts=delivery.facts)
+        decision = env.flows.decide(flow, event, facts=delivery.facts, seconds=seconds)
     else:
         legs = env.journal.other_legs(event, delivery.deadline) if env.flows.reads_other_legs(flow) else ()
         facts = history.facts if delivery.facts is None else delivery.facts
-        decision = env.flows.decide(flow, event, history.events, facts=facts, legs=legs)
+        decision = env.flows.decide(flow, event, history.events, facts=facts, legs=legs, seconds=seconds)
     if decision.error and not delivery.decision.error:
         fields = {"flow": flow, "error": decision.error_type, **ids_of(event)}
         env.logger.error("flow failed", extra=fields)
         env.count("FlowFailed")
     return decision
+
+
+def _decision_seconds(env: Environment, deadline: Deadline) -> float:
+    """Seconds that a decision may take: what is left, but for what comes after it; some, when nothing is left."""
+    left = deadline.left(reserve=SENDING_SECONDS * env.patience)
+    return min(DECISION_SECONDS * env.patience, max(left, LEAST_DECISION_SECONDS * env.patience))
 
 
 def command(env: Environment, delivery: Delivery, history: History) -> list[Plan]:

@@ -200,14 +200,14 @@ def _ready(screen: Screen, stack: LocalStack, started: RunningStack, options: Se
 
 
 class _Logs:
-    """Shows the functions' logs: errors always, everything when requested."""
+    """Shows the functions' logs: errors and what flows print or log always, everything when requested."""
 
     def __init__(self, screen: Screen, *, shown: bool) -> None:
         self._screen = screen
         self._shown = shown
 
     def show(self, line: LogLine) -> None:
-        if self._shown or line.fault:
+        if self._shown or line.fault or line.of_flow:
             for text in line.text.rstrip().splitlines():
                 self._screen.log(f"{line.function_id}: {text}")
 

@@ -91,6 +91,11 @@ class LogLine:
                 return json.loads(self.text).get("level") in ("ERROR", "CRITICAL")
         return self.text.startswith(("[ERROR]", "[CRITICAL]", "Traceback"))
 
+    @property
+    def of_flow(self) -> bool:
+        """Whether a flow wrote it, with print or logging: the framework's own lines are JSON."""
+        return self.source == "function" and not self.text.startswith("{")
+
 
 @dataclass(frozen=True, kw_only=True)
 class InvokeResult:
