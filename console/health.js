@@ -1,60 +1,72 @@
-// Line health: what the journal knows of the newest calls of today.
+// Line health: what the journal knows of today and the days before it, in numbers that the API has counted.
 
 import { get, query } from "./api.js";
 import { html } from "./html.js";
-import { length, named, trouble } from "./words.js";
+import { clock, length, named, trouble } from "./words.js";
 
-const MOST_PAGES = 4;
+const DAYS = 7;
+const NEWEST = 50;
+const DAY_MS = 86_400_000;
 
 export function page(route, before) {
-  const state = before ? before.state : { calls: null, isCut: false };
+  const state = before ? before.state : { today: null, past: [], newest: [] };
 
   async function load() {
-    const calls = [];
-    let cursor = "";
-    for (let number = 0; number < MOST_PAGES && cursor !== null; number += 1) {
-      const found = await get(`/calls${query({ limit: 50, cursor })}`);
-      calls.push(...found.calls);
-      cursor = found.next;
-    }
-    Object.assign(state, { calls, isCut: cursor !== null });
+    const [today, newest] = await Promise.all([get(`/days/${dayBefore(0)}`), get(`/calls${query({ limit: NEWEST })}`)]);
+    // What is over does not change: the days before are asked for once.
+    const isPast = state.today && state.today.day === today.day;
+    const past = isPast ? state.past : await pastDays();
+    Object.assign(state, { today, past, newest: newest.calls });
     return false;
   }
 
   function view() {
-    if (!state.calls) return html`<h1>Line health</h1><p>Loading …</p>`;
-    const figures = figuresOf(state.calls);
+    const { today, past, newest } = state;
+    if (!today) return html`<h1>Line health</h1><p>Loading …</p>`;
     return html`<h1>Line health</h1>
-      <p class="dim">${state.isCut ? `The newest ${state.calls.length} calls of today (UTC).` : `All ${state.calls.length} calls of today (UTC).`}
+      <p class="dim">${today.since ? `The newest events of today (UTC), since ${clock(today.since)}: there are too many for one count.` : "All calls of today (UTC)."}
         ${" "}Latency, errors and queues are on the CloudWatch dashboard; what waits: <code>hookline queues</code>.</p>
-      <ul class="figures">${figures.map(([name, value, isBad]) => html`<li class=${isBad ? "bad" : ""}><b>${isBad ? "⚠ " : ""}${value}</b> ${name}</li>`)}</ul>
-      <${Counts} title="Why calls were in trouble" counts=${count(state.calls, (call) => call.trouble && trouble(call.trouble))} />
-      <${Counts} title="How calls ended" counts=${count(state.calls, (call) => call.hangup_cause && named(call.hangup_cause))} />
-      <${Counts} title="Flows" counts=${count(state.calls, (call) => call.flow || "no flow")} />`;
+      <ul class="figures">${figuresOf(today).map(([name, value, isBad]) => html`<li class=${isBad ? "bad" : ""}><b>${isBad ? "⚠ " : ""}${value}</b> ${name}</li>`)}</ul>
+      <${Counts} title="Why calls were in trouble" counts=${sorted(today.trouble, trouble)} />
+      <${Counts} title="Flows" counts=${sorted(today.flows, (name) => name || "no flow")} />
+      <${Counts} title=${`How the newest ${newest.length} calls ended`} counts=${sorted(causesOf(newest), named)} />
+      <${Days} days=${[today, ...past]} />`;
   }
 
   return { load, view, state };
 }
 
-function figuresOf(calls) {
-  const ended = calls.filter((call) => call.status === "ended");
-  const answered = calls.filter((call) => call.answered_at);
-  const lengths = ended.filter((call) => call.answered_at).map((call) => call.duration_seconds || 0);
-  const mean = lengths.length ? lengths.reduce((a, b) => a + b, 0) / lengths.length : null;
-  const troubled = calls.filter((call) => call.trouble).length;
+function dayBefore(number) {
+  return new Date(Date.now() - number * DAY_MS).toISOString().slice(0, 10);
+}
+
+function pastDays() {
+  return Promise.all(Array.from({ length: DAYS - 1 }, (_, number) => get(`/days/${dayBefore(number + 1)}`)));
+}
+
+function answeredOf(day) {
+  return day.calls ? `${Math.round((100 * day.answered) / day.calls)} %` : "–";
+}
+
+function figuresOf(day) {
   return [
-    ["calls", calls.length, false],
-    ["live now", calls.filter((call) => call.status === "answered" || call.status === "ringing").length, false],
-    ["answered", calls.length ? `${Math.round((100 * answered.length) / calls.length)} %` : "–", false],
-    ["mean length", mean === null ? "–" : length(mean), false],
-    ["in trouble", troubled, troubled > 0],
+    ["calls", day.calls, false],
+    ["not ended yet", day.calls - day.ended, false],
+    ["answered", answeredOf(day), false],
+    ["mean length", day.mean_seconds === null ? "–" : length(day.mean_seconds), false],
+    ["recorded", day.recorded, false],
+    ["in trouble", day.in_trouble, day.in_trouble > 0],
   ];
 }
 
-function count(calls, key) {
-  const found = new Map();
-  for (const name of calls.map(key).filter(Boolean)) found.set(name, (found.get(name) || 0) + 1);
-  return [...found].sort((a, b) => b[1] - a[1]);
+function causesOf(calls) {
+  const found = {};
+  for (const { hangup_cause: cause } of calls) if (cause) found[cause] = (found[cause] || 0) + 1;
+  return found;
+}
+
+function sorted(counts, words) {
+  return Object.entries(counts).map(([name, number]) => [words(name), number]).sort((a, b) => b[1] - a[1]);
 }
 
 function Counts({ title, counts }) {
@@ -63,5 +75,14 @@ function Counts({ title, counts }) {
   return html`<section><h2>${title}</h2><table>
     ${counts.map(([name, number]) => html`<tr><th scope="row">${name}</th><td>${number}</td>
       <td aria-hidden="true"><meter min="0" max=${most} value=${number}></meter></td></tr>`)}
+  </table></section>`;
+}
+
+function Days({ days }) {
+  return html`<section><h2>The last ${DAYS} days</h2><table>
+    <tr>${["Day", "Calls", "Answered", "In trouble"].map((name) => html`<th scope="col">${name}</th>`)}</tr>
+    ${days.map((day) => html`<tr><th scope="row"><a href=${`#/calls?day=${day.day}`}>${day.day}</a></th>
+      <td>${day.calls}${day.since ? " or more" : ""}</td><td>${answeredOf(day)}</td>
+      <td class=${day.in_trouble ? "bad" : ""}>${day.in_trouble ? `⚠ ${day.in_trouble}` : 0}</td></tr>`)}
   </table></section>`;
 }

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import botocore.client
 import pytest
 
+from hookline.api import days
 from hookline.api.operations import OPERATIONS
 from hookline.environment import environment
 from hookline.events import Identity
@@ -23,6 +24,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "GET /calls/{id}/timeline": ("/calls/leg-00/timeline", None),
     "GET /calls/{id}/transcript": ("/calls/leg-00/transcript", None),
     "GET /calls/{id}/recordings": ("/calls/leg-00/recordings", None),
+    "GET /days/{day}": (f"/days/{datetime.now(UTC):%Y-%m-%d}", None),
     "POST /calls": ("/calls", DIAL),
     "POST /calls/{id}/actions/{action}": ("/calls/leg-00/actions/speak", HELLO),
     "GET /recordings/{id}/audio": ("/recordings/leg-00/audio", None),
@@ -104,7 +106,7 @@ def test_the_cost_of_each_route_is_bounded_and_does_not_depend_on_how_many_calls
     for number in range(4):
         call_at(number, began)
     archive(world)
-    routes = [route for route in REQUESTS if route != "GET /calls"]
+    routes = [route for route in REQUESTS if route not in ("GET /calls", "GET /days/{day}")]
     reading = [route for route in routes if route.startswith("GET") and not route.endswith("audio")]  # it writes
     few = {route: meter.of(api, route) for route in reading}
     few_audio = meter.of(api, "GET /recordings/{id}/audio")
@@ -149,6 +151,22 @@ def test_a_page_of_a_list_costs_as_much_as_its_rows_and_no_more(world: World, me
     cost = meter.of(api, "GET /calls")
     assert cost.requests <= 1 + 20
     assert cost.items <= 100 + 20 * 10
+
+
+def test_a_day_costs_a_request_for_each_page_of_events_and_no_more_than_its_limit(
+    world: World, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = CallsApi(world.template)
+    began = datetime.now(UTC).replace(hour=0, minute=0, second=1, microsecond=0)
+    for number in range(12):
+        call_at(number, began)
+    assert meter.of(api, "GET /days/{day}").requests == 1 + 1
+    monkeypatch.setattr(days, "PAGE_ITEMS", 5)
+    assert meter.of(api, "GET /days/{day}").requests == 5 + 1  # 24 events
+    monkeypatch.setattr(days, "DAY_PAGES", 3)
+    cost = meter.of(api, "GET /days/{day}")
+    assert cost.requests == 3 + 1
+    assert cost.items <= 3 * (5 + 1)
 
 
 def test_no_role_of_the_stack_may_scan_the_table(world: World) -> None:

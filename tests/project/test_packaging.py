@@ -85,6 +85,7 @@ SHELL = [
     "console",
     "api.exchange",
     "api.reading",
+    "api.days",
     "api.media",
     "api.arguments",
     "api.steering",

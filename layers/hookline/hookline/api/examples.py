@@ -18,6 +18,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "showCall": {"id": LEG},
     "showTimeline": {"id": LEG, "limit": 50},
     "showTranscript": {"id": "last", "limit": 100},
+    "showDay": {"day": "2026-11-25"},
     "listRecordings": {"id": LEG},
     "openRecording": {"id": "last"},
     "showPeaks": {"id": "last"},

@@ -42,6 +42,7 @@ SUMMARIES: Mapping[str, str] = {
     "showCall": "Show the state of a call and what runs on it",
     "showTimeline": "Show the events of a call with the commands that answered them",
     "showTranscript": "Show the transcript of a call",
+    "showDay": "Count the calls of a day, and what became of them",
     "listRecordings": "List the recordings of a call",
     "openRecording": "Make a link to the audio of a recording",
     "showPeaks": "Show the peaks of a recording",
@@ -72,7 +73,8 @@ def as_text(value: Mapping[str, Any]) -> str:
 
 
 def _operation(name: str, scope: str, path: str) -> dict[str, Any]:
-    parameters = [_parameter(one, "path", TEXT) for one in ("id", "action") if f"{{{one}}}" in path]
+    schemas_in_path = {"day": {"type": "string", "format": "date"}, "id": TEXT, "action": TEXT}
+    parameters = [_parameter(one, "path", schema) for one, schema in schemas_in_path.items() if f"{{{one}}}" in path]
     if "{action}" in path:
         parameters[-1]["schema"] = {"enum": action_names()}
     parameters += [_parameter(one, "query", schema) for one, schema in QUERIES.get(name, {}).items()]

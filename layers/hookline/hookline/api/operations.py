@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hookline.api import media, reading, steering
+from hookline.api import days, media, reading, steering
 from hookline.api.exchange import ApiRequest, ApiResponse, json_response
 from hookline.api.openapi import document
 from hookline.environment import Environment
@@ -33,6 +33,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /calls/{id}/timeline": Operation("showTimeline", READ, reading.show_timeline),
     "GET /calls/{id}/transcript": Operation("showTranscript", READ, reading.show_transcript),
     "GET /calls/{id}/recordings": Operation("listRecordings", READ, media.list_recordings),
+    "GET /days/{day}": Operation("showDay", READ, days.show_day),
     "POST /calls": Operation("placeCall", DIAL, steering.place_call),
     "POST /calls/{id}/actions/{action}": Operation("steerCall", STEER, steering.steer_call),
     "GET /recordings/{id}/audio": Operation("openRecording", LISTEN, media.open_recording),

@@ -19,6 +19,7 @@ STATUSES = ("unknown", "ringing", "answered", "ended")
 DIRECTIONS = ("incoming", "outgoing")
 
 FIRST_YEAR = 2000
+_A_DATE = "must be a date such as 2026-11-25"
 _LONGEST_CURSOR = 4096
 _NUMBER = re.compile(r"\+[0-9]{1,15}|sips?:[!-~]{1,250}|[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
@@ -36,7 +37,7 @@ class Query:
 
     def day(self, name: str) -> str | None:
         """A date, `YYYY-MM-DD`."""
-        return self._read(name, _day, "must be a date such as 2026-11-25")
+        return self._read(name, _day, _A_DATE)
 
     def number(self, name: str) -> str | None:
         """A phone number or SIP URI; a `+` that was sent unescaped arrives as a blank."""
@@ -82,6 +83,14 @@ def call_id(text: str) -> str:
     found = identifier(text)
     if found is None:
         raise Problem("call_not_found")
+    return found
+
+
+def day_of(text: str) -> str:
+    """A date in a path, `YYYY-MM-DD`. Raises Problem."""
+    found = _day(text)
+    if found is None:
+        raise Problem("invalid_parameter", errors=[Fault("day", _A_DATE)])
     return found
 
 
