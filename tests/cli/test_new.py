@@ -35,6 +35,10 @@ def files(checkout: Path) -> dict[str, str]:
     return {str(path): path.read_text() for folder in folders for path in sorted(folder.glob("*.*"))}
 
 
+def scenario(checkout: Path, flow: str) -> dict[str, Any]:
+    return tomllib.loads((checkout / "tests" / "flows" / f"{flow}.toml").read_text())
+
+
 def results(done: Done) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
@@ -72,6 +76,17 @@ def test_a_number_is_given_to_the_flow(checkout: Path) -> None:
     assert new(checkout, "front_desk", "--number", "+12025550188").returncode == 0
     numbers = (checkout / "flows" / "numbers.toml").read_text()
     assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n"+12025550188" = "front_desk"\n')
+    assert scenario(checkout, "front_desk")["to"] == "+12025550188"
+
+
+def test_the_scenario_calls_the_number_of_the_entry(checkout: Path) -> None:
+    assert new(checkout, "front_desk").returncode == 0
+    assert scenario(checkout, "front_desk")["to"] == "+12025550124"
+    assert new(checkout, "reminder", "--like", "notice", "--number", "+12025550188").returncode == 0
+    placed = scenario(checkout, "reminder")
+    assert (placed["from"], placed["to"]) == ("+12025550188", "+12025550147")
+    assert new(checkout, "second_desk", "--like", "front_desk").returncode == 0
+    assert scenario(checkout, "second_desk")["to"] == "+12025550125"
 
 
 def test_without_a_table_of_numbers_there_is_one_afterwards(checkout: Path) -> None:
@@ -109,6 +124,8 @@ def test_a_number_replaces_the_comment_of_an_earlier_run(checkout: Path) -> None
     assert results(new(checkout, "front_desk", "--number", "+12025550188", "--json"))["flows/numbers.toml"] == "changed"
     numbers = (checkout / "flows" / "numbers.toml").read_text()
     assert numbers == NUMBERS.replace("[numbers]\n", '[numbers]\n"+12025550188" = "front_desk"\n')
+    assert scenario(checkout, "front_desk")["to"] == "+12025550188"
+    assert set(results(new(checkout, "front_desk", "--json")).values()) == {"unchanged"}
 
 
 def test_a_dry_run_writes_nothing(checkout: Path) -> None:

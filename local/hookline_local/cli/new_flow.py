@@ -13,6 +13,8 @@ from hookline_local.base.errors import CHECK_FAILED, USAGE, CliError
 SCENARIOS = ("tests/flows", "local/hookline_local/scenarios")
 """Where the scenario of a flow is: your own, or one that comes with the command."""
 
+NUMBERS = "flows/numbers.toml"
+
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _TABLE = re.compile(r"^\[numbers\][^\n]*\n", re.MULTILINE)
 
@@ -41,18 +43,21 @@ def files_of(name: str, *, like: str, number: str | None, checkout: Path) -> lis
     if number is not None and not _E164.fullmatch(number):
         raise CliError(f"--number {number}: invalid number", "Expected E.164, for example +12025550123.", code=USAGE)
     sources = _sources(like, name, checkout)
+    before = _known_number(name, checkout)
+    own = number or before or _free_number(checkout)
     copies = [
-        NewFile(checkout, path, _content(checkout / path), _renamed(source.read_text(encoding="utf-8"), like, name))
+        NewFile(checkout, path, _content(checkout / path), _copied(source, like, name, own))
         for path, source in sources.items()
     ]
     for copy in copies:
-        if copy.before is not None and copy.is_new:
+        unedited = _copied(sources[copy.path], like, name, before) if before else None
+        if copy.is_new and copy.before not in (None, unedited):
             raise CliError(
                 f"{copy.path} exists with other content; nothing was written",
                 f"Choose another name than {name}, or move that file away.",
                 code=CHECK_FAILED,
             )
-    return [*copies, _numbers(name, number, checkout)]
+    return [*copies, _numbers(name, number, own, checkout)]
 
 
 def write(files: Sequence[NewFile]) -> None:
@@ -106,39 +111,49 @@ def _scenario(flow: str, checkout: Path) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def _renamed(text: str, like: str, name: str) -> str:
-    """The same text about a flow of another name."""
-    return re.sub(rf"\b{re.escape(like)}\b", name, text)
+def _copied(source: Path, like: str, name: str, number: str) -> str:
+    """The text of a file as one about the flow `name`; a scenario calls this number, or is called from it."""
+    text = re.sub(rf"\b{re.escape(like)}\b", name, source.read_text(encoding="utf-8"))
+    if source.suffix != ".toml":
+        return text
+    scenario = tomllib.loads(text)
+    there = scenario.get("from" if "dial" in scenario else "to")
+    return text.replace(f'"{there}"', f'"{number}"')
 
 
-def _numbers(name: str, number: str | None, checkout: Path) -> NewFile:
+def _known_number(name: str, checkout: Path) -> str | None:
+    """The number that numbers.toml names for a flow, be it in a comment."""
+    text = _content(checkout / NUMBERS) or ""
+    found = re.search(rf'^(?:# )?"(\+\d+)" = "{name}"$', text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def _free_number(checkout: Path) -> str:
+    """An example that numbers.toml does not name: each comment may lose its # later."""
+    text = _content(checkout / NUMBERS) or ""
+    return next((number for number in _EXAMPLES if f'"{number}"' not in text), _EXAMPLES[-1])
+
+
+def _numbers(name: str, number: str | None, own: str, checkout: Path) -> NewFile:
     """numbers.toml with the flow's entry: of its number, or a comment. Raises CliError when the number is taken."""
-    path = "flows/numbers.toml"
-    before = _content(checkout / path)
+    before = _content(checkout / NUMBERS)
     text = before or ""
     try:
         numbers = tomllib.loads(text).get("numbers", {})
     except tomllib.TOMLDecodeError as error:
-        raise CliError(f"{path}: not valid TOML: {error}", "Correct the file first.", code=CHECK_FAILED) from error
+        raise CliError(f"{NUMBERS}: not valid TOML: {error}", "Correct the file first.", code=CHECK_FAILED) from error
     taken = numbers.get(number) if number else None
     if taken not in (None, name):
         raise CliError(
-            f"{path}: {number} runs the flow {taken}; nothing was written",
+            f"{NUMBERS}: {number} runs the flow {taken}; nothing was written",
             "Change that line yourself, or leave out --number.",
             code=CHECK_FAILED,
         )
-    if number is None:
-        has_entry = re.search(rf'= "{name}"$', text, re.MULTILINE) is not None
-        return NewFile(checkout, path, before, text if has_entry else _with_line(text, _example(name, text)))
-    if taken is None:
+    if number and taken is None:
         text = _with_line(_without_examples(text, name), f'"{number}" = "{name}"\n')
-    return NewFile(checkout, path, before, text)
-
-
-def _example(name: str, text: str) -> str:
-    """The entry as a comment, with a number that the file does not name: each such line may lose its # later."""
-    number = next((number for number in _EXAMPLES if f'"{number}"' not in text), _EXAMPLES[-1])
-    return f'# "{number}" = "{name}"\n'
+    elif number is None and re.search(rf'= "{name}"$', text, re.MULTILINE) is None:
+        text = _with_line(text, f'# "{own}" = "{name}"\n')
+    return NewFile(checkout, NUMBERS, before, text)
 
 
 def _without_examples(text: str, name: str) -> str:
