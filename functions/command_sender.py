@@ -117,7 +117,7 @@ class Sending:
         self.env.logger.info("queued command settled", extra={**fields, **_ids(self.message)})
         if result.result in (Outcome.REFUSED.value, EXPIRED) and result.code not in REFUSALS:
             self.env.count("CommandRefused" if result.result == Outcome.REFUSED.value else "CommandExpired")
-        self._record(queued, {"event_id": self.message.event_id, **result.to_dict()})
+        self._record(queued, {"event_id": self.message.event_id, **result.to_dict(self.message.keyed)})
         self._add_fallback(queued, result.result)
 
     def _add_fallback(self, queued: QueuedCommand, result: str) -> None:

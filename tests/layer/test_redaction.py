@@ -2,16 +2,31 @@
 
 import base64
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hookline import Call, Command, Event, speak
-from hookline.redaction import AMBIGUOUS_NAMES, DIGIT_NAMES, parse, redact
+from hookline import Call, Command, Event, client_state_update, dial, hangup, send_dtmf, speak
+from hookline.client_state import encode_for_flow
+from hookline.keyed_digits import DIGIT_NAMES
+from hookline.redaction import AMBIGUOUS_NAMES, parse, redact
 from tests.support.conditions import deciding, unavailable
-from tests.support.world import QUEUES, ROUTER, Clock, World, handler, request_of, sample_data, start_cold
+from tests.support.world import (
+    QUEUES,
+    ROUTER,
+    Clock,
+    World,
+    handler,
+    overloaded,
+    refused,
+    request_of,
+    sample_data,
+    start_cold,
+)
 
 CARD = "4929481372065831"
 PARTS = (CARD[:8], CARD[8:])
@@ -36,7 +51,16 @@ def stored(world: World) -> str:
     """Everything that is stored anywhere, as one text; what a message holds in base64 decoded."""
     messages = [message for queue in QUEUES for message in world.messages(queue)]
     bodies = [base64.b64decode(message["body"]).decode() for message in world.messages("QUARANTINE")]
-    return json.dumps([world.items, messages, bodies])
+    text = json.dumps([world.items, messages, bodies])
+    return text + "".join(map(_inside, re.findall(r"[A-Za-z0-9+/]{20,}={0,2}", text)))
+
+
+def _inside(text: str) -> str:
+    """The inside of a text in base64, a client_state for example."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def data_of(event_type: str, payload: Any, **more: Any) -> dict[str, Any]:
@@ -56,8 +80,8 @@ def data_of(event_type: str, payload: Any, **more: Any) -> dict[str, Any]:
 def test_a_name_of_keyed_digits_is_blanked_in_every_event_at_any_depth_and_in_any_case(name: str) -> None:
     for spelled in (name, name.upper(), name.title()):
         for event_type in ("call.gather.ended", "call.hangup", "conference.ended", "", "gather_ended"):
-            shape = {"data": {"payload": {"list": [{}, {"deep": [[{spelled: CARD, "other": CARD}]]}]}}}
-            blanked = {"data": {"payload": {"list": [{}, {"deep": [[{spelled: BLANKED, "other": CARD}]]}]}}}
+            shape = {"data": {"payload": {"list": [{}, {"deep": [[{spelled: CARD, "other": "a word"}]]}]}}}
+            blanked = {"data": {"payload": {"list": [{}, {"deep": [[{spelled: BLANKED, "other": "a word"}]]}]}}}
             assert redacted(shape, event_type) == blanked
             assert redacted({spelled: CARD}, event_type) == {spelled: BLANKED}
             assert redacted([{"meta": {spelled: CARD}}], event_type) == [{"meta": {spelled: BLANKED}}]
@@ -122,6 +146,133 @@ def test_a_key_that_the_flow_acts_on_is_blanked_everywhere_else() -> None:
     for envelope in ({"digits": "1"}, {"digit": ["1"]}, {"digit": "1", "deep": {"digits": CARD}}):
         assert "1" not in str(redacted(envelope, "call.dtmf.received", acting_digits="12*#"))
     assert redacted({"digit": "1"}, "call.gather.ended", acting_digits="12*#") == {"digit": "x"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"dtmfDigits": CARD},
+        {"cardNumber": CARD},
+        {"card-number": CARD},
+        {"entered_digits": CARD},
+        {"credit_card_number": CARD},
+        {"cvv2": CARD},
+        {"pan": CARD},
+        {"dtmf": CARD},
+        {"custom_headers": [{"name": "X-Digits", "value": CARD}]},
+        {"sip_headers": [{"name": "X-Card-Number", "value": [CARD]}]},
+        {"arguments": json.dumps({"card_number": CARD})},
+        {"deep": [json.dumps([{"a": json.dumps({"digits": CARD})}])]},
+        {"url": f"https://example.com/?a=1&digits={CARD}&b=2"},
+        {"url": f"https://example.com/?card_number={CARD}"},
+        {"content_type": "application/dtmf-relay", "body": f"Signal={CARD}\r\nDuration=160"},
+        {"tags": [f"digits:{CARD}", "other"]},
+        {"client_state": encode_for_flow("reception", {"step": "x", "digits": CARD})},
+        {"client_state": encode_for_flow("reception", {"digits": CARD}), "other": encode_for_flow("a", {"pin": CARD})},
+        {"other": encode_for_flow("a", {"pin": CARD}), "client_state": encode_for_flow("reception", "x")},
+    ],
+    ids=lambda payload: "-".join(payload),
+)
+def test_in_whatever_spelling_or_wrapping_a_name_stands_its_digits_are_blanked(world: World, payload: Any) -> None:
+    assert post(data_of("call.unheard.of", {"call_leg_id": "L", **payload})) == 200
+    assert not any(part in stored(world) for part in PARTS)
+    assert "an-event" in stored(world)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "payload"),
+    [
+        ("call.dtmf.received", {"key": CARD}),
+        ("call.dtmf.received", {"pressed_now": "4", "all": CARD}),
+        ("call.gather.ended", {"result": CARD}),
+        ("call.gather.ended", {"collected": [CARD, f"{CARD}#"]}),
+        ("call.gather.partial", {"input": f"{CARD[:4]} {CARD[4:]}"}),
+        ("call.payment.progress", {"value": CARD}),
+        ("call.assistant.tool.called", {"result": CARD}),
+        ("conversation_insight_result", {"results": [{"result": CARD}]}),
+        (AI_GATHER, {"transcript": f"My card is {CARD}"}),
+        ("gather_ended", {"entered": CARD}),
+    ],
+)
+def test_in_an_event_about_keys_they_are_blanked_under_any_name(
+    world: World, event_type: str, payload: dict[str, Any]
+) -> None:
+    ids = {"call_leg_id": "4711", "connection_id": "1494404757140276705", "from": "12025550147", "to": "12025550123"}
+    for shape in (_event, _v1, _debugger):
+        world.empty()
+        body = shape(event_type, payload)
+        body["planted"] = ids
+        assert post(json.dumps(body).encode()) == 200
+        assert not any(part in stored(world) for part in (*PARTS, CARD[4:8]))
+        assert all(value in stored(world) for value in ids.values())
+
+
+@pytest.mark.parametrize(
+    "payload", [{"maximum_digits": 16}, {"valid_digits": "0123456789"}, {"dtmf_type": "RFC 2833"}, {"spinning": "10"}]
+)
+def test_a_setting_about_digits_is_stored_as_received(payload: dict[str, Any]) -> None:
+    body = json.dumps({"data": {"payload": payload}}).encode()
+    assert redact(parse(body), event_type="call.unheard.of") is None
+
+
+# What a flow does with them
+
+
+def deciding_on_digits(decide: Callable[[str], Command]) -> Any:
+    return deciding(call_gather_ended=lambda event, call: [decide(event.payload["digits"])])
+
+
+MENU: dict[str, Any] = {}
+COMMANDS: dict[str, Callable[[str], Command]] = {
+    "sent": lambda digits: send_dtmf(digits=digits),
+    "sent on answer": lambda digits: dial(
+        to=f"+12025550101,{digits}", from_="+12025550123", connection_id="1", send_digits_on_answer=digits
+    ),
+    "spoken": lambda digits: speak(payload=f"You have entered {digits}.", voice="female"),
+    "spoken key by key": lambda digits: speak(payload=", ".join(digits), voice="female"),
+    "in a header": lambda digits: hangup(custom_headers=[{"name": "X-Entered", "value": digits}]),
+    "in a client_state": lambda digits: client_state_update(client_state={"step": "x", "entered": digits}),
+    "in a client_state by name": lambda digits: client_state_update(client_state={"digits": digits}),
+    "in place of a command": lambda digits: hangup().otherwise(speak(payload=digits, voice="female")),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_what_a_flow_does_with_digits_is_journalled_without_them(world: World, name: str, is_queued: bool) -> None:
+    world.replies = lambda request: overloaded() if is_queued else refused(422, "10015")
+    payload = {**sample_data("call.answered")["payload"], "digits": CARD}
+    with deciding_on_digits(COMMANDS[name]):
+        assert post(data_of("call.gather.ended", payload)) == 200
+    if is_queued:
+        world.replies = lambda request: refused(422, "10015")
+        assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []
+    assert [item for item in world.items if "commands" in item]
+    assert not any(part in stored(world) for part in (*PARTS, ", ".join(PARTS[0])))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda digits: MENU[digits],
+        lambda digits: MENU[str(int(f"{digits}#"))],
+        lambda digits: MENU[" ".join(digits)],
+        lambda digits: MENU[f"/{digits[:-1]}{digits[-1]}/"],
+    ],
+)
+def test_the_text_of_a_flows_error_is_journalled_without_them(world: World, broken: Callable[[str], Command]) -> None:
+    payload = {**sample_data("call.answered")["payload"], "digits": CARD}
+    with deciding_on_digits(broken):
+        assert post(data_of("call.gather.ended", payload)) == 200
+    assert [item for item in world.items if "error" in item]
+    assert not any(part in stored(world) for part in (*PARTS, " ".join(PARTS[0])))
+
+
+def test_a_key_that_no_flow_knows_is_not_in_the_text_of_its_error(world: World) -> None:
+    payload = {**sample_data("call.answered")["payload"], "digit": "7"}
+    with deciding(call_dtmf_received=lambda event, call: MENU[event.payload["digit"]]):
+        assert post(data_of("call.dtmf.received", payload)) == 200
+    assert [item["error"] for item in world.items if "error" in item] == ["KeyError: 'x'"]
 
 
 # What is stored as received

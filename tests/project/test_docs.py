@@ -13,9 +13,10 @@ import typer
 import flows
 import hookline
 from hookline.dispatch import EXPIRED, QUEUED, SUPERSEDED
+from hookline.keyed_digits import DIGIT_NAMES
 from hookline.precedence import LONG_LIFETIME_SECONDS, LONG_LIVED, SHORT_LIFETIME_SECONDS, SUBJECTS
 from hookline.recordings.findings import Code, Finding
-from hookline.redaction import AMBIGUOUS_NAMES, DIGIT_NAMES
+from hookline.redaction import AMBIGUOUS_NAMES
 from hookline.routing import AUDIBLE, AUDIBLE_RETRIES_MILLISECONDS, OTHER_RETRIES_MILLISECONDS
 from hookline.telnyx import Outcome
 from hookline_local.cli.app import app

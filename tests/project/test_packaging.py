@@ -41,6 +41,7 @@ VALUES = {
     "errors",
     "event_types",
     "events",
+    "keyed_digits",
     "limits",
     "precedence",
     "recordings.audio",

@@ -18,7 +18,7 @@ from telnyx.resources.calls.actions import ActionsResource
 from telnyx.types import call_payment_completed_webhook_event, call_payment_progress_webhook_event
 
 from hookline.event_types import EVENT_TYPES
-from hookline.redaction import DIGIT_NAMES
+from hookline.keyed_digits import DIGIT_NAMES
 from hookline_local.simulator import parameter_checks
 from hookline_local.simulator.command_schema import COMMAND_SCHEMAS
 from tests.support.command_rows import ROWS

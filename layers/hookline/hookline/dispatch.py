@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from hookline.journal import History, Newer, timestamp
 from hookline.limits import DESTINATIONS, NOT_ALLOWED, PLACED_STATE, TOO_MANY
 from hookline.precedence import CLIENT_STATE, LONG_LIVED, lifetimes, without_superseded, yields_to
 from hookline.queues import LARGEST_MESSAGE_BYTES, CommandMessage, QueuedCommand
+from hookline.redaction import keyed_in
 from hookline.telnyx import BAD_ROUTING, OPTIONAL_ROUTING, Answer, Outcome, Telnyx
 
 QUEUED = "queued"
@@ -45,14 +46,17 @@ class CommandResult(NamedTuple):
     queued: QueuedCommand | None = None
     is_repeat: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """As the journal stores it: secret parameters are masked; routing, which no flow has decided, is left out."""
+    def to_dict(self, keyed: Collection[str] = ()) -> dict[str, Any]:
+        """As the journal stores it: secret parameters are masked; routing, which no flow has decided, is left out.
+
+        keyed: what the caller had keyed in, which no parameter shows either.
+        """
         delay = {"delay_seconds": self.command.delay_seconds} if self.command.delay_seconds else {}
         condition = {"only_if_idle": True} if self.command.only_if_idle else {}
         return {
             "action": self.command.action,
             "command_id": self.command_id,
-            "params": self.command.redacted_params(leave_out=OPTIONAL_ROUTING),
+            "params": self.command.redacted_params(leave_out=OPTIONAL_ROUTING, keyed=keyed),
             "result": self.result,
             "status": self.status,
             "code": self.code,
@@ -174,8 +178,12 @@ def enqueue(
     at_once = [result.queued for result in results if result.queued and not result.queued.not_before]
     delayed = [result.queued for result in results if result.queued and result.queued.not_before]
     too_large: set[str] = set()
+    keyed = keyed_in(event.payload, event.type) if (at_once or delayed) and not environment.keep_digits else []
     for queued in (*_portions(event, at_once), *((one,) for one in delayed)):
-        message = command_message(event, queued)
+        message = replace(
+            command_message(event, queued),
+            keyed=[each for each in keyed if any(_shows(one.command, each) for one in queued)],
+        )
         if len(message.to_message()) > LARGEST_MESSAGE_BYTES:
             too_large.update(each.command_id for each in queued)
         else:
@@ -186,6 +194,13 @@ def enqueue(
     return [
         result._replace(result=refused, queued=None) if result.command_id in too_large else result for result in results
     ]
+
+
+def _shows(command: Command, keyed: str) -> bool:
+    """Whether what was keyed in stands in a command or its fallbacks: only then does their message name it."""
+    if command.redacted_params(keyed=[keyed]) != command.redacted_params():
+        return True
+    return command.fallback is not None and _shows(command.fallback, keyed)
 
 
 def command_message(event: Event, queued: Sequence[QueuedCommand]) -> CommandMessage:

@@ -62,7 +62,8 @@ class CommandMessage:
     """The commands of one webhook that could not be sent inside its deadline, in order: one message of the queue.
 
     One message and not one for each command, so that SQS takes all of them or none and their order cannot change.
-    event_id, event_type, occurred_at, identity: of the webhook that they answer.
+    event_id, event_type, occurred_at, identity: of the webhook that they answer. keyed: what the caller had keyed in
+    and a command repeats, so that no result shows it.
     """
 
     commands: Sequence[QueuedCommand]
@@ -71,6 +72,7 @@ class CommandMessage:
     occurred_at: str
     identity: Identity
     has_delay: bool = field(default=False)
+    keyed: Sequence[str] = ()
 
     def to_message(self) -> str:
         """The text of the message."""
@@ -82,6 +84,7 @@ class CommandMessage:
                 "occurred_at": self.occurred_at,
                 "identity": self.identity._asdict(),
                 "has_delay": self.has_delay,
+                "keyed": list(self.keyed),
             }
         )
 
@@ -97,6 +100,7 @@ class CommandMessage:
                 occurred_at=content["occurred_at"],
                 identity=_identity(content["identity"]),
                 has_delay=bool(content.get("has_delay")),
+                keyed=content.get("keyed") or (),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unreadable("a message of the command queue does not hold commands") from error

@@ -7,61 +7,88 @@ gather_using_ai, payment and conference events; the official SDK's event types.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from hookline.events import DTMF_EVENT, parse_json
+from hookline.keyed_digits import blank, blank_hidden, hides_digits, is_digit_name, named
 
-DIGIT_NAMES = frozenset(
+AMBIGUOUS_NAMES = frozenset(
     {
-        "account_number",
-        "bank_account_number",
-        "bank_routing_number",
-        "card_number",
-        "card_verification_code",
-        "cvc",
-        "cvv",
-        "digit",
-        "digits",
-        "dtmf_digits",
-        "expiration_date",
-        "expiry_date",
-        "payment_card_number",
-        "payment_card_postal_code",
-        "pin",
-        "postal_code",
-        "routing_number",
-        "security_code",
-        "send_digits",
-        "send_digits_on_answer",
+        "arguments",
+        "content",
+        "entered",
+        "input",
+        "inputs",
+        "key",
+        "keys",
+        "message",
+        "message_history",
+        "messages",
+        "parameters",
+        "partial_results",
+        "pressed",
+        "result",
+        "results",
+        "speech",
+        "text",
+        "tone",
+        "tones",
+        "transcript",
+        "value",
+        "values",
     }
 )
-"""Keys whose value a caller has keyed in (or is about to), in whatever event they stand."""
-
-AMBIGUOUS_NAMES = frozenset({"dtmf", "message", "message_history", "messages", "partial_results", "result", "results"})
-AMBIGUOUS_IN = (
-    "call.ai_gather.",
-    "call.payment.",
-    "call_ai_gather",
-    "call_payment",
-    "call.conversation",
-    "call.analyzed",
+AMBIGUOUS_IN = frozenset(
+    {"analyzed", "assistant", "conversation", "dtmf", "gather", "insight", "insights", "pay", "payment", "tool"}
 )
-"""Beginnings of the event types in which those keys hold what a caller has keyed in or spelled out."""
+"""Words of the event types in which those keys hold what a caller has keyed in or spelled out."""
 
+_KEYED_IN = frozenset({"dtmf", "gather", "pay", "payment"})
+"""Words of the event types in which a text of nothing but keys is taken for keyed in, whatever its name."""
+
+_NOT_KEYED = ("_id", "_at", "_time", "from", "to", "attempt", "id")
+_KEYS_ALONE = re.compile(r"[0-9A-D*#]([0-9A-D*#wW ,-]*[0-9A-D*#])?", re.ASCII)
+
+_DIGIT = b"digit"
+_HINTS = (
+    *(
+        b"account",
+        b"card",
+        b"cvc",
+        b"cvv",
+        b"dtmf",
+        b"expiration",
+        b"expiry",
+        b"pin",
+        b"postal",
+        b"routing",
+        b"security_c",
+    ),
+    *(b"security-c", b"securityc", b"signal="),
+)
+"""In a text that names keyed digits, in lower case, stands one of these. A presigned link has none of them."""
+
+_BASE64_OBJECT = b'"eyJ'
+
+_MOST_NAMES = 300
+_WORD = re.compile(r"[a-z0-9]+")
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Parsed(NamedTuple):
     """The JSON value of a body, and whether it may hold keyed digits.
 
-    has_digit_names: some object in it has a key of DIGIT_NAMES, in whatever case. has_twin_keys: some object has a key
-    twice; of the two values the parser drops one, and the bytes hold both.
+    has_digit_names: some object in it has a key that means them. may_hide_digits: a text may. has_twin_keys: some
+    object has a key twice; of the two values the parser drops one, and the bytes hold both.
     """
 
     body: bytes
     value: Any
     has_digit_names: bool
+    may_hide_digits: bool
     has_twin_keys: bool
 
 
@@ -80,7 +107,6 @@ class _Reader:
         return value
 
 
-_DISJOINT = DIGIT_NAMES.isdisjoint
 _reader = _Reader()
 
 
@@ -89,8 +115,37 @@ def parse(body: bytes) -> Parsed:
     _reader.names, _reader.pair_count = [], 0
     value = parse_json(body, _reader.decode)
     names = _reader.names
-    has_digit_names = not _DISJOINT(names) or (bool(names) and not "".join(names).islower())
-    return Parsed(body, value, has_digit_names, has_twin_keys=len(names) < _reader.pair_count)
+    has_names, digit_count = _digit_names(tuple(names)) if len(names) <= _MOST_NAMES else (True, 0)
+    may_hide = _may_hide(body, value, digit_count)
+    return Parsed(body, value, has_names, may_hide, has_twin_keys=len(names) < _reader.pair_count)
+
+
+@lru_cache(maxsize=256)
+def _digit_names(names: tuple[str, ...]) -> tuple[bool, int]:
+    """Whether some of these names mean keyed digits, and how often "digit" stands in them.
+
+    The events of a type have the same names, in the same order.
+    """
+    is_label = any(name.startswith("value") for name in names)
+    return is_label or any(map(is_digit_name, names)), sum(name.lower().count("digit") for name in names)
+
+
+def _may_hide(body: bytes, value: Any, digit_count: int) -> bool:
+    """Whether a text in a body may hide keyed digits: it names them somewhere, or its client_state does.
+
+    digit_count: how often "digit" stands in the keys of its objects.
+    """
+    data = value.get("data") if isinstance(value, dict) else None
+    payload = data.get("payload") if isinstance(data, dict) else None
+    state = payload.get("client_state") if isinstance(payload, dict) else None
+    state = state if isinstance(state, str) else ""
+    if state and hides_digits(state):
+        return True
+    lowered = body.lower()
+    if lowered.count(_DIGIT) > digit_count or body.count(_BASE64_OBJECT) > bool(state):
+        return True
+    has_texts = b'\\"' in body or body.count(b"=") > state.count("=")
+    return has_texts and any(hint in lowered for hint in _HINTS)
 
 
 def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes | None:
@@ -100,65 +155,71 @@ def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes
     there is none.
     acting_digits: the single keys that the call's flow acts on; a `call.dtmf.received` with one of them is not blanked.
     """
-    ambiguous = event_type.startswith(AMBIGUOUS_IN)
-    if not (parsed.has_digit_names or parsed.has_twin_keys or ambiguous):
+    is_about_keys = bool(_words_of(event_type) & AMBIGUOUS_IN)
+    if not (parsed.has_digit_names or parsed.may_hide_digits or parsed.has_twin_keys or is_about_keys):
         return None
-    names = DIGIT_NAMES | AMBIGUOUS_NAMES if ambiguous else DIGIT_NAMES
-    found = _filled(parsed.value, names)
-    is_acting = event_type == DTMF_EVENT and len(found) == 1 and _is_acting(*found[0], acting_digits)
-    if not parsed.has_twin_keys and (is_acting or not found):
+    places = _places(parsed.value, event_type)
+    is_acting = event_type == DTMF_EVENT and len(places) == 1 and _is_acting(*places[0], acting_digits)
+    if not (parsed.may_hide_digits or parsed.has_twin_keys) and (is_acting or not places):
         return None
     value = json.loads(parsed.body)
-    for holder, name in [] if is_acting else _filled(value, names):
-        holder[name] = _blank(holder[name])
-    return _compact(value).encode()
+    places = [] if is_acting else _places(value, event_type)
+    for holder, place in places:
+        holder[place] = blank(holder[place])
+    has_hidden = parsed.may_hide_digits and blank_hidden(value)
+    return _compact(value).encode() if places or has_hidden or parsed.has_twin_keys else None
+
+
+def keyed_in(payload: Mapping[str, Any], event_type: str) -> list[str]:
+    """The keyed digits, as texts, longest first, of an event's payload as it was received."""
+    found: set[str] = set()
+    pending = [holder[place] for holder, place in _places(payload, event_type)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+        elif value is not None and str(value):
+            found.add(str(value))
+    return sorted(found, key=len, reverse=True)
+
+
+@lru_cache(maxsize=256)
+def _words_of(event_type: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(event_type.lower()))
+
+
+def _places(value: Any, event_type: str) -> list[tuple[Any, Any]]:
+    """The places in JSON that hold what was keyed in, each once: the object or list, and the key or index."""
+    words = _words_of(event_type)
+    places = list(named(value, AMBIGUOUS_NAMES if words & AMBIGUOUS_IN else ()))
+    found = {(id(holder), place): (holder, place) for holder, place in places if holder[place] not in (None, "")}
+    if words & _KEYED_IN:
+        found |= {(id(holder), place): (holder, place) for holder, place in _keys_alone(value)}
+    return list(found.values())
+
+
+def _keys_alone(value: Any) -> Iterator[tuple[Any, Any]]:
+    """The places of texts of nothing but keys, at any depth; without ids, times and numbers of telephones."""
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        items: Any = ()
+        if isinstance(current, dict):
+            items = [(key, item) for key, item in current.items() if not key.lower().endswith(_NOT_KEYED)]
+        elif isinstance(current, list):
+            items = enumerate(current)
+        for place, item in items:
+            if isinstance(item, (dict, list)):
+                pending.append(item)
+            elif isinstance(item, str) and _KEYS_ALONE.fullmatch(item):
+                yield current, place
 
 
 def _is_acting(holder: dict[str, Any], name: str, acting_digits: str) -> bool:
     digit = holder[name]
     return name == "digit" and isinstance(digit, str) and len(digit) == 1 and digit in acting_digits
-
-
-def _filled(value: Any, names: frozenset[str]) -> list[tuple[dict[str, Any], str]]:
-    """Those places of `_named` that hold anything."""
-    return [(holder, name) for holder, name in _named(value, names) if holder[name] not in (None, "")]
-
-
-def _named(value: Any, names: frozenset[str]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every place at any depth where a key is in names: the object that holds it, and the key."""
-    pending = [value]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, dict):
-            for key, item in current.items():
-                if key.lower() in names:
-                    yield current, key
-                elif isinstance(item, (dict, list)):
-                    pending.append(item)
-        elif isinstance(current, list):
-            pending.extend(item for item in current if isinstance(item, (dict, list)))
-
-
-def _blank(value: Any) -> Any:
-    """An x for each character; of an object or list, the same shape without its values."""
-    pending = [value]
-    while pending:
-        container = pending.pop()
-        places: Any = ()
-        if isinstance(container, dict):
-            places = container.keys()
-        elif isinstance(container, list):
-            places = range(len(container))
-        for place in places:
-            if isinstance(container[place], (dict, list)):
-                pending.append(container[place])
-            else:
-                container[place] = _blank_scalar(container[place])
-    return value if isinstance(value, (dict, list)) else _blank_scalar(value)
-
-
-def _blank_scalar(value: Any) -> Any:
-    return value if value is None else "x" * len(str(value))
 
 
 def event_type_of(value: Any) -> str:

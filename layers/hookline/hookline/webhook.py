@@ -35,11 +35,12 @@ from hookline.errors import (
 from hookline.events import TRANSCRIPTION_EVENT, UNKNOWN_TIME, Event, event_of_envelope, ids_of
 from hookline.flows import DECISION_SECONDS, Decision
 from hookline.journal import LARGEST_BODY_BYTES, History, timestamp
+from hookline.keyed_digits import without_spoken
 from hookline.limits import REFUSALS
 from hookline.lookups import SENDING_SECONDS, facts_for
 from hookline.precedence import CLIENT_STATE, LEG, SUBJECTS, actions_of
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
-from hookline.redaction import Parsed, event_type_of, parse, redact
+from hookline.redaction import Parsed, event_type_of, keyed_in, parse, redact
 from hookline.routing import ARCHIVED_EVENTS, helps_to_deliver_again, with_routing
 from hookline.signed_request import Request, SignedRequest, verify_request
 from hookline.telnyx import Outcome
@@ -110,6 +111,11 @@ class Delivery:
     def has_commands(self) -> bool:
         """Whether its flow has anything to command, or has failed: then the history of the call is read."""
         return bool(self.decision.commands or self.decision.error)
+
+    @property
+    def keyed(self) -> list[str]:
+        """The keyed digits that are not stored: neither in the results nor in the text of an error."""
+        return keyed_in(self.event.payload, self.event.type) if self.is_redacted else []
 
 
 def receive(request: Request, context: Context) -> dict[str, Any]:
@@ -285,7 +291,8 @@ def append(env: Environment, delivery: Delivery) -> bool:
     body_uri = commands_uri = None
     if len(delivery.body) > LARGEST_BODY_BYTES:
         body_uri = env.oversize.store("oversize", _name(event), delivery.body, delivery.deadline)
-    commands = [result.to_dict() for result in results]
+    keyed = delivery.keyed if delivery.has_commands else []
+    commands = [result.to_dict(keyed) for result in results]
     if len(results) > FEW_COMMANDS and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
         commands_uri = env.oversize.store("oversize", f"{_name(event)}-commands", encoded, delivery.deadline)
         commands = []
@@ -305,7 +312,7 @@ def append(env: Environment, delivery: Delivery) -> bool:
         pending={**delivery.pending, **_pending(results)},
         has_commands=delivery.has_commands,
         flow=delivery.flow,
-        error=delivery.decision.error,
+        error=delivery.decision.error and without_spoken(delivery.decision.error, keyed, shortest=1),
         trouble=_trouble(delivery),
         deadline=delivery.deadline.less(defer_seconds),
     )
@@ -394,7 +401,7 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
         is_redacted=delivery.is_redacted,
         is_stale=delivery.signed.is_stale,
         base_url=delivery.base_url,
-        results=[result.to_dict() for result in delivery.results],
+        results=[result.to_dict(delivery.keyed) for result in delivery.results],
         pending=_pending(delivery.results),
     )
     env.queues.defer(deferred, delivery.deadline)

@@ -26,7 +26,7 @@ from hookline.errors import HooklineError
 from hookline.events import Event, parse_event
 from hookline.flows import DEFAULT, Decision, Flows
 from hookline.journal import FACTS, CallRecord, History
-from hookline.redaction import DIGIT_NAMES
+from hookline.keyed_digits import is_digit_name
 from hookline.telnyx import OPTIONAL_ROUTING
 from hookline_local.base.errors import USAGE, CliError
 from hookline_local.base.signing import DEVELOPMENT_PUBLIC_KEY
@@ -173,7 +173,7 @@ def _plain(action: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_blanked(event: Event) -> bool:
     """Whether keyed digits of the event were blanked, so that it cannot be decided again."""
-    values = [value for name, value in event.payload.items() if name.lower() in DIGIT_NAMES]
+    values = [value for name, value in event.payload.items() if is_digit_name(name)]
     return any(isinstance(value, str) and value and not value.strip("x") for value in values)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from hookline import command_schema as p
 from hookline.command_schema import SECRET_PARAMS
+from hookline.keyed_digits import is_digit_name, is_labelled, without_hidden, without_spoken
 
 _COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 """The namespace of our command ids: change it and a redelivered event acts twice."""
@@ -103,9 +104,12 @@ class Command:
             return dict(self.params)
         return {**self.params, "command_id": command_id}
 
-    def redacted_params(self, *, leave_out: Collection[str] = ()) -> dict[str, object]:
-        """The params with the value of every SECRET_PARAMS hidden, at any depth: for the journal."""
-        return {name: _redacted(name, value) for name, value in self.params.items() if name not in leave_out}
+    def redacted_params(self, *, leave_out: Collection[str] = (), keyed: Collection[str] = ()) -> dict[str, object]:
+        """The params for the journal: without the values of SECRET_PARAMS and keyed digits, at any depth.
+
+        keyed: what a caller has keyed in; it is blanked wherever it stands.
+        """
+        return {name: _redacted(name, value, keyed) for name, value in self.params.items() if name not in leave_out}
 
     def __repr__(self) -> str:
         """As a dataclass's, without secrets: a Command may stand in a traceback."""
@@ -113,15 +117,22 @@ class Command:
         return f"Command({self.action!r}, {self.redacted_params()!r}, call_control_id={self.call_control_id!r}{flow})"
 
 
-def _redacted(name: str, value: object) -> object:
-    if name in SECRET_PARAMS:
+def _redacted(name: str, value: object, keyed: Collection[str]) -> object:
+    if name in SECRET_PARAMS or is_digit_name(name):
         return _HIDDEN
     if isinstance(value, str):
-        return value if len(value) <= _LONGEST_SHOWN else f"({len(value)} characters)"
+        if len(value) > _LONGEST_SHOWN:
+            return f"({len(value)} characters)"
+        number, comma, pressed = value.partition(",") if name == "to" else (value, "", "")
+        return without_spoken(without_hidden(number), keyed) + comma + "x" * len(pressed)
     if isinstance(value, dict):
-        return {key: _redacted(str(key), item) for key, item in value.items()}
+        hidden = is_labelled(value)
+        return {
+            key: _HIDDEN if hidden and str(key).startswith("value") else _redacted(str(key), item, keyed)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_redacted("", item) for item in value]
+        return [_redacted(name if name == "to" else "", item, keyed) for item in value]
     return value
 
 
