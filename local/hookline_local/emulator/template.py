@@ -13,6 +13,7 @@ Source of the rules: the CloudFormation User Guide (template anatomy, intrinsic 
 specification 2016-10-31.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -617,10 +618,16 @@ def load_template(
     return template
 
 
+@functools.lru_cache(maxsize=8)
+def _parse(text: str) -> Any:
+    """A template's text as objects, which no one changes: it takes longer to parse than to use."""
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
+
+
 def _read(path: Path) -> dict[str, Any]:
     """A template as it is written. Raises FileNotFoundError and UnsupportedTemplate."""
     try:
-        source = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
+        source = _parse(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UnsupportedTemplate(f"{where}{error.problem}") from error
