@@ -104,8 +104,10 @@ deploy: deployable build  ## sam deploy, with TELNYX_PUBLIC_KEY, TELNYX_API_KEY,
 	@set -- "$${TELNYX_PUBLIC_KEY:+TelnyxPublicKeys=$$TELNYX_PUBLIC_KEY }$${TELNYX_API_KEY:+TelnyxApiKey=$$TELNYX_API_KEY }$$PARAMETERS"; \
 	$(SAM) deploy $(stage) $$(test -t 0 || echo --no-confirm-changeset) $${1:+--parameter-overrides "$$1"} || \
 		{ $(deployable); exit 1; }
+	@$(deployable) --deployed
 
 # A stack whose first deployment has failed takes no second one, and CloudFormation's own error does not name the way out.
+# SAM's status is 0 as well when its question is answered with no.
 deployable = .venv/bin/python -m hookline_local.cli.deployable $(stage)
 deployable: .venv/installed
 	@$(deployable)

@@ -87,9 +87,32 @@ def test_every_other_stack_and_one_that_does_not_exist_is_left_to_sam(
     assert capsys.readouterr().err == ""
 
 
+def change_set(name: str, template: str) -> None:
+    boto3.client("cloudformation", region_name="eu-west-1").create_change_set(
+        StackName="hookline-prod", ChangeSetName=name, TemplateBody=template, ChangeSetType="UPDATE"
+    )
+
+
+def test_a_question_that_was_answered_with_no_is_no_success(stack: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    deployed = ["--deployed", *PROD]
+    change_set("without-changes", TEMPLATE)
+    assert main(deployed) == 0
+    change_set("samcli-deploy1", TEMPLATE.replace("Topic", "Another", 1))
+    assert main(deployed) == CHECK_FAILED
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "nothing was deployed: the changes of the stack hookline-prod were not confirmed" in shown
+    boto3.client("cloudformation", region_name="eu-west-1").execute_change_set(
+        StackName="hookline-prod", ChangeSetName="samcli-deploy1"
+    )
+    assert main(deployed) == 0
+    assert main(["--deployed", "--stack-name", "another"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_make_deploy_asks_before_it_builds_and_after_sam_has_failed() -> None:
     options = ["STAGE=prod", "STACK=line-2", "REGION=eu-west-1"]
     done = subprocess.run([MAKE, "-n", "deploy", *options], cwd=PROJECT, capture_output=True, text=True, check=True)
     command = 'hookline_local.cli.deployable --config-env "prod" --stack-name "line-2" --region "eu-west-1"'
     before, build, after = (done.stdout.index(part) for part in (command, "sam build", "sam deploy"))
     assert before < build < after < done.stdout.rindex(command)
+    assert done.stdout.rstrip().endswith("--deployed")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,8 @@ def test_every_queue_of_the_stack_is_counted(line: World) -> None:
     assert document["queues"].keys() == set(line.template.resources("AWS::SQS::Queue")) == HOLDS.keys()
     assert document["queues"]["CommandQueue"] == {"waiting": 1, "in_flight": 0, "delayed": 0}
     assert document["dead"] == []
+    shown = hookline("queues").stdout  # as wide as a terminal of 80 columns, where what a queue holds gives way
+    assert re.search(r"^EventWebhookDeadLetterQueue +0 +0 +0 ", shown, re.MULTILINE), shown
 
 
 def test_dead_commands_are_shown_and_sent_again_under_the_same_ids(line: World) -> None:

@@ -39,6 +39,7 @@ def show_queues(resources: StackResources, screen: Screen) -> None:
             [name, *(str(count[kind]) for kind in ("waiting", "in_flight", "delayed")), HOLDS.get(name, "")]
             for name, count in found.items()
         ),
+        cut=("holds",),
     )
     for name in sorted(dead):
         screen.paragraph(f"Why: hookline queues show {name}", "yellow")

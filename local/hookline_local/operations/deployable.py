@@ -29,15 +29,36 @@ def undeployable(stage: str, *, name: str | None, region: str | None) -> Undeplo
     None as well when there is no stack, and when it cannot be asked about: SAM itself reports what is wrong then.
     stage: a table of samconfig.toml. name, region: in place of those of the table.
     """
-    settings = tomllib.loads(CONFIG.read_text(encoding="utf-8")).get(stage, {}).get("global", {}).get("parameters", {})
-    name = name or settings.get("stack_name", "")
     try:
-        client: Any = boto3.client("cloudformation", region_name=region or settings.get("region"))
+        client, name = _stack(stage, name, region)
         status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         advice = obstacle(status)
         return Undeployable(name, status, advice, _first_failure(client, name)) if advice else None
     except (ClientError, BotoCoreError):
         return None
+
+
+def pending_changes(stage: str, *, name: str | None, region: str | None) -> str:
+    """The stack whose newest change set was not executed; empty when there is none, or it cannot be asked about.
+
+    SAM ends with status 0 when its question is answered with no, and leaves the change set. One without changes has
+    failed, and is not meant.
+    """
+    try:
+        client, name = _stack(stage, name, region)
+        pages = client.get_paginator("list_change_sets").paginate(StackName=name)
+        found = [summary for page in pages for summary in page["Summaries"]]
+    except (ClientError, BotoCoreError):
+        return ""
+    newest: dict[str, Any] = max(found, key=lambda summary: summary["CreationTime"], default={})
+    return name if newest.get("ExecutionStatus") == "AVAILABLE" else ""
+
+
+def _stack(stage: str, name: str | None, region: str | None) -> tuple[Any, str]:
+    """A client of CloudFormation and the name of the stack."""
+    settings = tomllib.loads(CONFIG.read_text(encoding="utf-8")).get(stage, {}).get("global", {}).get("parameters", {})
+    client = boto3.client("cloudformation", region_name=region or settings.get("region"))
+    return client, name or settings.get("stack_name", "")
 
 
 def _first_failure(client: Any, name: str) -> str:
