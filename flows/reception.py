@@ -330,6 +330,10 @@ def _digits(call: Call) -> list[Event]:
     return [event for event in call.events if event.type == "call.dtmf.received"]
 
 
+_PAUSES = ("1", "#", "record_pause", "record_stop")
+_RESUMES = ("2", "record_resume", "record_start")
+
+
 def _was_finished_before(event: Event, call: Call) -> bool:
     before = (event.occurred_at, event.id)
     return any(
@@ -338,9 +342,11 @@ def _was_finished_before(event: Event, call: Call) -> bool:
 
 
 def _may_record(call: Call) -> bool:
-    """Whether the caller's last key about recording was not to pause it (1) or to finish (#)."""
-    keys = [event.payload.get("digit") for event in _digits(call)]
-    return next((key for key in reversed(keys) if key in ("1", "2", "#")), "2") == "2"
+    """Whether the last that was asked of the recording was not to pause or to stop it: by a key, or by an operator."""
+    by = {"call.dtmf.received": "digit", "hookline.action": "action"}
+    asked = [event.payload.get(by[event.type]) for event in call.events if event.type in by]
+    last = next((one for one in reversed(asked) if one in (*_PAUSES, *_RESUMES)), "2")
+    return last in _RESUMES
 
 
 def _is_goodbye(call: Call) -> bool:

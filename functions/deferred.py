@@ -23,7 +23,7 @@ from hookline.queues import DeferredEvent
 from hookline.routing import ARCHIVED_EVENTS
 from hookline.signed_request import SignedRequest
 from hookline.telnyx import Answer, Outcome
-from hookline.webhook import Context, Delivery, append, command, decide
+from hookline.webhook import Context, Delivery, append, command, decide, object_name
 
 LONGEST_PAUSE_SECONDS = 900
 RESERVE_SECONDS = 5.0
@@ -87,8 +87,7 @@ def journal(env: Environment, record: Mapping[str, Any], deadline: Deadline) -> 
 def _journal(env: Environment, deferred: DeferredEvent, event: Event, body: bytes, deadline: Deadline) -> bool:
     """Journal a webhook that could be read; False when it was there already."""
     if deferred.is_stale:
-        stored = body.decode() if len(body) <= LARGEST_BODY_BYTES else None
-        return env.journal.append_event(event, body=stored, received_at=deferred.received_at, stale=True)
+        return _append_stale(env, deferred, event, body)
     delivery = Delivery(
         event=event,
         body=body,
@@ -115,6 +114,15 @@ def _journal(env: Environment, deferred: DeferredEvent, event: Event, body: byte
         plans = command(env, delivery, history._replace(results={**known, **history.results}))
         delivery.results = enqueue(env, event, _results(plans))
     return append(env, delivery)
+
+
+def _append_stale(env: Environment, deferred: DeferredEvent, event: Event, body: bytes) -> bool:
+    """Append a stale event, its body in S3 where it is too large; False when it was there already."""
+    body_uri = None
+    if len(body) > LARGEST_BODY_BYTES:
+        body_uri = deferred.body_uri or env.oversize.store("oversize", f"{object_name(event)}-stale", body)
+    stored = None if body_uri else body.decode()
+    return env.journal.append_event(event, body=stored, body_uri=body_uri, received_at=deferred.received_at, stale=True)
 
 
 def _ids_of_message(message: str) -> dict[str, Any]:

@@ -315,6 +315,23 @@ def test_a_recording_that_the_caller_has_paused_or_finished_is_not_started_again
     assert bool(decide(event_at("call.recording.error", 30), *pressed)) is again
 
 
+@pytest.mark.parametrize(
+    ("actions", "again"),
+    [
+        (["record_pause"], False),
+        (["record_stop"], False),
+        (["record_pause", "record_resume"], True),
+        (["record_start", "speak"], True),
+        (["record_pause", "speak"], False),
+    ],
+)
+def test_a_recording_that_an_operator_has_paused_or_stopped_is_not_started_again(
+    actions: list[str], again: bool
+) -> None:
+    asked = [event_at("hookline.action", second, action=action) for second, action in enumerate(actions)]
+    assert bool(decide(event_at("call.recording.error", 30), *asked)) is again
+
+
 def test_in_a_step_of_another_flow_nothing_is_started_again() -> None:
     for step in ("goodbye", "calling", "another step"):
         assert decide(event_at("call.recording.error", 30, step), flow=FULL) == []

@@ -407,6 +407,32 @@ def test_a_stale_event_that_was_deferred_is_journalled_as_stale_and_commands_not
     assert item["sk"].startswith("STALE#")
 
 
+@pytest.mark.parametrize("length", [100_000, 500_000])
+def test_the_body_of_a_large_stale_event_that_was_deferred_is_stored(world: World, length: int) -> None:
+    with unavailable("dynamodb"):
+        assert post_stale(recent("call.hangup", text="x" * length), attempt=None)["status"] == 401
+    assert consume(world) == []
+    found = entry(world)
+    assert found.stale
+    assert found.body_uri is not None
+    key = found.body_uri.partition("/oversize/")[2]
+    body = world.s3.get_object(Bucket=world.settings["RECORDINGS_BUCKET"], Key=f"oversize/{key}")["Body"].read()
+    assert json.loads(body)["data"]["payload"]["text"] == "x" * length
+
+
+@pytest.mark.parametrize("body_length", [10, 440_000])
+def test_results_that_no_message_holds_are_deferred_without_their_parameters(world: World, body_length: int) -> None:
+    texts = [speak(payload=f"{number} " + "é" * 4_990, voice="female") for number in range(60)]
+    with deciding(call_answered=texts):
+        with unavailable("PutItem"):
+            answer = post(recent("call.answered", text="x" * body_length), attempt=None)
+        assert answer["deferred"] == "JournalUnavailable"
+        assert consume(world) == []
+    (item,) = [item for item in world.items if item["event_type"] == "call.answered"]
+    assert item["actions"] == "speak"
+    assert len(world.sent) == 60
+
+
 def test_a_stale_event_does_not_make_its_fresh_delivery_a_duplicate(world: World) -> None:
     post_stale(recent("call.answered"))
     assert post(recent("call.answered"))["commands"] == [f"{action}: accepted" for action in OPENING]

@@ -220,9 +220,12 @@ def test_the_keyed_digits_of_a_stale_event_are_blanked(world: World) -> None:
     assert "4111" not in str(world.items)
 
 
-def test_a_stale_body_that_is_not_an_event_is_answered_401_and_changes_nothing(world: World) -> None:
+def test_a_stale_body_that_is_not_an_event_is_answered_401_and_counted_and_changes_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert handler(ROUTER)(shifted(-301)(request_of(b"not JSON")), Clock())["statusCode"] == 401
     assert world.nothing_has_changed()
+    assert '"WebhookStale":[1.0]' in capsys.readouterr().out
 
 
 def test_a_stale_event_too_large_for_an_item_is_journalled_as_stale(world: World) -> None:

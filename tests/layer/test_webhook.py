@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import threading
 import time
@@ -894,3 +895,20 @@ def test_without_the_secret_the_commands_wait_in_the_queue(world: World, monkeyp
     breaking(monkeypatch, "secretsmanager", client_error("InternalServiceError", 500))
     assert deliver("call.initiated", age=0.0)["commands"] == ["answer: queued"]
     assert world.sent == []
+
+
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_the_parameters_of_a_command_that_no_item_holds_are_journalled_by_their_length(
+    world: World, deciding: Deciding, is_queued: bool
+) -> None:
+    headers = [{"name": f"X-{number}", "value": "v" * 1_000} for number in range(500)]
+    world.replies = (lambda request: overloaded()) if is_queued else (lambda request: ok())
+    deciding("call.answered", speak(payload="Hello.", voice="female"), hangup(custom_headers=headers))
+    assert deliver("call.answered")["status"] == 200
+    world.replies = lambda request: ok()
+    if is_queued:
+        assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []
+    assert world.sent[-1]["body"]["custom_headers"] == headers
+    (item,) = [item for item in world.items if "commands" in item]
+    assert re.fullmatch(r"\(\d{6} characters\)", json.loads(item["commands"])[1]["params"]["custom_headers"])
+    assert len([item for item in world.items if "command_id" in item]) == (2 if is_queued else 0)

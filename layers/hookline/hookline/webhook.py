@@ -13,7 +13,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -225,7 +225,8 @@ def decide(env: Environment, delivery: Delivery, history: History | None = None)
     if history is None:
         decision = env.flows.decide(flow, event, facts=delivery.facts, seconds=seconds)
     else:
-        legs = env.journal.other_legs(event, delivery.deadline) if env.flows.reads_other_legs(flow) else ()
+        deadline = delivery.deadline.less(_reserve(env, delivery))
+        legs = env.journal.other_legs(event, deadline) if env.flows.reads_other_legs(flow) else ()
         facts = history.facts if delivery.facts is None else delivery.facts
         decision = env.flows.decide(flow, event, history.events, facts=facts, legs=legs, seconds=seconds)
     if decision.error and not delivery.decision.error:
@@ -290,11 +291,11 @@ def append(env: Environment, delivery: Delivery) -> bool:
     event, results = delivery.event, delivery.results
     body_uri = commands_uri = None
     if len(delivery.body) > LARGEST_BODY_BYTES:
-        body_uri = env.oversize.store("oversize", _name(event), delivery.body, delivery.deadline)
+        body_uri = env.oversize.store("oversize", object_name(event), delivery.body, delivery.deadline)
     keyed = delivery.keyed if delivery.has_commands else []
     commands = [result.to_dict(keyed) for result in results]
     if len(results) > FEW_COMMANDS and len(encoded := _compact(commands).encode()) > LARGEST_COMMANDS_BYTES:
-        commands_uri = env.oversize.store("oversize", f"{_name(event)}-commands", encoded, delivery.deadline)
+        commands_uri = env.oversize.store("oversize", f"{object_name(event)}-commands", encoded, delivery.deadline)
         commands = []
     actions = _actions_by_leg(event, results)
     defer_seconds = (
@@ -322,7 +323,7 @@ def append(env: Environment, delivery: Delivery) -> bool:
     return is_new
 
 
-def _name(event: Event) -> str:
+def object_name(event: Event) -> str:
     """The name of an event's objects in S3; the same for every delivery."""
     return hashlib.sha256(event.id.encode()).hexdigest()
 
@@ -390,7 +391,7 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
         raise reason
     body_uri = None
     if len(delivery.body) > LARGEST_DEFERRED_BYTES:
-        body_uri = env.oversize.store("oversize", _name(event), delivery.body, delivery.deadline)
+        body_uri = env.oversize.store("oversize", object_name(event), delivery.body, delivery.deadline)
     deferred = DeferredEvent(
         event_id=event.id,
         identity=event.identity,
@@ -404,10 +405,20 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
         results=[result.to_dict(delivery.keyed) for result in delivery.results],
         pending=_pending(delivery.results),
     )
-    env.queues.defer(deferred, delivery.deadline)
+    env.queues.defer(_fitting(env, deferred, delivery), delivery.deadline)
     env.logger.warning("webhook deferred", extra={"reason": str(reason), **ids_of(event)})
     env.count("WebhookDeferred")
     return _response(200, {"event": event.id, "commands": _summaries(delivery.results), "deferred": deferred.reason})
+
+
+def _fitting(env: Environment, deferred: DeferredEvent, delivery: Delivery) -> DeferredEvent:
+    """The message of a deferred event as the queue takes it: its body in S3, its results without their parameters."""
+    if deferred.results and len(deferred.to_message()) > LARGEST_MESSAGE_BYTES:
+        deferred = replace(deferred, results=[{**result, "params": {}} for result in deferred.results])
+    if deferred.body is not None and len(deferred.to_message()) > LARGEST_MESSAGE_BYTES:
+        body_uri = env.oversize.store("oversize", object_name(delivery.event), delivery.body, delivery.deadline)
+        deferred = replace(deferred, body=None, body_uri=body_uri)
+    return deferred
 
 
 def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed, deadline: Deadline) -> dict[str, Any]:
@@ -418,7 +429,7 @@ def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed
     try:
         body_uri = None
         if len(delivery.body) > LARGEST_BODY_BYTES:
-            body_uri = env.oversize.store("oversize", f"{_name(event)}-stale", delivery.body, deadline)
+            body_uri = env.oversize.store("oversize", f"{object_name(event)}-stale", delivery.body, deadline)
         env.journal.append_event(
             event,
             body=None if body_uri else delivery.body.decode(),
@@ -439,6 +450,7 @@ def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: 
     """Store a verified body that cannot be parsed as an event: keyed digits blanked where it is JSON at all."""
     if signed.is_stale:
         env.logger.warning("stale webhook rejected", extra={"reason": reason})
+        env.count("WebhookStale")
         return _response(401, {"error": "signed too long ago"})
     body = signed.body
     try:

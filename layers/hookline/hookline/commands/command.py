@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # 300 unions less to build at a cold start
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha1
@@ -109,12 +110,23 @@ class Command:
 
         keyed: what a caller has keyed in; it is blanked wherever it stands.
         """
-        return {name: _redacted(name, value, keyed) for name, value in self.params.items() if name not in leave_out}
+        return {
+            name: _shortened(_redacted(name, value, keyed))
+            for name, value in self.params.items()
+            if name not in leave_out
+        }
 
     def __repr__(self) -> str:
         """As a dataclass's, without secrets: a Command may stand in a traceback."""
         flow = f", flow={self.flow!r}" if self.flow else ""
         return f"Command({self.action!r}, {self.redacted_params()!r}, call_control_id={self.call_control_id!r}{flow})"
+
+
+def _shortened(value: object) -> object:
+    """An object or list as it is, or its length as JSON: it has to fit into an item of the journal."""
+    if not isinstance(value, (dict, list)) or (length := len(json.dumps(value))) <= _LONGEST_SHOWN:
+        return value
+    return f"({length} characters)"
 
 
 def _redacted(name: str, value: object, keyed: Collection[str]) -> object:
