@@ -684,6 +684,8 @@ def test_replay_shows_commands_that_differ_today(desk: Desk, serving: Serving) -
 
 def test_the_recordings_of_a_call_and_of_a_day_are_listed(desk: Desk, call: Any) -> None:
     leg, archived = call["call"]["call_leg_id"], call["recordings"][0]
+    nameless = [part for key in ("leg", "control", "session") for part in ("--set", f"call_{key}_id=")]
+    assert desk.run("trigger", "call.initiated", *nameless).returncode == 0
     for arguments in ((leg,), ("--day", call["call"]["started_at"][:10]), ()):
         listed = desk.json("recordings", "list", *arguments)["recordings"]
         (found,) = [one for one in listed if one["key"] == archived["key"]]

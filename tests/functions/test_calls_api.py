@@ -275,6 +275,29 @@ def test_a_transcript_is_json_text_or_subtitles_as_the_client_accepts(world: Wor
     assert api.get(path, accept="text/*").headers["content-type"].startswith("text/plain")
 
 
+@pytest.mark.parametrize("media_type", ["text/plain", "text/vtt", "application/json"])
+def test_half_a_character_and_controls_of_a_speaker_end_no_transcript(
+    media_type: str, world: World, api: CallsApi
+) -> None:
+    line = incoming("one")
+    line.event("call.answered")
+    transcribed(line, "tickets \ud83d \x1b[2J\x9b1m\u202e\u200b")
+    body = api.get("/calls/leg-one/transcript", accept=media_type).body.decode()
+    assert "tickets" in body
+    assert media_type == "application/json" or not set("\x1b\x9b\u202e\u200b") & set(body)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_a_number_that_json_cannot_write_is_null(number: str, world: World, api: CallsApi) -> None:
+    line = incoming("one")
+    line.event("call.answered", quality=float(number), inside=[{"rate": float(number)}])
+    timeline = api.get("/calls/leg-one/timeline").body.decode()
+    (answered,) = [entry for entry in json.loads(timeline)["entries"] if entry["event_type"] == "call.answered"]
+    assert (answered["payload"]["quality"], answered["payload"]["inside"]) == (None, [{"rate": None}])
+    assert "NaN" not in timeline
+    assert "Infinity" not in timeline
+
+
 # Cost
 
 

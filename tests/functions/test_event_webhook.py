@@ -112,6 +112,11 @@ def test_a_body_in_the_bucket_is_a_pointer(empty: dict[str, Any], world: World, 
     assert (document["data"], document["body_uri"]) == (None, "s3://bucket/key")
 
 
+def test_a_post_is_json_whatever_number_its_event_has() -> None:
+    document = body_of("call.hangup", {**DETAIL, "body": '{"data": {"payload": {"a": NaN, "b": -1e999}}}'}).decode()
+    assert json.loads(document)["data"] == {"payload": {"a": None, "b": None}}
+
+
 def test_the_log_has_no_number_and_no_secret(
     world: World, posts: list[httpx.Request], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,7 @@ VALUES = {
     "transcription_engines",
     "transcripts",
     "validators",
+    "visible",
 }
 BORDER = {"aws_errors"}
 INPUT_AND_OUTPUT = {

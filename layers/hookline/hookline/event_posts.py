@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from hookline.errors import Unavailable, Unreadable
+from hookline.events import parse_json
 
 PATIENCE_SECONDS = 10.0
 KEYS_SECONDS = 300
@@ -73,7 +74,7 @@ def body_of(event_type: str, detail: Mapping[str, Any]) -> bytes:
         "type": event_type,
         "timestamp": detail["occurred_at"],
         "id": detail["event_id"],
-        "data": json.loads(body).get("data") if body else None,
+        "data": parse_json(body.encode()).get("data") if body else None,
         "body_uri": detail.get("body_uri") or None,
     }
     return json.dumps(document, separators=(",", ":")).encode()

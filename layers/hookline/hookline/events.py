@@ -5,6 +5,7 @@ Source: developers.telnyx.com, "Receiving webhooks" (envelope), Voice API webhoo
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,20 @@ class Event:
         return name_and_key_of(text)[1] if isinstance(text, str) else None
 
 
+def _finite(text: str) -> float | None:
+    """Python reads NaN, Infinity and 1e400 as numbers and writes them; no other reader of JSON would take them."""
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def json_decoder(**hooks: Any) -> json.JSONDecoder:
+    """A decoder for which a number that JSON cannot write is null. hooks: as json.JSONDecoder takes them."""
+    return json.JSONDecoder(parse_constant=_finite, parse_float=_finite, **hooks)
+
+
+_decode = json_decoder().decode
+
+
 def identifier(value: object) -> str | None:
     """An id as Telnyx writes them: 1 to 512 printable ASCII characters; None for anything else.
 
@@ -125,7 +140,7 @@ def parse_event(body: bytes) -> Event:
     return event_of_envelope(parse_json(body))
 
 
-def parse_json(body: bytes, decode: Callable[[str], Any] = json.loads) -> Any:
+def parse_json(body: bytes, decode: Callable[[str], Any] = _decode) -> Any:
     """The JSON value of a body. Raises Unreadable with the likely cause: not UTF-8, not JSON, a TeXML callback."""
     try:
         return decode(body.decode("utf-8"))

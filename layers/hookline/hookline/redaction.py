@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from hookline.events import DTMF_EVENT, parse_json
+from hookline.events import DTMF_EVENT, json_decoder, parse_json
 from hookline.keyed_digits import blank, blank_hidden, hides_digits, is_digit_name, named
 
 AMBIGUOUS_NAMES = frozenset(
@@ -98,7 +98,7 @@ class _Reader:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.pair_count = 0
-        self.decode = json.JSONDecoder(object_pairs_hook=self._object_of).decode
+        self.decode = json_decoder(object_pairs_hook=self._object_of).decode
 
     def _object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)

@@ -84,7 +84,8 @@ def show_transcript(resources: StackResources, any_id: str, screen: Screen) -> b
         events, missing = transcript_events(record, Bucket(resources.s3, resources.bucket))
     spoken = [segment.to_dict() for segment in segments(events)]
     screen.document({"call_leg_id": record.identity.call_leg_id, "transcript": spoken, "gone": missing})
-    screen.unwrapped(transcript_text(events).rstrip("\n"))
+    for line in transcript_text(events).splitlines():
+        screen.unwrapped(line)
     for at in missing:
         print_error(f"a part of the transcript is missing: {at}")
     return not missing

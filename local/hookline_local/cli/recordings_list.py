@@ -25,12 +25,13 @@ def list_recordings(resources: StackResources, any_id: str | None, day: str, scr
 
 
 def _calls(resources: StackResources, day: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """An id and the row of each call of a day, the newest first."""
+    """An id and the row of each call of a day, the newest first. An event that names no call has no recordings."""
     query = {"day": day, "limit": PAGE_CALLS}
     while True:
         page = get(resources, "/calls", query)
         for call in page["calls"]:
-            yield call["call_leg_id"] or call["call_control_id"] or call["call_session_id"], call
+            if any_id := call["call_leg_id"] or call["call_control_id"] or call["call_session_id"]:
+                yield any_id, call
         if not page["next"]:
             return
         query["cursor"] = page["next"]

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline.recordings.findings import Finding, describe_all
+from hookline.visible import visible, visible_line
 from hookline_local.cli.terminal import SafeConsole, json_text
 
 IN, OUT = "-->", "<--"
@@ -48,23 +49,23 @@ class Screen:
 
     def paragraph(self, text: str = "", style: str = "") -> None:
         """A paragraph: wrapped between words where the terminal ends."""
-        self.console.print(Text(text, style=style))
+        self.console.print(Text(visible(text), style=style))
 
     def heading(self, text: str) -> None:
         """A heading, after an empty line."""
         self.console.print()
-        self.console.print(Text(text, style="bold"))
+        self.console.print(Text(visible_line(text), style="bold"))
 
-    def line(self, *parts: tuple[str, str] | str | Text) -> None:
+    def line(self, *parts: tuple[str, str] | str) -> None:
         """Exactly one line: on a terminal cut off with an ellipsis, in a file complete."""
         if self.console.is_terminal:
-            self.console.print(Text.assemble(*parts), no_wrap=True, overflow="ellipsis", crop=True)
+            self.console.print(_one_line(parts), no_wrap=True, overflow="ellipsis", crop=True)
         else:
             self.unwrapped(*parts)
 
-    def unwrapped(self, *parts: tuple[str, str] | str | Text) -> None:
+    def unwrapped(self, *parts: tuple[str, str] | str) -> None:
         """One line to copy from: neither cut off nor wrapped, however narrow the terminal."""
-        self.console.print(Text.assemble(*parts), soft_wrap=True)
+        self.console.print(_one_line(parts), soft_wrap=True)
 
     def request_received(self, event_type: str, *, key: str, when: str = "", label: str = "", note: str = "") -> None:
         """A webhook comes in. key: of the delivery, for `response_sent`. label: of its call."""
@@ -92,17 +93,17 @@ class Screen:
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
-        took = Text.assemble(
+        took = (
             (f"{'':9}{_column(label)}", "dim"),
             (f"{OUT} ", "cyan"),
             (str(status or "no answer"), "green" if good else "red"),
             f" {milliseconds:.0f} ms{repeated_type}",
         )
         if text:
-            table.add_row(took, Text(text, style="" if good else "red"))
+            table.add_row(_one_line(took), Text(visible_line(text), style="" if good else "red"))
             self.console.print(table)
         else:
-            self.line(took)
+            self.line(*took)
 
     def heard(self, action: str, text: str, *, label: str = "") -> None:
         """The words of a command, complete: wrapped under themselves."""
@@ -113,7 +114,7 @@ class Screen:
         table = Table.grid()
         table.add_column(no_wrap=True, style="dim")
         table.add_column(overflow="fold")
-        table.add_row(Text(mark), Text(text))
+        table.add_row(Text(visible_line(mark)), Text(visible_line(text)))
         self.console.print(table)
 
     def detail(self, text: str, *, label: str = "") -> None:
@@ -159,8 +160,8 @@ class Screen:
         table.add_column(overflow="fold")
         first = started_at or (events[0]["occurred_at"] if events else None)
         for event in events:
-            commands = Text(", ".join(command_text(command) for command in event["commands"]), style="green")
-            event_type = Text.assemble(event["event_type"], (event_detail(event, "  "), "dim"))
+            commands = Text(visible_line(", ".join(map(command_text, event["commands"]))), style="green")
+            event_type = _one_line((event["event_type"], (event_detail(event, "  "), "dim")))
             table.add_row(elapsed(first, event["occurred_at"]), event_type, commands)
         self.console.print(table)
 
@@ -174,8 +175,8 @@ class Screen:
         first = started_at or (segments[0]["at"] if segments else None)
         for segment in segments:
             confidence = "" if segment["confidence"] is None else f"{round(segment['confidence'] * 100)}%"
-            speaker = Text(segment["track"] or "unknown")
-            table.add_row(elapsed(first, segment["at"]), speaker, confidence, Text(segment["text"]))
+            speaker = Text(visible_line(segment["track"] or "unknown"))
+            table.add_row(elapsed(first, segment["at"]), speaker, confidence, Text(visible_line(segment["text"])))
         self.console.print(table)
 
     def fields(self, pairs: Iterable[tuple[str, object]], *, width: int = 18) -> None:
@@ -188,7 +189,7 @@ class Screen:
         table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
         table.add_column(style="dim", no_wrap=True, width=width)
         table.add_column(overflow="fold")
-        table.add_row(Text(f"  {name}"), Text(value))
+        table.add_row(Text(visible_line(f"  {name}")), Text(visible(value)))
         self.console.print(table)
 
     def recording(self, recording: Mapping[str, Any]) -> None:
@@ -223,7 +224,7 @@ class Screen:
         table.add_column(overflow="fold")
         for good, sentence, seen in results:
             mark = Text("  ok  ", style="green") if good else Text("  NOT ", style="bold red")
-            body = Text.assemble(sentence, (f" {seen}" if seen else "", "dim" if good else "red"))
+            body = _one_line((sentence, (f" {seen}" if seen else "", "dim" if good else "red")))
             table.add_row(mark, body)
         self.console.print(table)
 
@@ -233,7 +234,7 @@ class Screen:
         for name in header:
             table.add_column(name, no_wrap=name not in cut)
         for line in lines:
-            table.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in line))
+            table.add_row(*(Text(visible_line(cell), no_wrap=True, overflow="ellipsis") for cell in line))
         self.console.print(table)
 
 
@@ -253,6 +254,15 @@ class _Console(SafeConsole):
             self._screen.on_closed()
 
 
+def _one_line(parts: Iterable[tuple[str, str] | str]) -> Text:
+    """The parts behind one another, each with its style; made visible before anything is measured."""
+    return Text.assemble(*((visible_line(text), style) for text, style in map(_styled, parts)))
+
+
+def _styled(part: tuple[str, str] | str) -> tuple[str, str]:
+    return (part, "") if isinstance(part, str) else part
+
+
 def _column(label: str) -> str:
     return f"{label} " if label else ""
 
@@ -260,9 +270,9 @@ def _column(label: str) -> str:
 def print_error(text: str, advice: str = "") -> None:
     """Write to standard error: what is wrong, and what to do next."""
     console = SafeConsole(stderr=True, highlight=False, markup=False, emoji=False)
-    console.print(Text.assemble(("hookline: ", "bold red"), text))
+    console.print(Text.assemble(("hookline: ", "bold red"), visible(text)))
     if advice:
-        console.print(Text(f"  {advice}"))
+        console.print(Text(visible(f"  {advice}")))
     sys.stderr.flush()
 
 

@@ -12,13 +12,8 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+from hookline.visible import REPLACEMENT, UNSAFE, visible
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
-    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"  # bidirectional controls, line separators
-    "\ud800-\udfff]"  # halves of characters
-)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -28,15 +23,10 @@ class SafeConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As Rich renders it, with the text of every segment made visible; Rich's own control segments pass."""
         for segment in super().render(renderable, options):
-            if segment.control is None and _UNSAFE.search(segment.text):
+            if segment.control is None and visible(segment.text) != segment.text:
                 yield Segment(visible(segment.text), segment.style)
             else:
                 yield segment
-
-
-def visible(text: str) -> str:
-    """The text with U+FFFD for every control character, bidirectional control and half a character."""
-    return _UNSAFE.sub(REPLACEMENT, text)
 
 
 def json_text(content: Any, **options: Any) -> str:
@@ -46,4 +36,4 @@ def json_text(content: Any, **options: Any) -> str:
     """
     text = json.dumps(content, ensure_ascii=False, **options)
     text = _SURROGATE.sub(REPLACEMENT, text)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)

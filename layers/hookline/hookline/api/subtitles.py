@@ -5,6 +5,7 @@ from html import escape
 
 from hookline.events import seconds_between
 from hookline.transcripts import Segment
+from hookline.visible import visible_line
 
 _READING_SECONDS = 1.5
 _CHARACTERS_A_SECOND = 14
@@ -13,7 +14,9 @@ _CHARACTERS_A_SECOND = 14
 
 def as_text(segments: Sequence[Segment], started_at: str) -> str:
     """A line a segment: the time since started_at, who spoke, and the text."""
-    return "".join(f"{_clock(_offset(started_at, one))}  {_speaker(one)}  {one.text}\n" for one in segments)
+    return "".join(
+        f"{_clock(_offset(started_at, one))}  {_speaker(one)}  {visible_line(one.text)}\n" for one in segments
+    )
 
 
 def as_vtt(segments: Sequence[Segment], started_at: str) -> str:
@@ -35,8 +38,8 @@ def _speaker(segment: Segment) -> str:
 
 
 def _cue(text: str) -> str:
-    """Text in which nothing is a tag, an entity or the arrow of a cue."""
-    return escape(text, quote=False)
+    """Text in which nothing is a tag, an entity, the arrow of a cue, or a control character."""
+    return escape(visible_line(text), quote=False)
 
 
 def _clock(seconds: float, digits: int = 0) -> str:
