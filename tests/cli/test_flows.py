@@ -55,6 +55,11 @@ def call_initiated(event, call):
     "broken": """
 from hookline import reject
 
+LOOKUP_EVENTS = ("call.initiated",)
+
+def lookup(event, call):
+    return object()
+
 def call_initiated(event, call):
     return [reject(cause="CALL_REJECTED")]
 
@@ -136,6 +141,9 @@ def test_a_failed_event_is_listed_and_decided_again_when_the_flow_is_fixed(
     assert (failed["id"], failed["event_type"], failed["flow"]) == (leg, "call.hangup", "broken")
     assert failed["error"] == "RuntimeError: no one is on duty"
     assert "RuntimeError: no one is on duty" in desk.run("calls", "--failed").stdout
+    report = " ".join(desk.run("calls", "show", leg).stdout.split())
+    assert "call.hangup: the flow broken failed: RuntimeError: no one is on duty" in report
+    assert "The look-up has found nothing: TypeError: Object of type object is not JSON serializable" in report
 
     still_broken = desk.run("decide", leg)
     assert still_broken.returncode == 1

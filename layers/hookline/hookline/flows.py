@@ -55,10 +55,14 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 
 
 class LookUp(NamedTuple):
-    """The result of a look-up: a JSON value. missed: the type of the error when it has none, TooLarge included."""
+    """The result of a look-up: a JSON value. missed: the type of the error when it has none, TooLarge included.
+
+    error: the same as `Type: text`, which is journalled and never logged.
+    """
 
     facts: Any
     missed: str | None = None
+    error: str | None = None
 
 
 class Flows:
@@ -155,10 +159,12 @@ class Flows:
             with deadline.enforced():
                 found.append(_compact(self._module(name).lookup(event, Call.of([event]))))
 
-        error = self.call(limited).error_type
-        if error is None and len(found[0]) > LARGEST_FACTS_BYTES:
-            error = "TooLarge"
-        return LookUp(None, error) if error else LookUp(json.loads(found[0]))
+        failed = self.call(limited)
+        if failed.error:
+            return LookUp(None, failed.error_type, failed.error)
+        if (size := len(found[0])) > LARGEST_FACTS_BYTES:
+            return LookUp(None, "TooLarge", f"TooLarge: {size:,} bytes of JSON, and {LARGEST_FACTS_BYTES:,} at most")
+        return LookUp(json.loads(found[0]))
 
     def reads_other_legs(self, name: str) -> bool:
         """Whether a flow asks for the other legs of the conversation: its module declares OTHER_LEGS = True."""

@@ -351,7 +351,7 @@ class Journal:
     ) -> bool:
         """Record what a look-up found for an event, once; False when it was there already.
 
-        missed: the type of the error when it found nothing because of one. at: seconds since 1970 UTC.
+        missed: the error, as `Type: text`, when it found nothing because of one. at: seconds since 1970 UTC.
         """
         attributes = {"facts": facts, "missed": missed, "event_id": event.id, "occurred_at": event.occurred_at}
         item = self._note_item(event.identity, FACTS, event.id, attributes, at=at)

@@ -34,7 +34,7 @@ def facts_for(env: Environment, flow: str | None, event: Event, deadline: Deadli
     if found.missed:
         env.logger.warning("look-up missed", extra={"flow": flow, "error": found.missed, **ids_of(event)})
         env.count("LookupMissed")
-    if env.journal.put_facts(event, found.facts, found.missed, at=time.time(), deadline=deadline):
+    if env.journal.put_facts(event, found.facts, found.error, at=time.time(), deadline=deadline):
         return found.facts
     stored = env.journal.facts(event, deadline)
     return stored["facts"] if stored else None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hookline.call_report import call_attributes, call_document, transcript_events
-from hookline.journal import CallRecord
+from hookline.journal import FACTS, CallRecord
 from hookline.recordings.storage import Bucket
 from hookline.transcripts import document as transcript_text
 from hookline.transcripts import segments
@@ -53,6 +53,9 @@ def show_call(resources: StackResources, any_id: str, screen: Screen) -> None:
         document["legs"] = _legs(resources, record, document["call"])
     screen.document(document)
     screen.call_report(document)
+    for note in record.notes.get(FACTS, []):
+        if note["missed"]:
+            screen.paragraph(f"The look-up has found nothing: {note['missed']}", "yellow")
     if len(document["legs"]) > 1:
         screen.heading("Legs of its session")
         _table(document["legs"], screen)

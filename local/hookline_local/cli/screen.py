@@ -129,6 +129,7 @@ class Screen:
         """The timeline of a call, its state, transcript and recordings, from `call_report.call_document`."""
         self.heading("Timeline")
         self.timeline(document["call"].get("started_at"), document["events"])
+        self._failures(document["events"])
         self.heading("The call")
         self.fields((name, value) for name, value in document["call"].items() if value not in (None, "", []))
         self.heading("Transcript")
@@ -143,6 +144,14 @@ class Screen:
                 self.paragraph("  None.", "dim")
         if document["cost"]:
             self.cost(document["cost"])
+
+    def _failures(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """The errors of the flow, and the way on: the caller has heard that something went wrong, and no more."""
+        failed = [event for event in events if event["error"]]
+        for event in failed:
+            self.paragraph(f"{event['event_type']}: the flow {event['flow']} failed: {event['error']}", "red")
+        if failed:
+            self.paragraph("When the flow is fixed: hookline decide ID", "dim")
 
     def cost(self, cost: Mapping[str, Any]) -> None:
         """The cost of the leg at Telnyx: the sum, then each part."""

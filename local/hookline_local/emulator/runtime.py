@@ -93,8 +93,8 @@ class LogLine:
 
     @property
     def of_flow(self) -> bool:
-        """Whether a flow wrote it, with print or logging: the framework's own lines are JSON."""
-        return self.source == "function" and not self.text.startswith("{")
+        """Whether a flow wrote it, with print or logging, or its look-up was missed: other lines of ours are JSON."""
+        return self.source == "function" and (not self.text.startswith("{") or '"look-up missed"' in self.text)
 
 
 @dataclass(frozen=True, kw_only=True)
