@@ -9,7 +9,7 @@ const WIDTH = 600;
 const HEIGHT = 64;
 const MOST_MARKS = 200;
 
-const players = new Map(); // by recording: { url, peaks, error, canvas }
+const players = new Map(); // by recording
 
 export function Player({ recording, segments, entries }) {
   const player = playerOf(recording.id);
@@ -26,7 +26,7 @@ export function Player({ recording, segments, entries }) {
     ${player.url && html`
       <canvas width=${WIDTH} height=${HEIGHT} aria-hidden="true" ref=${(node) => paint(node, player, marks, seconds)}
         onClick=${(event) => jump((event.offsetX / event.target.clientWidth) * seconds)}></canvas>
-      <audio controls src=${player.url} ref=${(node) => attach(node, player)} onTimeUpdate=${() => repaint(player)} onError=${() => lose(recording, player)}></audio>
+      <audio controls src=${player.url} ref=${(node) => attach(node, player)} onTimeUpdate=${() => progress(player)} onError=${() => lose(recording, player)}></audio>
       <a href=${player.url} download>Download</a>`}
     <p role="alert" class="bad">${player.error}</p>
     ${may("listen") && marks.length > 0 && html`<details><summary>Jump to</summary><ul class="marks">
@@ -37,7 +37,7 @@ export function Player({ recording, segments, entries }) {
 }
 
 function playerOf(id) {
-  if (!players.has(id)) players.set(id, { url: "", peaks: null, error: "", start: 0, audio: null, canvas: null });
+  if (!players.has(id)) players.set(id, { url: "", peaks: null, error: "", start: 0, isPaused: false, isHeard: false, audio: null, canvas: null });
   return players.get(id);
 }
 
@@ -52,6 +52,11 @@ async function open(recording, player, at) {
     player.audio.play().catch(() => {}); // the browser plays nothing before its user has touched the page
     return;
   }
+  player.isPaused = false;
+  await link(recording, player, at);
+}
+
+async function link(recording, player, at) {
   const path = `/recordings/${encodeURIComponent(recording.id)}`;
   try {
     player.error = "";
@@ -59,7 +64,7 @@ async function open(recording, player, at) {
     player.start = at;
     player.url = (await get(`${path}/audio`)).url;
   } catch (error) {
-    player.error = reason(error);
+    Object.assign(player, { url: "", audio: null, error: reason(error) });
   }
   draw();
 }
@@ -78,12 +83,25 @@ function attach(node, player) {
   player.audio = node;
   node.addEventListener("loadedmetadata", () => {
     node.currentTime = player.start;
-    node.play().catch(() => {});
-  }, { once: true });
+    if (!player.isPaused) node.play().catch(() => {});
+  });
 }
 
+function progress(player) {
+  if (player.audio && player.audio.currentTime > player.start) player.isHeard = true;
+  repaint(player);
+}
+
+// A link dies after five minutes: a new one takes its place, at the same second. One of which nothing was heard is not replaced.
 function lose(recording, player) {
-  Object.assign(player, { url: "", audio: null, error: "The link has died, or the browser cannot play this. Play again for a new one." });
+  const { audio, isHeard } = player;
+  player.isHeard = false;
+  if (audio && isHeard) {
+    player.isPaused = audio.paused;
+    link(recording, player, audio.currentTime);
+    return;
+  }
+  Object.assign(player, { url: "", audio: null, error: "The browser cannot play this, or the link has died. Play again for a new one." });
   draw();
 }
 

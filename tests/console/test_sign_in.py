@@ -82,6 +82,23 @@ def test_an_action_with_an_expired_token_ends_the_sign_in_as_well(
     expect(page.get_by_role("alert")).to_have_text("Your sign-in has ended.")
 
 
+def test_a_sign_in_that_ends_in_the_middle_of_an_action_leaves_the_call_as_it_was(
+    line: LiveLine, issuer: Issuer, desk: Desk, leg: Leg
+) -> None:
+    page = desk.open(f"{line.console}#/calls/{leg.call_leg_id}")
+    issuer.lifetime = 3
+    sign_in(page)
+    page.get_by_role("button", name="Hang up …").click()
+    expect(page.get_by_role("alert")).to_have_text("Your sign-in has ended.")
+    assert page.get_by_role("button", name="Hang up").count() == 0
+    issuer.lifetime = 3600
+    sign_in(page)
+    expect(page.get_by_role("button", name="Hang up …")).to_be_visible()  # the call that was open, and lives
+    assert page.locator(".actions form").count() == 0  # nothing is done that was asked for before
+    page.get_by_role("button", name=re.compile("(Pause|Resume) the recording")).click()
+    expect(page.locator(".actions + [role=status]")).to_contain_text("accepted")
+
+
 def test_what_a_token_may_not_do_is_off(line: LiveLine, issuer: Issuer, desk: Desk, leg: Leg) -> None:
     issuer.withheld = {"hookline/steer", "hookline/dial"}
     page = desk.open(f"{line.console}#/calls/{leg.call_leg_id}")

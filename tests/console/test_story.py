@@ -1,6 +1,7 @@
 """A call from ring to playback, as the person at the desk sees it while it goes on."""
 
 import re
+import time
 
 import httpx
 from playwright.sync_api import expect
@@ -61,3 +62,24 @@ def test_a_call_from_ring_to_playback(line: LiveLine, desk: Desk) -> None:
     page.locator(".actions form").get_by_role("button", name="Hang up").click()
     expect(page.locator(".facts")).to_contain_text("ended")
     expect(page.get_by_role("button", name="Hang up …")).to_have_count(0)
+
+
+def test_a_link_that_dies_while_it_is_played_is_replaced_and_the_sound_goes_on(line: LiveLine, desk: Desk) -> None:
+    leg = line.ring("+12025550172")
+    wait_for(lambda: line.running(leg).get("recording") == "on")
+    began = time.monotonic()
+    wait_for(lambda: time.monotonic() > began + 4)  # a recording of as many seconds
+    assert line.http.post(f"/calls/{leg.call_leg_id}/actions/record_stop", json={}).status_code == 200
+    page = desk.open(f"{line.console}#/calls/{leg.call_leg_id}")
+    page.get_by_role("button", name="Play").click()
+    audio = page.locator(".player audio")
+    wait_for(lambda: audio.evaluate("node => node.currentTime > 1"))
+    audio.evaluate("node => { node.onseeked = () => { window.soughtTo = node.currentTime; }; }")
+    link = audio.get_attribute("src")
+    # A browser finds a link dead when it needs bytes that it has not read yet: of a short recording it has read all.
+    died_at = audio.evaluate("node => (node.dispatchEvent(new Event('error')), node.currentTime)")
+    wait_for(lambda: audio.get_attribute("src") != link and audio.evaluate("node => node.ended"))
+    assert audio.get_attribute("src") != link
+    assert page.evaluate("() => window.soughtTo") >= died_at
+    assert page.locator(".player [role=alert]").text_content() == ""
+    assert sum(url.endswith("/audio") for url in desk.requests) == 2  # each link is journalled
