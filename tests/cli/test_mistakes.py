@@ -68,6 +68,7 @@ def a_running_stack(tmp_path: Path, **facts: object) -> None:
         (["trigger", "call.answered", "--url", "http://[::1"], "http://[::1: invalid URL", "--url http"),
         (["trigger", "call.answered", "--url", "http://a:99999"], "http://a:99999: invalid URL", "--url http"),
         (["serve", "--aws-endpoint", "http://["], "http://[: invalid URL", "--aws-endpoint http"),
+        (["dial", "2025550177", "--from", "+12025550123", "--connection", "1"], "2025550177: invalid number", "E.164"),
         (["serve", "--speed", "inf"], "--speed", "--help"),
         (["serve", "--speed", "nan"], "--speed", "--help"),
         (["tail", "--every", "inf"], "--every", "--help"),

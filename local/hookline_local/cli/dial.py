@@ -1,5 +1,6 @@
 """`hookline dial`: place a call from a stack."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -8,6 +9,8 @@ from hookline_local.cli.options import Json, Profile, Region, StackName, Url, co
 from hookline_local.cli.send import IdempotencyKey, Params
 
 app = command_app()
+
+_DIALABLE = re.compile(r"\+[1-9][0-9]{1,14}|sips?:\S+", re.ASCII)
 
 
 @app.command(
@@ -28,8 +31,11 @@ def dial(
     json: Json = False,
 ) -> None:
     """Place one call by the calls API. Who may be called is DialAllow's; it is sent once, whatever happens."""
+    from hookline_local.base.errors import USAGE, CliError
     from hookline_local.cli.api_client import body_of, post
 
+    if not _DIALABLE.fullmatch(to):
+        raise CliError(f"{to}: invalid number", "Expected E.164, for example +12025550177, or a SIP URI.", code=USAGE)
     body = body_of("dial", params or []) | {"to": to, "from": from_number, "connection_id": connection}
     body |= {"flow": flow} if flow else {}
     answer = post(resources_of(url, stack, profile, region), "/calls", body, key=idempotency_key)
