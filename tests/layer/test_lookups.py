@@ -216,6 +216,18 @@ def test_a_look_up_that_fails_or_hangs_is_missed_and_the_decision_is_asked_witho
     assert note["missed"].startswith(f"{error}: ")
 
 
+def test_the_error_of_a_look_up_is_journalled_without_keyed_digits(world: World) -> None:
+    def unknown(event: Event, call: Call) -> Any:
+        return {}[event.payload["digits"]]
+
+    with looking_up(unknown, "call.gather.ended"):
+        deliver("call.gather.ended", digits="4711")
+    record = world.journal.read(LEG)
+    assert record is not None
+    (note,) = record.notes["CALL_FACTS"]
+    assert note["missed"] == "KeyError: 'xxxx'"
+
+
 def test_a_look_up_has_a_part_of_the_deadline_and_leaves_the_rest(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from hookline.deadline import Deadline
 from hookline.environment import Environment
 from hookline.events import Event, ids_of
+from hookline.keyed_digits import without_spoken
+from hookline.redaction import keyed_in
 
 LOOKUP_SECONDS = 0.7
 """A look-up takes no longer than this."""
@@ -34,7 +36,10 @@ def facts_for(env: Environment, flow: str | None, event: Event, deadline: Deadli
     if found.missed:
         env.logger.warning("look-up missed", extra={"flow": flow, "error": found.missed, **ids_of(event)})
         env.count("LookupMissed")
-    if env.journal.put_facts(event, found.facts, found.error, at=time.time(), deadline=deadline):
+    error = found.error
+    if error and not env.keep_digits:
+        error = without_spoken(error, keyed_in(event.payload, event.type), shortest=1)
+    if env.journal.put_facts(event, found.facts, error, at=time.time(), deadline=deadline):
         return found.facts
     stored = env.journal.facts(event, deadline)
     return stored["facts"] if stored else None
