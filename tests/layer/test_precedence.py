@@ -320,6 +320,37 @@ def test_a_delayed_recording_yields_to_a_pause_that_came_before_its_time(world: 
     assert world.actions == ["record_pause"]
 
 
+def post_by_control_id(second: int, **decided: Command) -> list[str]:
+    """Deliver an event that names its leg by the call_control_id alone; its commands and their results."""
+    (name,) = decided
+    known = sample_data("call.answered")["payload"]
+    data = sample_data("streaming.started.control-id-only") | {"id": f"event-{second}"}
+    data |= {"event_type": name.replace("_", "."), "occurred_at": f"2026-09-01T15:00:{second:02}.000000Z"}
+    data["payload"] |= {key: known[key] for key in ("call_control_id", "client_state")}
+    with deciding(**decided):
+        result = handler(ROUTER)(request_of(data, age=10.0), Clock())
+    commands: list[str] = json.loads(result["body"])["commands"]
+    return commands
+
+
+def test_a_late_event_without_a_leg_id_yields_to_the_newer_ones_of_its_leg(world: World) -> None:
+    with deciding(call_hold=streaming_stop()):
+        post(30)
+    assert post_by_control_id(20, streaming_failed=STREAM) == ["streaming_start: superseded"]
+    assert post_by_control_id(40, streaming_failed=STREAM) == ["streaming_start: accepted"]
+
+
+def test_a_queued_command_of_an_event_without_a_leg_id_is_dropped_for_what_contradicts_it(world: World) -> None:
+    world.replies = lambda request: overloaded()
+    post_by_control_id(20, streaming_failed=STREAM)
+    world.replies = lambda request: ok()
+    with deciding(call_hold=streaming_stop()):
+        post(30)
+    world.sent.clear()
+    assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []
+    assert world.actions == []
+
+
 # Where the order is not known, nothing is turned on
 
 

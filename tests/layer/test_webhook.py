@@ -839,7 +839,7 @@ def test_an_unreadable_api_key_loses_nothing(
 ) -> None:
     breaking(monkeypatch, "secretsmanager", client_error(code, 400))
     assert deliver("call.initiated")["commands"] == ["answer: queued"]
-    assert [item["event_type"] for item in world.items] == ["call.initiated"]
+    assert [(item["event_type"], item["trouble"]) for item in world.items] == [("call.initiated", "api_key_refused")]
     assert '"ApiKeyRefused":[1.0]' in capsys.readouterr().out
     assert world.sent == []
 

@@ -50,9 +50,14 @@ class MemoryTable:
         *,
         ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
         Limit: int = 1_000_000,  # noqa: N803
+        IndexName: str = "",  # noqa: N803
         **_: Any,
     ) -> dict[str, Any]:
         self.requests.append("Query")
+        if IndexName:
+            items = [item for partition in self.partitions.values() for item in partition.values()]
+            control = ExpressionAttributeValues[":c"]
+            return {"Items": [item for item in items if item.get("call_control_id") == control][:Limit]}
         values = {name: value["S"] for name, value in ExpressionAttributeValues.items()}
         partition = self.partitions.get(values[":p"], {})
         keys = sorted(key for key in partition if values[":a"] <= key <= values[":z"])

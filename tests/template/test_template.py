@@ -275,6 +275,7 @@ def test_a_function_that_answers_webhooks_has_a_role_of_its_own_and_may_do_exact
         ("dynamodb:GetItem", table),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
+        ("dynamodb:Query", f"{table}/index/by_control"),
         ("dynamodb:Query", f"{table}/index/by_legs"),
         ("s3:PutObject", f"{bucket}/oversize/*"),
         ("s3:PutObject", f"{bucket}/quarantine/*"),
@@ -329,6 +330,7 @@ def test_the_command_sender_may_do_exactly_this(resources: Mapping[str, Any], te
         ("dynamodb:GetItem", table),  # for an event beyond the history that a decision reads
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", table),
+        ("dynamodb:Query", f"{table}/index/by_control"),
         ("secretsmanager:GetSecretValue", template.physical_id("TelnyxApiKeySecret")),
         ("sqs:SendMessage", arn_of("CommandQueue", template)),
         ("sqs:SendMessage", arn_of("QuarantineQueue", template)),

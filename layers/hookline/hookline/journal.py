@@ -71,6 +71,9 @@ FACTS = "CALL_FACTS"
 HISTORY_ITEMS = 250
 """A decision reads at most this many items of its call, and at most the 1 MB of one page of a query."""
 
+_CONTROL_ITEMS = 25
+"""Enough to come upon an event with the id of the leg: those without are few."""
+
 LARGEST_BODY_BYTES = 64_000
 """A DynamoDB item holds 400 KB and a page of a query 1 MB (docs.aws.amazon.com, DynamoDB quotas). Ordinary events are
 1 to 2 KB; a larger one must not push the history of its call to a second page."""
@@ -173,9 +176,20 @@ class Journal:
 
         Only a call with more than HISTORY_ITEMS events, or more than 1 MB of them, costs more: one query for the newest
         keys when none of them was reached, and one read for the event itself when it is older than all that was read.
+        An event without a leg id costs two more: one for its leg, and one for the events there.
         """
-        partition = event.identity.partition
         own_key = event_key(event.type, event.occurred_at, event.id, has_commands=True)
+        items, horizon = self._newest(event.identity.partition, own_key, deadline)
+        if beside := self._leg_beside(event, deadline):
+            more, horizon_beside = self._newest(beside, "", deadline)
+            items, horizon = items + more, max(horizon, horizon_beside)
+        return _history(event, items, horizon=horizon)
+
+    def _newest(self, partition: str, own_key: str, deadline: Deadline | None) -> tuple[list[dict[str, Any]], str]:
+        """The items of a partition that a decision may read, and how far back: what is older was perhaps not read.
+
+        own_key: of the event itself, which is read in any case; "" when it lies elsewhere.
+        """
         items, is_cut = self._page(partition, "CALL#", "KEY#~", HISTORY_ITEMS, deadline)
         is_beyond = is_cut and own_key > items[-1]["sk"]["S"]
         horizon = items[-1]["occurred_at"]["S"] if is_cut else ""
@@ -187,7 +201,25 @@ class Journal:
             horizon = max(horizon, keys[-1]["occurred_at"]["S"] if is_cut else "")
         if is_beyond:
             items += self._item(partition, own_key, deadline)
-        return _history(event, items, horizon=horizon)
+        return items, horizon
+
+    def _leg_beside(self, event: Event, deadline: Deadline | None) -> str | None:
+        """The partition of the leg of an event that names it by its call_control_id alone, from an index.
+
+        None without one. An index lags the table a little.
+        """
+        identity = event.identity
+        if identity.call_leg_id or not identity.call_control_id:
+            return None
+        with translate_aws_errors(JournalUnavailable, "DynamoDB", deadline):
+            page = self._client.query(
+                TableName=self._table,
+                IndexName="by_control",
+                KeyConditionExpression="call_control_id = :c",
+                ExpressionAttributeValues={":c": {"S": identity.call_control_id}},
+                Limit=_CONTROL_ITEMS,
+            )
+        return next((item["pk"]["S"] for item in page["Items"] if item["pk"]["S"].startswith("LEG#")), None)
 
     def _page(
         self, partition: str, first: str, last: str, limit: int, deadline: Deadline | None

@@ -71,6 +71,9 @@ BY_CODE: Mapping[str, Outcome] = {
 }
 """The error codes that mean something else than "refused". Source: developers.telnyx.com, API errors."""
 
+KEY_UNREADABLE = "api_key_unreadable"
+"""Not a code of Telnyx's: nothing was sent, because the API key cannot be read."""
+
 BAD_ROUTING = "90057"
 """A bad event type in webhook_urls."""
 
@@ -256,7 +259,7 @@ def _answer_of(exchange: "Future[_Response]") -> Answer:
     try:
         status, headers, content = exchange.result()
     except ApiKeyUnreadable:
-        return Answer(Outcome.UNAUTHORIZED)
+        return Answer(Outcome.UNAUTHORIZED, code=KEY_UNREADABLE)
     except (httpx.HTTPError, TelnyxUnavailable):
         return Answer(Outcome.RETRY_LATER)
     if status < 300:

@@ -43,7 +43,7 @@ from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, De
 from hookline.redaction import Parsed, event_type_of, keyed_in, parse, redact
 from hookline.routing import ARCHIVED_EVENTS, helps_to_deliver_again, with_routing
 from hookline.signed_request import Request, SignedRequest, verify_request
-from hookline.telnyx import Outcome
+from hookline.telnyx import KEY_UNREADABLE, Outcome
 
 DEADLINE_SECONDS = 2.0
 """Telnyx expects the answer to a webhook within this time (developers.telnyx.com, webhook fundamentals)."""
@@ -342,7 +342,8 @@ def _trouble(delivery: Delivery) -> str | None:
         return "dial_refused"
     if any(result.result == Outcome.REFUSED for result in delivery.results):
         return "command_refused"
-    if any(result.queued and result.status in (401, 403) for result in delivery.results):
+    queued = [result for result in delivery.results if result.queued]
+    if any(result.status in (401, 403) or result.code == KEY_UNREADABLE for result in queued):
         return "api_key_refused"
     return None
 
