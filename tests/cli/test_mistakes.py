@@ -110,6 +110,7 @@ def test_a_url_of_the_environment_is_checked_as_one_that_is_typed(
     assert name in done.stderr
 
 
+ID = "the id"
 BROKEN_REQUESTS = [
     ({"requestContext": {}, "headers": None}, "its headers is not an object"),
     ({"requestContext": 5}, "its requestContext is not an object"),
@@ -148,6 +149,55 @@ def test_an_aws_that_does_not_answer_is_not_a_missing_region(
     assert done.status == 3
     assert "AWS_ENDPOINT_URL" in done.stderr
     assert "--region" not in done.stderr
+
+
+@pytest.mark.parametrize("region", ["", "a b", "\x1b[2J"])
+def test_a_region_that_makes_no_url_is_named(region: str, hookline: Hookline, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    done = hookline("calls", "--stack", "hookline", "--region", region)
+    assert done.status == 3
+    assert "region" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "transcript"])
+@pytest.mark.parametrize("typed", ["", " "])
+def test_an_empty_id_is_no_question_for_aws(command: str, typed: str, hookline: Hookline, tmp_path: Path) -> None:
+    a_running_stack(tmp_path)
+    done = hookline("calls", command, typed)
+    assert done.status == 2
+    assert "ID is empty" in done.stderr
+    assert "last" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["call", "invoke", "trigger", "sign", "replay"])
+def test_a_name_that_no_file_can_have_is_no_traceback(command: str, hookline: Hookline, tmp_path: Path) -> None:
+    a_running_stack(tmp_path)
+    done = hookline(command, "x" * 5000 + (".json" if command == "replay" else ""))
+    assert done.status == 2
+    assert "x" * 150 in done.stderr
+
+
+@pytest.mark.parametrize("command", ["call", "replay"])
+def test_a_file_that_is_nested_too_deeply_is_named(command: str, hookline: Hookline) -> None:
+    Path("deep.json").write_text("[" * 200_000)
+    done = hookline(command, "deep.json")
+    assert done.status == 2
+    assert "deep.json" in done.stderr
+
+
+@pytest.mark.parametrize("typed", ["a\udcff", "x" * 100_000])
+@pytest.mark.parametrize("command", [["recordings", "list", ID], ["recordings", "get", ID], ["send", ID, "hangup"]])
+def test_an_id_that_no_url_can_hold_is_no_traceback(
+    command: list[str], typed: str, hookline: Hookline, tmp_path: Path
+) -> None:
+    a_running_stack(tmp_path)
+    done = hookline(*(typed if part == ID else part for part in command))
+    assert done.status in (2, 3)
+    assert done.stderr.startswith("hookline: ")
 
 
 def test_a_body_that_is_no_text_travels_as_base64(hookline: Hookline) -> None:

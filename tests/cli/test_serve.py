@@ -711,6 +711,8 @@ def test_a_recording_is_saved_whole_under_the_name_that_a_person_expects_and_nev
     assert (done.returncode, path.read_bytes()) == (2, b"mine")
     assert "--output" in done.stderr
     assert desk.run("recordings", "get", leg, "--output", str(tmp_path / "no" / "such")).returncode == 2
+    done = desk.run("recordings", "get", leg, "--output", str(tmp_path / ("x" * 300)))
+    assert (done.returncode, "cannot be written" in done.stderr) == (2, True)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 

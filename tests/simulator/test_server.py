@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from hookline_local.simulator import Config, Faults, Observation, serve, simulator_in_thread
-from tests.support.flow_server import CallApplication, Received, answers, app_and_telnyx
+from tests.support.flow_server import KEY, CallApplication, Received, answers, app_and_telnyx
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +170,31 @@ def test_what_is_no_json_object_is_refused() -> None:
                 refused = app.http.post(f"{telnyx.url}/_simulator/{where}", content=body)
                 assert (refused.status_code, "JSON object" in refused.json()["error"]) == (422, True), where
         assert app.http.post(f"{telnyx.url}/_simulator/{call}/hangup").status_code == 200
+
+
+UNWRITABLE = [
+    '{"to": NaN}',
+    '{"to": -1e999}',
+    '{"to": "\\ud83d"}',
+    '{"to": ' + "[" * 100_000,
+    '{"to": "\\udc00\\ud83d"}',
+]
+
+
+@pytest.mark.parametrize("body", UNWRITABLE, ids=lambda body: body[:20])
+def test_a_body_that_could_not_be_written_again_is_refused_and_hurts_no_observer(body: str) -> None:
+    with app_and_telnyx(answers) as (app, telnyx):
+        key = {"authorization": f"Bearer {KEY}"}
+        for fault in ({}, {"api_hang": {"dial": 1}}, {"api_500": {"dial": 1}}):
+            app.http.post(f"{telnyx.url}/_simulator/faults", json=fault)
+            if "api_hang" in fault:
+                with pytest.raises(httpx.TimeoutException):
+                    app.http.post(f"{telnyx.url}/v2/calls", content=body, headers=key, timeout=0.5)
+                continue
+            refused = app.http.post(f"{telnyx.url}/v2/calls", content=body, headers=key)
+            assert refused.json()["errors"][0]["code"] in ("10023", "10007")
+        assert app.http.post(f"{telnyx.url}/_simulator/calls", content=body).status_code == 422
+        assert len(app.http.get(f"{telnyx.url}/_simulator/commands").json()) == 3
 
 
 def test_the_person_can_hang_up_after_the_last_word() -> None:

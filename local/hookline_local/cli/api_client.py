@@ -23,13 +23,21 @@ def post(resources: StackResources, path: str, body: Mapping[str, Any], *, key: 
     """Send an action; the answer. Raises CliError with what the API answers to a mistake. key: its Idempotency-Key."""
     headers = {"content-type": "application/json"} | ({"idempotency-key": key} if key else {})
     content = json.dumps(body).encode()
-    return _answer(resources, httpx.Request("POST", f"{_base(resources)}{path}", content=content, headers=headers))
+    return _answer(resources, _request("POST", f"{_base(resources)}{path}", content=content, headers=headers))
 
 
 def get(resources: StackResources, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Read something; the answer. Raises CliError as post does."""
     headers = {"accept": "application/json"}
-    return _answer(resources, httpx.Request("GET", f"{_base(resources)}{path}", params=query or {}, headers=headers))
+    return _answer(resources, _request("GET", f"{_base(resources)}{path}", params=query or {}, headers=headers))
+
+
+def _request(method: str, url: str, **options: Any) -> httpx.Request:
+    try:
+        return httpx.Request(method, url, **options)
+    except httpx.InvalidURL as error:
+        advice = "Give an id as hookline calls shows it."
+        raise CliError(f"the request is not possible: {error}", advice, code=USAGE) from error
 
 
 def _base(resources: StackResources) -> str:
@@ -54,9 +62,14 @@ def _answer(resources: StackResources, request: httpx.Request) -> dict[str, Any]
     return document
 
 
+def path_of(*parts: str) -> str:
+    """A path of the API of parts that may hold anything; bytes that are not text become question marks."""
+    return "".join(f"/{quote(part.encode('utf-8', 'replace'), safe='')}" for part in parts)
+
+
 def action_path(any_id: str, action: str) -> str:
     """The path of an action on a call."""
-    return f"/calls/{quote(any_id, safe='')}/actions/{quote(action, safe='')}"
+    return path_of("calls", any_id, "actions", action)
 
 
 def body_of(action: str, assignments: Sequence[str]) -> dict[str, Any]:
@@ -77,7 +90,7 @@ def _value(schema: Mapping[str, Any], text: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -21,6 +21,8 @@ def read_call(resources: StackResources, any_id: str) -> CallRecord:
     """The call of an id, of the beginning of one, or the newest for `last`. Raises CliError when it is not journalled,
     or when several calls begin so.
     """
+    if not any_id.strip():
+        raise CliError("ID is empty", f"{_LIST}, or use last.", code=USAGE)
     with explain_aws_errors(resources):
         record = None if any_id == LAST else resources.journal.read(any_id)
         if record is None and (found := _found(resources.journal, any_id)):

@@ -44,9 +44,9 @@ def scenario_file(name: str) -> Path:
     """A file, or one of the scenarios that come with the command. Raises CliError."""
     path = Path(name)
     own = SCENARIOS / f"{name}.toml"
-    if not path.suffix and own.is_file():
+    if not path.suffix and os.path.isfile(own):
         return own
-    if not path.is_file():
+    if not os.path.isfile(path):  # False, too, for a name that cannot be one
         known = ", ".join(sorted(file.stem for file in SCENARIOS.glob("*.toml")))
         raise CliError(f"{name}: unknown scenario", f"Name a file, or one of {known}.", code=USAGE)
     return path

@@ -5,12 +5,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 import httpx
 
 from hookline_local.base.errors import CHECK_FAILED, UNAVAILABLE, USAGE, CliError
-from hookline_local.cli.api_client import get
+from hookline_local.cli.api_client import get, path_of
 from hookline_local.cli.screen import Screen
 from hookline_local.stacks.resources import StackResources
 
@@ -31,24 +30,35 @@ class Link(NamedTuple):
 
 def link_of(resources: StackResources, any_id: str) -> Link:
     """A link to a recording, or to the newest of a call. Raises CliError."""
-    found = get(resources, f"/recordings/{quote(any_id, safe='')}/audio")
+    found = get(resources, path_of("recordings", any_id, "audio"))
     return Link(found["url"], Path(found["file_name"]).name.lstrip(".") or "recording", found["size"], found["sha256"])
 
 
 def save_recording(resources: StackResources, any_id: str, output: Path | None, screen: Screen) -> None:
     """Save a recording where output names it. Raises CliError."""
     link = link_of(resources, any_id)
-    target = output if output is not None and not output.is_dir() else (output or Path()) / link.file_name
-    if not target.parent.is_dir():
+    target = output if output is not None and not os.path.isdir(output) else (output or Path()) / link.file_name
+    if not os.path.isdir(target.parent):
         raise CliError(f"{target.parent} is not a folder", "Make it, or name another: --output PATH.", code=USAGE)
-    is_there = target.exists()
-    if is_there and _sha256(target) != link.sha256:
-        raise CliError(f"{target} exists, and is another file", "Choose another name: --output PATH.", code=USAGE)
-    if not is_there:
-        show = _progress(link.size, screen)
-        download(link, target, trust_env=resources.endpoint_url is None, on_bytes=show)
+    try:
+        is_there = _is_there(target, link)
+        if not is_there:
+            show = _progress(link.size, screen)
+            download(link, target, trust_env=resources.endpoint_url is None, on_bytes=show)
+    except OSError as error:
+        advice = "Name another place: --output PATH."
+        raise CliError(f"{target} cannot be written: {error.strerror}", advice, code=USAGE) from error
     screen.document({"path": str(target), "size": link.size, "sha256": link.sha256, "was_there": is_there})
     screen.unwrapped(str(target), " was there already" if is_there else "")
+
+
+def _is_there(target: Path, link: Link) -> bool:
+    """Whether the recording has been saved before. Raises CliError when another file has its name."""
+    if not target.exists():
+        return False
+    if _sha256(target) != link.sha256:
+        raise CliError(f"{target} exists, and is another file", "Choose another name: --output PATH.", code=USAGE)
+    return True
 
 
 def download(link: Link, target: Path, *, trust_env: bool, on_bytes: Callable[[int], None]) -> None:

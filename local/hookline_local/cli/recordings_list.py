@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from hookline.recordings.findings import Finding, describe_all
-from hookline_local.cli.api_client import get
+from hookline_local.cli.api_client import get, path_of
 from hookline_local.cli.screen import Screen
 from hookline_local.stacks.resources import StackResources
 
@@ -16,7 +15,7 @@ def list_recordings(resources: StackResources, any_id: str | None, day: str, scr
     """The recordings of a call, or of a day's calls without one; each as soon as it is known."""
     found: list[dict[str, Any]] = []
     for call_id, call in [(any_id, {})] if any_id else _calls(resources, day):
-        for recording in get(resources, f"/calls/{quote(call_id, safe='')}/recordings")["recordings"]:
+        for recording in get(resources, path_of("calls", call_id, "recordings"))["recordings"]:
             found.append({**recording, "call": call_id})
             _show(recording, call, screen)
     screen.document({"day": None if any_id else day, "recordings": found})

@@ -241,7 +241,7 @@ def saved(path: Path) -> Case:
         return of_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise CliError(f"{path} cannot be read: {error.strerror}", code=USAGE) from error
-    except (ValueError, LookupError, TypeError, AttributeError, HooklineError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, HooklineError) as error:
         raise CliError(f"{path} is not a saved call", "hookline replay ID --save writes one.", code=USAGE) from error
 
 

@@ -4,6 +4,7 @@ A name is a file in events/ without its ending: `call.dtmf.received`, `quarantin
 """
 
 import json
+import os
 import time
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ class Sample(NamedTuple):
         """Of the body; the sample's name when it has none."""
         try:
             found = json.loads(self.body)["data"]["event_type"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return self.name
         return found if isinstance(found, str) else self.name
 
@@ -42,7 +43,7 @@ class Sample(NamedTuple):
         """
         try:
             return self._replace(body=fresh(self.body, now=time.time(), overrides=changes) if renew else self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if not changes:
                 return self
             raise CliError(
@@ -53,7 +54,7 @@ class Sample(NamedTuple):
         """The paths of these changes that the body does not have, as they are typed."""
         try:
             event = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return []
         return [path.removeprefix("data.payload.") for path in changes if not _has(event, path)]
 
@@ -90,7 +91,7 @@ def sample(name: str) -> Sample:
 def named(event: str) -> tuple[Sample, dict[str, Any] | None]:
     """An argument's sample, and its request if it has one: a file (see of_file) or a sample's name. Raises CliError."""
     path = Path(event)
-    if event not in names() and (event == "-" or "/" in event or path.suffix == ".json" or path.exists()):
+    if event not in names() and (event == "-" or "/" in event or path.suffix == ".json" or os.path.exists(path)):
         return of_file(path)
     return sample(event), None
 
@@ -103,7 +104,7 @@ def of_file(path: Path) -> tuple[Sample, dict[str, Any] | None]:
     content = read_bytes(path)
     try:
         request = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         request = None
     if isinstance(request, dict) and "requestContext" in request:
         if fault := _fault_of(request):
@@ -185,7 +186,7 @@ def _value(path: str, text: str) -> object:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -5,7 +5,6 @@ rate-limit headers. Recording files lie beside it under the bucket's name.
 """
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -27,6 +26,7 @@ from hookline_local.simulator.calls.switch import Switch
 from hookline_local.simulator.command_schema import COMMAND_SCHEMAS, check
 from hookline_local.simulator.observations import CommandReceived
 from hookline_local.simulator.parameter_checks import web_address
+from hookline_local.simulator.request_json import read_json
 from hookline_local.simulator.sound import SoundFile
 
 Body = Mapping[str, Any]
@@ -526,7 +526,7 @@ APPLICATION_CHECKS: Mapping[str, Callable[[str, Any], None]] = {
 def _readable(raw: bytes) -> Body:
     """For observers: the body of a request that is not executed."""
     try:
-        content = json.loads(raw or b"{}")
+        content = read_json(raw)
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
@@ -534,8 +534,8 @@ def _readable(raw: bytes) -> Body:
 
 def _object(raw: bytes) -> Body:
     try:
-        content = json.loads(raw or b"{}")
-    except (ValueError, RecursionError):
+        content = read_json(raw)
+    except ValueError:
         raise ApiError("10023", "The request body is not valid JSON.") from None
     if not isinstance(content, dict):
         raise ApiError("10015", "The request body must be a JSON object.", pointer="/")

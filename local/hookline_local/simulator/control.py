@@ -20,6 +20,7 @@ from hookline_local.simulator.calls.legs import Leg
 from hookline_local.simulator.calls.switch import Switch
 from hookline_local.simulator.faults import LARGEST
 from hookline_local.simulator.observations import Observation, as_json
+from hookline_local.simulator.request_json import read_json
 from hookline_local.simulator.scenario import InvalidScenario, callee, scenario
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -189,7 +190,7 @@ async def _body(request: Request) -> dict[str, Any]:
     """The JSON object of the request, empty without a body. Raises _NotAnObject."""
     content_bytes = await request.body()
     try:
-        content = json.loads(content_bytes) if content_bytes else {}
+        content = read_json(content_bytes)
     except ValueError as error:
         raise _NotAnObject("the body is not a JSON object") from error
     if not isinstance(content, dict):

@@ -87,6 +87,8 @@ def _deployed(name: str, profile: str | None, region: str | None) -> StackResour
         ) from error
     except NoRegionError as error:
         raise CliError(str(error), "Name the region with --region, or AWS_DEFAULT_REGION.") from error
+    except ValueError as error:  # botocore's own, of a region or an endpoint that makes no URL
+        raise CliError(str(error), "Set --region, or AWS_DEFAULT_REGION, to a region such as us-east-1.") from error
     except BotoCoreError as error:
         advice = "Is this machine online, and is AWS_ENDPOINT_URL, if it is set, the right one?"
         raise CliError(str(error), advice) from error
