@@ -53,6 +53,7 @@ _NOT_KEYED = ("_id", "_at", "_time", "from", "to", "attempt", "id")
 _KEYS_ALONE = re.compile(r"[0-9A-D*#]([0-9A-D*#wW ,-]*[0-9A-D*#])?", re.ASCII)
 
 _DIGIT = b"digit"
+_BLANK_DIGITS = bytes.maketrans(b"0123456789", b"x" * 10)
 _HINTS = (
     *(
         b"account",
@@ -168,6 +169,11 @@ def redact(parsed: Parsed, *, event_type: str, acting_digits: str = "") -> bytes
         holder[place] = blank(holder[place])
     has_hidden = parsed.may_hide_digits and blank_hidden(value)
     return _compact(value).encode() if places or has_hidden or parsed.has_twin_keys else None
+
+
+def without_digits(body: bytes) -> bytes:
+    """An x for each digit, whatever it belongs to."""
+    return body.translate(_BLANK_DIGITS)
 
 
 def keyed_in(payload: Mapping[str, Any], event_type: str) -> list[str]:

@@ -40,7 +40,7 @@ from hookline.limits import REFUSALS
 from hookline.lookups import SENDING_SECONDS, facts_for
 from hookline.precedence import CLIENT_STATE, LEG, SUBJECTS, actions_of
 from hookline.queues import LARGEST_MESSAGE_BYTES, LARGEST_QUARANTINED_BYTES, DeferredEvent
-from hookline.redaction import Parsed, event_type_of, keyed_in, parse, redact
+from hookline.redaction import Parsed, event_type_of, keyed_in, parse, redact, without_digits
 from hookline.routing import ARCHIVED_EVENTS, helps_to_deliver_again, with_routing
 from hookline.signed_request import Request, SignedRequest, verify_request
 from hookline.telnyx import KEY_UNREADABLE, Outcome
@@ -448,7 +448,10 @@ def _stale(env: Environment, signed: SignedRequest, event: Event, parsed: Parsed
 
 
 def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: Deadline) -> dict[str, Any]:
-    """Store a verified body that cannot be parsed as an event: keyed digits blanked where it is JSON at all."""
+    """Store a verified body that cannot be parsed as an event: keyed digits blanked where it is JSON at all.
+
+    Of JSON that is nested too deeply to look through, every digit is blanked.
+    """
     if signed.is_stale:
         env.logger.warning("stale webhook rejected", extra={"reason": reason})
         env.count("WebhookStale")
@@ -457,8 +460,9 @@ def _quarantine(env: Environment, signed: SignedRequest, reason: str, deadline: 
     try:
         parsed = parse(body)
         body = body if env.keep_digits else redact(parsed, event_type=event_type_of(parsed.value)) or body
-    except Unreadable:
-        pass  # stored as it came, encrypted, for 14 days
+    except Unreadable as error:  # stored as it came, encrypted, for 14 days
+        if isinstance(error.__cause__, RecursionError) and not env.keep_digits:
+            body = without_digits(body)
     body_uri = None
     if len(body) > LARGEST_QUARANTINED_BYTES:
         body_uri = env.oversize.store("quarantine", str(uuid.uuid4()), body, deadline)

@@ -360,6 +360,8 @@ class _Sandbox:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
+        except asyncio.CancelledError:
+            pass  # by stopping; the streams of Python 3.11 and 3.12 would write it to standard error
         finally:
             self._conversations.discard(conversation)
             writer.close()

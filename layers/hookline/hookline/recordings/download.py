@@ -48,8 +48,10 @@ _UNENCODED = ("", "identity", "aws-chunked")  # the last is how S3 was given it,
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NOT_PUBLIC = [ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.88.99.0/24")]
-"""Registered as global and still inside a network: Azure's metadata service, 6to4's relays."""
+_NOT_PUBLIC = [ipaddress.ip_network(network) for network in ("168.63.129.16/32", "192.88.99.0/24", "192.0.0.0/24")]
+"""Registered as global and still inside a network: Azure's metadata service, 6to4's relays. And protocol assignments of
+the IETF, which Python until 3.12.3 takes for global.
+"""
 
 
 class LinkForbidden(RecordingError):
