@@ -189,6 +189,14 @@ def test_a_file_that_is_nested_too_deeply_is_named(command: str, hookline: Hookl
     assert "deep.json" in done.stderr
 
 
+def test_a_signed_request_commands_no_terminal_and_means_the_same(hookline: Hookline) -> None:
+    body = '{"from": "\ufeff\x9b2J\u202e\u200b\x7f"}'
+    Path("body.json").write_text(body)
+    shown = hookline("sign", "--request", "body.json").stdout
+    assert json.loads(shown)["body"] == body
+    assert not set("\ufeff\x9b\u202e\u200b\x7f") & set(shown)
+
+
 @pytest.mark.parametrize("typed", ["a\udcff", "x" * 100_000])
 @pytest.mark.parametrize("command", [["recordings", "list", ID], ["recordings", "get", ID], ["send", ID, "hangup"]])
 def test_an_id_that_no_url_can_hold_is_no_traceback(

@@ -145,6 +145,8 @@ def test_a_dry_run_writes_nothing(checkout: Path) -> None:
         (["1st"], 2, "for example flow_1st."),
         (["_hidden"], 2, "for example hidden."),
         (["Front"], 2, "for example front."),
+        (["x" * 65], 2, "at most 64"),
+        (["x" * 5000], 2, "at most 64"),
         (["../front"], 2, "for example front."),
         (["front_desk", "--like", "voicemial"], 2, "The nearest is voicemail; there are"),
         (["front_desk", "--like", "numbers"], 2, "there is no such flow to copy"),

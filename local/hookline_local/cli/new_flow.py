@@ -72,13 +72,13 @@ def write(files: Sequence[NewFile]) -> None:
 
 
 def _check_name(name: str) -> None:
-    if re.fullmatch(r"[a-z][a-z0-9_]*", name) and not keyword.iskeyword(name):
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) and not keyword.iskeyword(name):
         return
     nearest = re.sub(r"\W+", "_", name.lower(), flags=re.ASCII).strip("_")
     nearest = f"flow_{nearest}" if not nearest or nearest[0].isdigit() or keyword.iskeyword(nearest) else nearest
     raise CliError(
         f"{name}: invalid name of a flow",
-        f"Use lower-case letters, digits and underscores, for example {nearest}.",
+        f"Use at most 64 lower-case letters, digits and underscores, for example {nearest[:64]}.",
         code=USAGE,
     )
 

@@ -30,9 +30,9 @@ def sign(
 ) -> None:
     """Sign a webhook's body as Telnyx would: prints the two headers."""
     import time
-    from json import dumps
 
     from hookline_local.base import signing
+    from hookline_local.cli.terminal import json_text
     from hookline_local.samples import catalog
 
     if curl and (request or json):
@@ -41,11 +41,11 @@ def sign(
     seconds = time.time() if timestamp is None else timestamp
     if request:
         sample, _ = catalog.of_file(file)
-        typer.echo(dumps(sample.request(seed=seed, at=seconds), indent=2, ensure_ascii=False))
+        typer.echo(json_text(sample.request(seed=seed, at=seconds), indent=2))
         return
     headers = signing.sign(catalog.read_bytes(file), int(seconds), seed)
     if json:
-        typer.echo(dumps(headers))
+        typer.echo(json_text(headers))
     else:
         for name, value in headers.items():
             typer.echo(f"-H {name}:{value}" if curl else f"{name}: {value}")
