@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 
 from hookline_local.base.errors import CliError
 from hookline_local.cli.api_client import action_path, body_of, get, post
+from hookline_local.cli.api_views import api_at
 from hookline_local.stacks.resources import StackResources
 
 
@@ -102,3 +103,12 @@ def test_parameters_are_json_where_they_are_not_text() -> None:
     given = ["digits=0012", "duration_millis=200", 'client_state={"step": 1}']
     assert body_of("send_dtmf", given) == {"digits": "0012", "duration_millis": 200, "client_state": {"step": 1}}
     assert body_of("speak", ["payload=12", "stop=all"]) == {"payload": "12", "stop": "all"}
+
+
+def test_an_api_by_its_url_is_signed_for_the_region_in_it_or_gets_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/"
+    found = api_at(url, profile=None, region=None)
+    assert (found.outputs["CallsApiUrl"], found.region, found.endpoint_url) == (url.rstrip("/"), "eu-west-1", None)
+    assert api_at("https://calls.example.com", profile=None, region="eu-west-2").region == "eu-west-2"
+    monkeypatch.setenv("HOOKLINE_API_TOKEN", "t0")
+    assert api_at("https://calls.example.com", profile=None, region=None).parameters == {"CallsApi": "token"}

@@ -63,6 +63,10 @@ def a_running_stack(tmp_path: Path, **facts: object) -> None:
     [
         (["calls", "--stack", "prod", "show", "x"], "--stack precedes show", "calls show ... --stack"),
         (["calls", "--json", "show", "x"], "--json precedes show", "calls show ... --json"),
+        (["calls", "--api", "http://127.0.0.1:9", "--stack", "x"], "--api and --stack are mutually exclusive", "table"),
+        (["calls", "--api", "http://127.0.0.1:9", "--failed"], "--api and --failed are mutually exclusive", "table"),
+        (["calls", "--api", "https://calls.example.com"], "the URL names no region", "--region"),
+        (["calls", "show", "x", "--api", "nowhere"], "nowhere: invalid URL", "--api https://a1b2"),
         (["calls", "--day", "0001-01-01"], "--day 0001-01-01: before the first call", "2026-11-21"),
         (["calls", "--url", "http://["], "http://[: invalid URL", "--url http"),
         (["trigger", "call.answered", "--url", "http://[::1"], "http://[::1: invalid URL", "--url http"),

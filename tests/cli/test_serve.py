@@ -256,6 +256,20 @@ def test_the_calls_of_today_are_listed(desk: Desk, call: Any) -> None:
     assert desk.json("calls", "--day", "2001-01-01")["calls"] == []
 
 
+def test_a_call_is_listed_and_shown_by_the_api_alone_as_by_the_table(desk: Desk, serving: Serving, call: Any) -> None:
+    api, leg = serving.ready["api_url"], call["call"]["call_leg_id"]
+    shown, expected = desk.json("calls", "show", leg, "--api", api), desk.json("calls", "show", leg)
+    (recording,), (noted,) = shown.pop("recordings"), expected.pop("recordings")
+    assert recording.items() >= noted.items()
+    assert shown == {**expected, "cost": None}
+    listed = desk.json("calls", "--api", f"{api}/", "--day", call["call"]["started_at"][:10], "--limit", "1")
+    assert len(listed["calls"]) == 1
+    assert "call.recording.saved" in desk.run("calls", "show", "last", "--api", api).stdout
+    done = desk.run("calls", "show", "unknown", "--api", api)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No such call" in done.stderr
+
+
 def test_the_journal_of_the_stack_that_runs_is_read_past_proxy_and_profile(desk: Desk, call: Any) -> None:
     listed = desk.json("calls", HTTP_PROXY="http://127.0.0.1:9", AWS_PROFILE="unknown")["calls"]
     assert call["call"]["call_leg_id"] in [one["call_leg_id"] for one in listed]

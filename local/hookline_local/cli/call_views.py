@@ -28,7 +28,7 @@ def list_calls(resources: StackResources, day: str, limit: int, screen: Screen) 
     if not calls:
         screen.paragraph(f"No calls on {day} (UTC).")
         return
-    _table(calls, screen)
+    call_table(calls, screen)
     if len(identities) > len(newest):
         screen.paragraph(f"{len(identities) - len(newest)} earlier ones are left out: --limit.", "dim")
 
@@ -58,7 +58,7 @@ def show_call(resources: StackResources, any_id: str, screen: Screen) -> None:
             screen.paragraph(f"The look-up has found nothing: {note['missed']}", "yellow")
     if len(document["legs"]) > 1:
         screen.heading("Legs of its session")
-        _table(document["legs"], screen)
+        call_table(document["legs"], screen)
 
 
 def _legs(resources: StackResources, record: CallRecord, call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -74,7 +74,8 @@ def _attributes(record: CallRecord | None) -> Mapping[str, Any] | None:
     return call_attributes(record.call, record) if record else None
 
 
-def _table(calls: Iterable[Mapping[str, Any]], screen: Screen) -> None:
+def call_table(calls: Iterable[Mapping[str, Any]], screen: Screen) -> None:
+    """A row for each call."""
     wide = screen.console.width >= WIDTH_FOR_BOTH_NUMBERS
     header = ["began", "lasted", "status", "from", *(["to"] if wide else []), "call leg id"]
     screen.rows(header, (_row(call, wide=wide) for call in calls), cut=("from", "to"))

@@ -1,5 +1,6 @@
 """`hookline calls`, `calls show`, `calls transcript`: the calls that a stack has journalled."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -19,6 +20,15 @@ from hookline_local.cli.options import (
     screen_for,
 )
 
+Api = Annotated[
+    str | None,
+    typer.Option(
+        "--api",
+        metavar="URL",
+        help="Ask the calls API at this URL and nothing else: signed, or with the token in HOOKLINE_API_TOKEN.",
+    ),
+]
+
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True, help="List the calls of a day.")
 
 
@@ -33,6 +43,7 @@ def calls(
         bool, typer.Option("--trouble", help="Only calls that were refused, failed, late, unanswered, unarchived.")
     ] = False,
     failed: Annotated[bool, typer.Option("--failed", help="List the events on which a flow has failed.")] = False,
+    api: Api = None,
     url: Url = None,
     stack: StackName = None,
     profile: Profile = None,
@@ -50,6 +61,12 @@ def calls(
     listed = day_of(day)
     if trouble and failed:
         raise CliError("--trouble and --failed are mutually exclusive", "Leave one of the two out.", code=USAGE)
+    if api is not None:
+        from hookline_local.cli.api_views import api_at, list_calls_by_api
+
+        _refuse_beside_api({"--trouble": trouble, "--failed": failed, "--url": url, "--stack": stack})
+        list_calls_by_api(api_at(api, profile=profile, region=region), listed, limit, screen_for(json))
+        return
     show_list = list_failed if failed else list_trouble if trouble else list_calls
     show_list(resources_of(url, stack, profile, region), listed, limit, screen_for(json))
 
@@ -60,6 +77,7 @@ def calls(
 )
 def show(
     any_id: CallId,
+    api: Api = None,
     url: Url = None,
     stack: StackName = None,
     profile: Profile = None,
@@ -69,6 +87,12 @@ def show(
     """One call: its timeline with the commands sent, its state, transcript and recordings."""
     from hookline_local.cli.call_views import show_call
 
+    if api is not None:
+        from hookline_local.cli.api_views import api_at, show_call_by_api
+
+        _refuse_beside_api({"--url": url, "--stack": stack})
+        show_call_by_api(api_at(api, profile=profile, region=region), any_id, screen_for(json))
+        return
     show_call(resources_of(url, stack, profile, region), any_id, screen_for(json))
 
 
@@ -90,3 +114,11 @@ def transcript(
     from hookline_local.cli.call_views import show_transcript
 
     end(good=show_transcript(resources_of(url, stack, profile, region), any_id, screen_for(json)))
+
+
+def _refuse_beside_api(options: Mapping[str, object]) -> None:
+    """Raise CliError for an option that needs more than the API."""
+    for name, value in options.items():
+        if value:
+            advice = f"Leave one out: {name} is about the table."
+            raise CliError(f"--api and {name} are mutually exclusive", advice, code=USAGE)
