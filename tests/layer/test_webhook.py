@@ -477,6 +477,14 @@ def test_a_key_that_was_replaced_is_read_again(world: World) -> None:
     assert deliver("call.answered")["commands"] == [f"{name}: accepted" for name in OPENING]
 
 
+def test_an_api_key_in_the_environment_needs_no_secret(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELNYX_API_KEY", "KEY-of-a-laptop")
+    breaking(monkeypatch, "secretsmanager", client_error("AccessDeniedException", 400))
+    start_cold(world)
+    deliver("call.answered")
+    assert {sent["authorization"] for sent in world.sent} == {"Bearer KEY-of-a-laptop"}
+
+
 @pytest.mark.parametrize("pointer", ["/webhook_urls", "/webhook_retries_policies/call.answered"])
 def test_an_answer_refused_for_its_routing_is_said_again_without_it(world: World, pointer: str) -> None:
     blamed = pointer.split("/")[1].encode()

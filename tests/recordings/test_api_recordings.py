@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.support.calls_api import CallsApi
-from tests.support.recording_stack import LEG, Deployment, Stack
+from tests.support.recording_stack import LEG, RECORDING, Deployment, Stack
 from tests.support.sound import mp3, wav
 
 
@@ -32,6 +32,17 @@ def test_a_recording_is_listed_and_its_link_plays_with_the_name_that_a_person_ex
             r'filename="2026-11-21 09-00 \+12025550101 [0-9a-z-]+\.wav"', part.headers["content-disposition"]
         )
         assert part.headers["content-type"] == "audio/wav"
+
+
+def test_a_transcript_is_listed_with_its_recording_and_any_other_by_itself(api: CallsApi, stack: Stack) -> None:
+    for number in ("t-1", "t-2"):
+        text = {"recording_transcription_id": number, "transcription_text": f"Bonjour {number}."}
+        stack.deliver("call.recording.transcription.saved", **text)
+    assert stack.work() == []
+    listed = api.get(f"/calls/{LEG}/recordings").json()["recordings"]
+    assert ["id" in recording for recording in listed] == [True, False]
+    assert len({recording["transcript"]["key"] for recording in listed}) == 2
+    assert [recording["recording_id"] for recording in listed] == [RECORDING] * 2
 
 
 def test_each_link_is_journalled_with_who_asked_for_it(api: CallsApi, stack: Stack) -> None:
