@@ -152,7 +152,7 @@ def _results(plans: list[Plan]) -> list[CommandResult]:
 
 def _sent(result: Mapping[str, Any]) -> CommandResult:
     """A command of an earlier delivery, as the message describes it."""
-    command = Command(result["action"], result.get("params") or {})
+    command = Command(result["action"], result.get("params") or {}, result.get("on"))
     return CommandResult(
         command,
         result["command_id"],

@@ -407,6 +407,17 @@ def test_a_stale_event_that_was_deferred_is_journalled_as_stale_and_commands_not
     assert item["sk"].startswith("STALE#")
 
 
+def test_what_was_sent_to_another_leg_supersedes_nothing_of_this_one(world: World) -> None:
+    keyed = recent("call.gather.ended", digits="4711", call_leg_id=LEG)
+    keyed["payload"]["client_state"] = sample_data("call.answered")["payload"]["client_state"]
+    with deciding(call_gather_ended=[playback_stop(), hangup(on="v3:other")]), unavailable("PutItem"):
+        assert post(keyed, attempt=None)["deferred"] == "JournalUnavailable"
+    assert consume(world) == []
+    (item,) = world.items
+    assert item["actions"] == "playback_stop"
+    assert json.loads(item["actions_elsewhere"]) == {"v3:other": ["hangup"]}
+
+
 @pytest.mark.parametrize("length", [100_000, 500_000])
 def test_the_body_of_a_large_stale_event_that_was_deferred_is_stored(world: World, length: int) -> None:
     with unavailable("dynamodb"):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
@@ -36,6 +37,7 @@ from hookline import (
     transfer,
 )
 from hookline.client_state import decode
+from hookline.journal import timestamp
 from hookline.precedence import (
     ENDING,
     LONG_LIFETIME_SECONDS,
@@ -135,6 +137,8 @@ def test_what_contradicts_a_queued_command_is_something_that_a_late_one_yields_t
         ("speak", "hangup", True),
         ("dial", "hangup", True),
         ("pay", "gather_stop", True),
+        ("enqueue", "leave_queue", True),
+        ("leave_queue", "enqueue", True),
     ],
 )
 def test_a_queued_command_is_dropped_only_for_what_contradicts_it(action: str, newer: str, contradicted: bool) -> None:
@@ -145,6 +149,20 @@ def test_a_queued_command_is_dropped_only_for_what_contradicts_it(action: str, n
 def test_what_is_sent_only_if_idle_yields_to_any_newer_command(action: str, newer: frozenset[str]) -> None:
     command = replace(command_of(action), only_if_idle=True)
     assert is_contradicted(command, newer) is yields_to(command, newer) is bool(newer)
+
+
+def test_a_hang_up_for_an_idle_leg_of_an_event_without_a_time_ends_no_call_that_has_gone_on(world: World) -> None:
+    with deciding(call_hold=hangup().if_idle(1)):
+        assert post(None) == ["hangup: queued"]
+    with deciding(call_hold=GREETING):
+        post(30)
+    request = world.records("COMMAND")
+    for record in request["Records"]:
+        message = json.loads(record["body"])
+        message["commands"][0]["not_before"] = 1.0
+        record["body"] = json.dumps(message)
+    assert world.consume("COMMAND", "command_sender", request) == []
+    assert world.actions == ["speak"]
 
 
 def test_a_hang_up_for_an_idle_leg_ends_nothing_that_is_older(world: World) -> None:
@@ -349,6 +367,23 @@ def test_a_queued_command_of_an_event_without_a_leg_id_is_dropped_for_what_contr
     world.sent.clear()
     assert world.consume("COMMAND", "command_sender", world.records("COMMAND")) == []
     assert world.actions == []
+
+
+@pytest.mark.parametrize(
+    ("newer", "results"), [([], ["speak: expired", "hangup: accepted"]), ([record_pause()], ["speak: expired"])]
+)
+def test_a_call_that_has_gone_on_is_not_hung_up_for_a_greeting_that_is_too_old(
+    world: World, newer: list[Command], results: list[str]
+) -> None:
+    data = sample_data("call.hold") | {"id": "late", "occurred_at": timestamp(time.time() - 70)}
+    data["payload"]["client_state"] = sample_data("call.answered")["payload"]["client_state"]
+    with deciding(call_hold=newer):
+        body = json.dumps({"data": data | {"id": "newer", "occurred_at": timestamp(time.time() - 20)}}).encode()
+        handler(ROUTER)(request_of(body, age=10.0), Clock())
+    with deciding(call_hold=GREETING.otherwise(hangup())):
+        body = json.dumps({"data": data, "meta": {"attempt": 2}}).encode()
+        answer_ = handler(ROUTER)(request_of(body, age=10.0), Clock())
+    assert json.loads(answer_["body"])["commands"] == results
 
 
 # Where the order is not known, nothing is turned on

@@ -124,11 +124,13 @@ def _judged(planned: Plan, newer: Newer) -> Plan:
         result = SUPERSEDED
     elif time.time() > planned.expires_at:
         result = EXPIRED
+        if newer.actions:  # the call has gone on since: perhaps it was sent, and nothing has to be put in its place
+            planned = planned._replace(command=replace(command, fallback=None))
     elif planned.leg is None and command.action != "dial":
         result = Outcome.REFUSED.value
     else:
         return planned
-    return planned._replace(known=CommandResult(command, planned.command_id, result))
+    return planned._replace(known=CommandResult(planned.command, planned.command_id, result))
 
 
 def send_commands(

@@ -120,12 +120,14 @@ _CONTRADICTED_BY: Mapping[str, frozenset[str]] = {
     "ai_assistant_stop": frozenset({"ai_assistant_start"}),
     "conversation_relay_start": frozenset({"conversation_relay_stop"}),
     "conversation_relay_stop": frozenset({"conversation_relay_start"}),
+    "enqueue": frozenset({"leave_queue"}),
     "fork_start": frozenset({"fork_stop"}),
     "fork_stop": frozenset({"fork_start"}),
     "gather": frozenset({"gather_stop", "playback_stop"}),
     "gather_using_ai": frozenset({"ai_assistant_stop", "gather_stop"}),
     "gather_using_audio": frozenset({"gather_stop", "playback_stop"}),
     "gather_using_speak": frozenset({"gather_stop", "playback_stop"}),
+    "leave_queue": frozenset({"enqueue"}),
     "pay": frozenset({"gather_stop", "playback_stop"}),
     "playback_start": frozenset({"playback_stop"}),
     "record_pause": frozenset({"record_resume", "record_stop"}),
@@ -198,7 +200,7 @@ def is_contradicted(
 
     delayed: it was to wait for a time of its own, so that what is newer has been sent already.
     """
-    if command.only_if_idle and newer:
+    if command.only_if_idle and (newer or unordered):
         return True
     if command.action in TURNS_ON:
         if delayed:

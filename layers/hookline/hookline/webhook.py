@@ -403,7 +403,9 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
         is_redacted=delivery.is_redacted,
         is_stale=delivery.signed.is_stale,
         base_url=delivery.base_url,
-        results=[result.to_dict(delivery.keyed) for result in delivery.results],
+        results=[
+            {**result.to_dict(delivery.keyed), "on": result.command.call_control_id} for result in delivery.results
+        ],
         pending=_pending(delivery.results),
     )
     env.queues.defer(_fitting(env, deferred, delivery), delivery.deadline)

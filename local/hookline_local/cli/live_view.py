@@ -75,7 +75,8 @@ class LiveView:
             self.screen.detail(f"{command.action} {command.status or 'no answer'}{code}{fault}", label=label)
         heard = command.params.get(HEARD.get(command.action, ""))
         if heard and not refused and not command.repeated:
-            self.screen.heard(f"{command.action}: ", str(heard), label=label)
+            shown = "x" * len(str(heard)) if command.action == "send_dtmf" else str(heard)
+            self.screen.heard(f"{command.action}: ", shown, label=label)
 
     def note(self, sending: Sending) -> str:
         """Anything unusual about this delivery."""
