@@ -47,13 +47,17 @@ _SETTINGS = frozenset(
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NAMED = re.compile(rf"_(?:{'|'.join(sorted(name for name in DIGIT_NAMES))}|cvc_?2|cvv_?2|pan|pincode)_")
-_QUERY = re.compile(r"(?P<name>[\w.-]{2,40})(?P<sign>=|%3[Dd]|:[ ]?(?!/))(?P<value>[^&;,\s\"'}]+)")
+_QUERY = re.compile(r"(?<![\w.-])(?P<name>[\w.-]{2,40})(?P<sign>=|%3[Dd]|:[ ]?(?!/))(?P<value>[^&;,\s\"'}]+)")
 _LABELS = ("name", "key", "field", "parameter", "header")
 _SIGNAL = "signal"
 """In the body of a SIP INFO of type application/dtmf-relay: `Signal=5`."""
 
 _LONGEST_NAME = 64
 _SHORTEST_SPOKEN = 3
+_LONGEST_SPOKEN = 128
+"""Of a gather there are no more keys; what is longer is text, and is not spoken key by key."""
+
+_BETWEEN = re.compile(r"[\s,.\-]+")
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -189,9 +193,13 @@ def without_spoken(text: str, keyed: Collection[str], *, shortest: int = _SHORTE
         return text
     inside = _decoded(text)
     blanked = text if inside is None else inside
+    together = _BETWEEN.sub("", blanked)
     for value in spoken:
-        pattern = r"[\s,.\-]*".join(map(re.escape, value))
-        blanked = re.sub(pattern, lambda found: "x" * len(found[0]), blanked)
+        if len(value) > _LONGEST_SPOKEN:
+            blanked = blanked.replace(value, "x" * len(value))
+        elif _BETWEEN.sub("", value) in together:
+            pattern = r"[\s,.\-]*".join(map(re.escape, value))
+            blanked = re.sub(pattern, lambda found: "x" * len(found[0]), blanked)
     if inside is None:
         return blanked
     return text if blanked == inside else base64.b64encode(blanked.encode()).decode()
