@@ -11,7 +11,7 @@ from moto import mock_aws
 from moto.cloudformation.models import Event, cloudformation_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from hookline_local.base.errors import CHECK_FAILED
+from hookline_local.base.errors import CHECK_FAILED, USAGE
 from hookline_local.cli.deployable import main
 from tests.support.world import PROJECT
 
@@ -107,6 +107,13 @@ def test_a_question_that_was_answered_with_no_is_no_success(stack: Any, capsys: 
     assert main(deployed) == 0
     assert main(["--deployed", "--stack-name", "another"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_stage_that_samconfig_does_not_have_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config-env", "produciton"]) == USAGE
+    shown = capsys.readouterr().err
+    assert "STAGE=produciton: samconfig.toml has no such table" in shown
+    assert "One of default, dev, prod." in shown
 
 
 def test_make_deploy_asks_before_it_builds_and_after_sam_has_failed() -> None:

@@ -8,9 +8,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hookline_local.base.errors import CHECK_FAILED
+from hookline_local.base.errors import CHECK_FAILED, USAGE
 from hookline_local.cli.screen import print_error
-from hookline_local.operations.deployable import pending_changes, undeployable
+from hookline_local.operations.deployable import pending_changes, stages, undeployable
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,6 +21,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--region")
     parser.add_argument("--deployed", action="store_true")
     options = parser.parse_args(arguments)
+    if options.config_env not in stages():
+        print_error(f"STAGE={options.config_env}: samconfig.toml has no such table", f"One of {', '.join(stages())}.")
+        return USAGE
     return _was_deployed(options) if options.deployed else _can_be_deployed(options)
 
 

@@ -23,6 +23,11 @@ class Undeployable:
     failure: str
 
 
+def stages() -> list[str]:
+    """The tables of samconfig.toml."""
+    return [name for name, table in _config().items() if isinstance(table, dict)]
+
+
 def undeployable(stage: str, *, name: str | None, region: str | None) -> Undeployable | None:
     """The obstacle to `sam deploy`; None when there is none.
 
@@ -56,9 +61,13 @@ def pending_changes(stage: str, *, name: str | None, region: str | None) -> str:
 
 def _stack(stage: str, name: str | None, region: str | None) -> tuple[Any, str]:
     """A client of CloudFormation and the name of the stack."""
-    settings = tomllib.loads(CONFIG.read_text(encoding="utf-8")).get(stage, {}).get("global", {}).get("parameters", {})
+    settings = _config().get(stage, {}).get("global", {}).get("parameters", {})
     client = boto3.client("cloudformation", region_name=region or settings.get("region"))
     return client, name or settings.get("stack_name", "")
+
+
+def _config() -> dict[str, Any]:
+    return tomllib.loads(CONFIG.read_text(encoding="utf-8"))
 
 
 def _first_failure(client: Any, name: str) -> str:
