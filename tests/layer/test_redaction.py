@@ -269,13 +269,13 @@ def test_the_text_of_a_flows_error_is_journalled_without_them(world: World, brok
 
 
 def test_long_texts_that_an_assistant_heard_are_blanked_where_a_flow_repeats_them(world: World) -> None:
-    said = [f"My {number} " + "very " * 40 + f"secret word is {CARD}" for number in range(300)]
-    payload = {**sample_data("call.answered")["payload"], "message_history": [{"content": text} for text in said]}
-    repeated = [speak(payload=f"You said: {said[7]}", voice="female"), hangup(custom_headers=[])]
+    texts = [f"My {number} " + "very " * 40 + f"secret word is {CARD}" for number in range(300)]
+    payload = {**sample_data("call.answered")["payload"], "message_history": [{"content": text} for text in texts]}
+    repeated = [speak(payload=f"You texts: {texts[7]}", voice="female"), hangup(custom_headers=[])]
     with deciding(call_ai_gather_ended=repeated):
         assert post(data_of(AI_GATHER, payload)) == 200
     assert not any(part in stored(world) for part in (*PARTS, "secret word"))
-    assert "You said: xxx" in stored(world)
+    assert "You texts: xxx" in stored(world)
 
 
 def test_a_key_that_no_flow_knows_is_not_in_the_text_of_its_error(world: World) -> None:
