@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from hookline.api.steering import FUNCTION_SECONDS
+from hookline.client_state import decode_for_flow
 from tests.functions.test_calls_api import Line, incoming
 from tests.support.calls_api import CallsApi
 from tests.support.world import World, ok, refused, start_cold
@@ -50,6 +51,13 @@ def test_an_action_is_journalled_with_who_asked_for_it_sent_and_its_result_recor
     assert api.get("/calls/leg-one").json()["running"]["recording"] == "paused"
     entry = api.get("/calls/leg-one/timeline").json()["entries"][-1]
     assert (entry["event_type"], entry["commands"][0]["final"]["result"]) == ("hookline.action", "accepted")
+
+
+def test_a_call_stays_with_its_flow_when_an_action_changes_its_client_state(
+    world: World, api: CallsApi, line: Line
+) -> None:
+    assert api.post(SPEAK, {**HELLO, "client_state": {"step": "held"}}).status == 200
+    assert decode_for_flow(world.sent[0]["body"]["client_state"])[:2] == ("reception", {"step": "held"})
 
 
 def test_a_key_that_is_delivered_late_does_not_undo_the_pause_of_an_operator(
