@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-flows test-console console bench soak fuzz local lint format events docs lock build validate deployable deploy delete rehearse clean moved
+.PHONY: help demo test test-end-to-end test-flows test-console console bench soak fuzz local lint format events docs lock build validate deployable deploy delete rehearse clean moved
 
 # Without stored bytecode, each of the hundreds of processes that the tests start would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,13 +36,19 @@ endef
 export no_python
 
 help:  ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
-test: .venv/installed .venv-sam/installed console/vendor/installed  ## run all tests, offline; ARGS="..." goes to pytest
-	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+# Workers: one more than the two processors that everyone has, for the time that tests wait.
+pytest = .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test: .venv/installed console/vendor/installed  ## run the tests, offline; ARGS="..." goes to pytest
+	$(pytest) --ignore tests/end_to_end $(ARGS)
+
+test-end-to-end: .venv/installed .venv-sam/installed console/vendor/installed  ## test whole stacks as processes, and what sam builds
+	$(pytest) $(or $(ARGS),tests/end_to_end)
 
 test-flows: .venv/installed  ## run only the tests of the call flows, in seconds
 	.venv/bin/python -m pytest tests/flows $(ARGS)

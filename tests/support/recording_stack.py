@@ -68,8 +68,10 @@ class Deployment:
     def fresh(self) -> dict[str, str]:
         """Take everything out again; the settings of the functions, with a recording queue in which nothing waits."""
         table, bucket = self.settings["TABLE_NAME"], self.settings["RECORDINGS_BUCKET"]
-        for item in self.dynamodb.scan(TableName=table)["Items"]:
-            self.dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self.dynamodb.scan(TableName=table)["Items"]]
+        deletions = [{"DeleteRequest": {"Key": key}} for key in keys]
+        for first in range(0, len(deletions), 25):
+            self.dynamodb.batch_write_item(RequestItems={table: deletions[first : first + 25]})
         found = self.s3.list_object_versions(Bucket=bucket)
         versions = [
             {"Key": version["Key"], "VersionId": version["VersionId"]}

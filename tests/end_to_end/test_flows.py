@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hookline.journal import Journal
-from tests.cli.test_serve import Desk, Serving, client
+from tests.end_to_end.test_serve import Desk, Serving, client
 
 FRONT, CLOSED, BROKEN, AGENT = "+12025550101", "+12025550102", "+12025550103", "+12025550177"
 

@@ -47,7 +47,7 @@ for handler in sys.argv[2:]:
 
 def sam_build(folder: Path, **settings: str) -> Template:
     """Run `sam build` into `folder`, with nothing to fetch from."""
-    assert SAM.exists(), "the SAM CLI is not installed yet: run `make test`"
+    assert SAM.exists(), "the SAM CLI is not installed yet: run `make test-end-to-end`"
     folder.mkdir()
     settings |= {"LAYER_INTERPRETER": sys.executable, "WHEELS": str(WHEELS), "PIP_NO_INDEX": "1"}
     # SAM's own folder: it must neither touch the developer's nor ask the network for a newer SAM.
