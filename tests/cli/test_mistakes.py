@@ -185,6 +185,14 @@ def test_a_name_that_no_file_can_have_is_no_traceback(command: str, hookline: Ho
     assert "x" * 150 in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_a_number_that_is_no_text_is_named(option: str, hookline: Hookline, tmp_path: Path) -> None:
+    a_running_stack(tmp_path, telnyx_url="http://127.0.0.1:9")
+    done = hookline("call", option, "\udcff", "--keys", "1")
+    assert done.status == 2
+    assert option in done.stderr
+
+
 @pytest.mark.parametrize("command", ["call", "replay"])
 def test_a_file_that_is_nested_too_deeply_is_named(command: str, hookline: Hookline) -> None:
     Path("deep.json").write_text("[" * 200_000)

@@ -126,10 +126,14 @@ def run(
         )
     if interactive and sys.stdin is None:
         raise CliError("standard input is closed", "Name a scenario, or use --keys.", code=USAGE)
+    try:
+        faults = scenario(content).faults
+    except InvalidScenario as error:  # of --from or --to: a file has been checked before
+        raise CliError(str(error), "Give --from and --to as numbers or SIP URIs.", code=USAGE) from error
     with (
         CallView(screen) as view,
         Phone(running.telnyx_url) as phone,
-        phone.restore_faults(scenario(content).faults),
+        phone.restore_faults(faults),
         phone.observing() as lines,
         _terminated_as_interrupted(),
     ):
