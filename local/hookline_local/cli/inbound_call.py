@@ -115,6 +115,14 @@ class CallView(LiveView):
             time.sleep(0.02)
 
 
+def _faults_of(content: Mapping[str, Any]) -> set[str]:
+    """The faults of a scenario that may have --from and --to; its file has been checked before. Raises CliError."""
+    try:
+        return scenario(content).faults
+    except InvalidScenario as error:
+        raise CliError(str(error), "Give --from and --to as numbers or SIP URIs.", code=USAGE) from error
+
+
 def run(
     running: RunningStack, resources: StackResources, content: Mapping[str, Any], screen: Screen, *, interactive: bool
 ) -> bool:
@@ -126,14 +134,10 @@ def run(
         )
     if interactive and sys.stdin is None:
         raise CliError("standard input is closed", "Name a scenario, or use --keys.", code=USAGE)
-    try:
-        faults = scenario(content).faults
-    except InvalidScenario as error:  # of --from or --to: a file has been checked before
-        raise CliError(str(error), "Give --from and --to as numbers or SIP URIs.", code=USAGE) from error
     with (
         CallView(screen) as view,
         Phone(running.telnyx_url) as phone,
-        phone.restore_faults(faults),
+        phone.restore_faults(_faults_of(content)),
         phone.observing() as lines,
         _terminated_as_interrupted(),
     ):
