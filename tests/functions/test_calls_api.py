@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from hookline.api.operations import OPERATIONS
+from hookline.api.query import cursor_of
 from hookline_local.emulator.template import load_template
 from tests.support.calls_api import CallsApi
 from tests.support.world import PROJECT, Clock, World, handler, refused, request_of, sample_data, start_cold
@@ -112,6 +113,24 @@ def test_a_list_is_continued_from_its_cursor_without_a_gap_and_without_a_call_tw
                 break
             cursor = {"cursor": page["next"]}
         assert found == [f"leg-{number:02}" for number in reversed(range(7))]
+
+
+def test_a_cursor_continues_its_own_list_alone(world: World, api: CallsApi) -> None:
+    for number in range(3):
+        incoming(f"{number}")
+    asked = {"number": LINE, "day": TODAY, "limit": "1"}
+    cursor = api.get("/calls", asked).json()["next"]
+    assert len(api.get("/calls", {**asked, "cursor": cursor}).json()["calls"]) == 1
+    others: tuple[dict[str, str], ...] = (
+        {"day": "2020-01-01"},
+        {"number": CALLER},
+        {"status": "ended"},
+        {"trouble": "true"},
+    )
+    for other in others:
+        assert api.get("/calls", {**asked, **other, "cursor": cursor}).problem == "invalid-parameter"
+    forged = {"day": TODAY, "of": [LINE, False, None, None, None], "after": {"by_to": ["2020-01-01T", "LEG#x", "y"]}}
+    assert api.get("/calls", {**asked, "cursor": cursor_of(forged)}).problem == "invalid-parameter"
 
 
 def test_a_list_is_filtered(world: World, api: CallsApi) -> None:
@@ -273,6 +292,8 @@ def test_a_transcript_is_json_text_or_subtitles_as_the_client_accepts(world: Wor
     )
     assert api.get(path, accept="application/xml").problem == "not-acceptable"
     assert api.get(path, accept="text/*").headers["content-type"].startswith("text/plain")
+    assert api.get(path, accept="*/*, application/json;q=0").headers["content-type"].startswith("text/plain")
+    assert api.get(path, accept="application/json;q=0").problem == "not-acceptable"
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "text/vtt", "application/json"])

@@ -58,13 +58,14 @@ def list_calls(env: Environment, request: ApiRequest) -> ApiResponse:
     }
     trouble = query.flag("trouble")
     limit = query.whole("limit", LIST_ROWS, LARGEST_LIST)
-    cursor = query.cursor("cursor", _list_cursor)
+    listed = [number, trouble, *wanted_values.values()]
+    cursor = query.cursor("cursor", lambda value: _list_cursor(value, day, listed))
     query.finish()
     if day is None and number is None:
         day = (cursor or {}).get("day") or _today()
     listing = _Listing(env.journal_pages, day=day, number=number, trouble=trouble, filters=wanted_values)
     rows, following = listing.page(limit, (cursor or {}).get("after") or {})
-    following_cursor = cursor_of({"day": day, "after": following}) if following else None
+    following_cursor = cursor_of({"day": day, "of": listed, "after": following}) if following else None
     return json_response({"calls": rows, "day": day, "next": following_cursor}).tagged(request)
 
 
@@ -202,9 +203,11 @@ def accepted(header: str, types: Sequence[str]) -> str:
     for number, part in enumerate(header.split(",")[:32]):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         asked.append((-_quality(parameters), number, name))
+    refused = {name for quality, _, name in asked if quality == 0}
     for quality, _, name in sorted(asked):
         for media_type in types:
-            if quality < 0 and name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+            matches = name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+            if quality < 0 and matches and (name == media_type or media_type not in refused):
                 return media_type
     raise Problem("not_acceptable")
 
@@ -310,14 +313,20 @@ def _with_columns(row: dict[str, Any], item: Mapping[str, Any]) -> dict[str, Any
     return {**row, **{name: row[name] or _text(item, column) for name, column in columns.items()}}
 
 
-def _list_cursor(value: Any) -> dict[str, Any] | None:
-    """The shape of the cursor of a list."""
-    if not isinstance(value, dict) or value.keys() != {"day", "after"} or not isinstance(value["after"], dict):
+def _list_cursor(value: Any, day: str | None, listed: Sequence[Any]) -> dict[str, Any] | None:
+    """The shape of the cursor of this list. day: that was asked for; listed: the filters, which must be the same.
+
+    DynamoDB refuses to continue a query from a time outside of it.
+    """
+    if not isinstance(value, dict) or value.keys() != {"day", "of", "after"} or not isinstance(value["after"], dict):
+        return None
+    found = value["day"]
+    if value["of"] != listed or not (found is None or (isinstance(found, str) and 0 < len(found) <= 10)):
         return None
     shape = texts(3)
-    day = value["day"]
-    is_right = all(shape(position) for position in value["after"].values())
-    return value if is_right and (day is None or (isinstance(day, str) and 0 < len(day) <= 10)) else None
+    positions = [shape(position) for position in value["after"].values()]
+    is_right = all(one is not None and one[0].startswith(found or "") for one in positions)
+    return value if is_right and day in (None, found) else None
 
 
 def _events(env: Environment, entries: Sequence[Entry]) -> Iterator[Event]:
