@@ -292,6 +292,13 @@ def test_a_call_without_standard_input_is_refused(
     assert "--keys" in done.stderr
 
 
+def test_a_simulator_that_has_gone_is_an_unavailable_dependency(hookline: Hookline, tmp_path: Path) -> None:
+    a_running_stack(tmp_path, telnyx_url="http://127.0.0.1:9")
+    done = hookline("call", "hello")
+    assert done.status == 3
+    assert "cannot connect to the Telnyx simulator" in done.stderr
+
+
 @pytest.mark.parametrize("status, code, output", [(500, 3, "failed: HTTP 500"), (404, 3, "HTTP 404"), (422, 2, "no!")])
 def test_a_failing_simulator_is_not_a_usage_error(
     status: int, code: int, output: str, hookline: Hookline, tmp_path: Path

@@ -228,7 +228,7 @@ def _show_lines(lines: Iterator[str], view: CallView, session_id: str) -> None:
 
 
 def _wait(url: str, session_id: str, ended: threading.Event) -> None:
-    """Set `ended` when the call has ended, or the simulator is out of reach."""
+    """Set `ended` when the call has ended, or the simulator does not answer."""
     try:
         with Phone(url) as phone:
             while not phone.session(session_id)["ended"]:

@@ -16,7 +16,7 @@ class CallEnded(Exception):
 
 
 class Phone:
-    """Places a call, presses keys, hangs up. Every method raises CliError when the simulator is out of reach."""
+    """Places a call, presses keys, hangs up. Every method raises CliError when it cannot connect to the simulator."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -84,7 +84,7 @@ class Phone:
                 yield lines
         except httpx.HTTPError as error:
             raise CliError(
-                f"the Telnyx simulator is out of reach: {error}", "Does hookline serve still run?"
+                f"cannot connect to the Telnyx simulator: {error}", "Does hookline serve still run?"
             ) from error
 
     def _act(self, leg_id: str, action: str, body: Mapping[str, Any]) -> None:
@@ -96,7 +96,7 @@ class Phone:
             response = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise CliError(
-                f"the Telnyx simulator is out of reach: {error}", "Does hookline serve still run?"
+                f"cannot connect to the Telnyx simulator: {error}", "Does hookline serve still run?"
             ) from error
         try:
             content = response.json()

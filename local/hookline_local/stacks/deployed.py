@@ -126,4 +126,4 @@ def explain_aws_errors(resources: StackResources) -> Iterator[None]:
             "Does it still run, and do you have permission to read it?",
         ) from error
     except (BotoCoreError, HooklineError) as error:
-        raise CliError(f"{resources.name} is out of reach: {error}", "Does it still run?") from error
+        raise CliError(f"cannot connect to {resources.name}: {error}", "Does it still run?") from error
