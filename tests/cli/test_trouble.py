@@ -50,6 +50,16 @@ def test_a_call_that_went_well_is_not_listed(happen: Leg) -> None:
     assert "No trouble on" in hookline("calls", "--trouble").stdout
 
 
+def test_a_reason_that_is_not_a_text_is_not_shown(happen: Leg) -> None:
+    happen("call.answered", ago=20)
+    happen("streaming.failed", failure_reason=["not a text"])
+    happen("call.recording.error", reason="")
+    assert {each["code"]: each["figures"]["reason"] for each in trouble()} == {
+        "streaming_failed": None,
+        "recording_error": None,
+    }
+
+
 def test_a_refused_command_is_explained_by_telnyx_s_code(line: World, happen: Leg) -> None:
     line.replies = lambda request: refused(422, "90012")
     happen("call.answered")

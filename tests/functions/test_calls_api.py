@@ -154,6 +154,13 @@ def test_a_list_is_filtered(world: World, api: CallsApi) -> None:
     assert legs(day="2020-01-01") == set()
 
 
+@pytest.mark.parametrize("part", ["timeline", "transcript"])
+def test_a_wrong_parameter_of_a_call_is_refused_too(world: World, api: CallsApi, part: str) -> None:
+    path = f"/calls/{incoming('one').leg}/{part}"
+    assert api.get(path).status == 200
+    assert api.get(path, {"limit": "0"}).problem == "invalid-parameter"
+
+
 @pytest.mark.parametrize(
     ("query", "pointers"),
     [

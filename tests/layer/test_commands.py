@@ -78,6 +78,13 @@ TRANSFER = {"to": "+13125550101"}
 AUDIO = {"audio_url": "https://audio.example.com/hello.mp3"}
 LINKED = {**DIAL, "link_to": "v3:other"}
 HEADER = {"name": "X-Account", "value": "42"}
+DETECTION_NUMBERS = (
+    "after_greeting_silence_millis beep_max_frequency_hz beep_min_frequency_hz beep_min_tone_duration_millis "
+    "beep_spectral_window_millis between_words_silence_millis greeting_duration_millis "
+    "greeting_silence_duration_millis greeting_total_analysis_time_millis initial_silence_millis "
+    "maximum_number_of_words maximum_word_length_millis prompt_end_timeout_millis silence_threshold "
+    "total_analysis_time_millis"
+).split()
 
 
 # client_state
@@ -568,8 +575,13 @@ LIMITS: list[Limit] = [
         dial,
         DIAL,
         "answering_machine_detection_config",
-        [{"beep_spectral_min_purity": 0}, {"beep_spectral_min_purity": 1.0}],
-        [{"beep_spectral_min_purity": 1.1}, {"silence_threshold": "256"}, {"beep_detection_profile": "none"}],
+        [{"beep_spectral_min_purity": 0}, {"beep_spectral_min_purity": 1.0}, dict.fromkeys(DETECTION_NUMBERS, 0)],
+        [
+            {"beep_spectral_min_purity": 1.1},
+            {"silence_threshold": "256"},
+            {"beep_detection_profile": "none"},
+            *({name: -1} for name in DETECTION_NUMBERS),
+        ],
     ),
     (dial, DIAL, "supervisor_role", ["barge", "whisper", "monitor"], ["none"]),
     (
