@@ -79,7 +79,7 @@ function Counts({ title, counts }) {
 }
 
 function Days({ days }) {
-  return html`<section><h2>The last ${DAYS} days</h2><table>
+  return html`<section><h2>The last ${DAYS} days</h2><table class="days">
     <tr>${["Day", "Calls", "Answered", "In trouble"].map((name) => html`<th scope="col">${name}</th>`)}</tr>
     ${days.map((day) => html`<tr><th scope="row"><a href=${`#/calls?day=${day.day}`}>${day.day}</a></th>
       <td>${day.calls}${day.since ? " or more" : ""}</td><td>${answeredOf(day)}</td>
