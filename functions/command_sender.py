@@ -7,7 +7,7 @@ old is dropped and counted, and so is one that a newer command contradicts.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -123,7 +123,7 @@ class Sending:
     def _add_fallback(self, queued: QueuedCommand, result: str) -> None:
         """Put the fallback of a refused or expired command behind it."""
         if instead := fallback_of(_plan_of(queued), result):
-            command = replace(instead.command, call_control_id=instead.leg)
+            command = instead.command._replace(call_control_id=instead.leg)
             self.left.insert(1, QueuedCommand(command, instead.command_id, instead.expires_at))
 
     def _known(self, queued: QueuedCommand) -> CommandResult | None:
@@ -162,7 +162,7 @@ class Sending:
         except JournalUnavailable:
             if queued.result is not None:
                 raise
-            self.unrecorded.append(replace(queued, result=result))
+            self.unrecorded.append(queued._replace(result=result))
 
 
 def deliver(record: dict[str, Any], until: float) -> None:
@@ -230,7 +230,7 @@ def _pauses(records: Sequence[dict[str, Any]], asked: Mapping[str, int]) -> dict
 
 
 def _send_to_queue_again(env: Environment, message: CommandMessage, left: Sequence[QueuedCommand]) -> None:
-    env.queues.enqueue(replace(message, commands=left), again=True)
+    env.queues.enqueue(message._replace(commands=left), again=True)
 
 
 def _plan_of(queued: QueuedCommand) -> Plan:

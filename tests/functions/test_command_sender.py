@@ -3,7 +3,6 @@
 import base64
 import json
 import time
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -44,7 +43,7 @@ def queue_directly(*commands: Command, not_before: float = 0.0, expires_at: floa
     """Put commands into the queue as one webhook of the sample's leg would have."""
     queued = [
         QueuedCommand(
-            command=command if command.call_control_id else replace(command, call_control_id=CONTROL),
+            command=command if command.call_control_id else command._replace(call_control_id=CONTROL),
             command_id=f"{command.action}-{number}-{not_before}",
             expires_at=expires_at or not_before + time.time() + 60,
             not_before=not_before,
@@ -171,7 +170,7 @@ def test_an_end_is_worth_sending_longer_than_a_greeting(world: World) -> None:
 
 def test_in_the_place_of_a_goodbye_that_is_too_old_the_call_is_hung_up(world: World) -> None:
     goodbye = speak(payload="Goodbye.", voice="female").otherwise(speak(payload="Bye.", voice="male"))
-    ending = replace(goodbye, fallback=replace(goodbye.fallback or goodbye, fallback=hangup()))
+    ending = goodbye._replace(fallback=(goodbye.fallback or goodbye)._replace(fallback=hangup()))
     queue_directly(ending, expires_at=time.time() - 1)
     assert send(world, world.records("COMMAND")) == []
     assert world.actions == ["hangup"]

@@ -5,7 +5,6 @@ import inspect
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import FrozenInstanceError, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -200,7 +199,7 @@ def test_client_state_update_can_forget() -> None:
 
 def test_a_command_cannot_be_changed() -> None:
     command = hangup()
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         command.action = "answer"  # type: ignore[misc]
     with pytest.raises((AttributeError, TypeError)):
         command.note = "x"  # type: ignore[attr-defined]
@@ -233,7 +232,7 @@ def test_a_command_survives_the_queue() -> None:
 
 
 def test_a_delayed_command_differs_in_its_delay_alone() -> None:
-    assert hangup().after(20) == replace(hangup(), delay_seconds=20.0)
+    assert hangup().after(20) == hangup()._replace(delay_seconds=20.0)
     assert hangup().after(20).body("id") == hangup().body("id")
 
 
@@ -244,7 +243,7 @@ def test_a_delay_is_a_second_to_an_hour(seconds: float) -> None:
 
 
 def test_a_command_for_an_idle_leg_is_a_delayed_one_with_a_condition() -> None:
-    assert hangup().if_idle(20) == replace(hangup().after(20), only_if_idle=True)
+    assert hangup().if_idle(20) == hangup().after(20)._replace(only_if_idle=True)
     assert hangup().if_idle(20).body("id") == hangup().body("id")
     with pytest.raises(ValueError, match="delay"):
         hangup().if_idle(0)

@@ -4,7 +4,6 @@ import inspect
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -147,7 +146,7 @@ def test_a_queued_command_is_dropped_only_for_what_contradicts_it(action: str, n
 
 @given(st.sampled_from(ACTIONS), st.frozensets(st.sampled_from([*ACTIONS, "client_state"])))
 def test_what_is_sent_only_if_idle_yields_to_any_newer_command(action: str, newer: frozenset[str]) -> None:
-    command = replace(command_of(action), only_if_idle=True)
+    command = command_of(action)._replace(only_if_idle=True)
     assert is_contradicted(command, newer) is yields_to(command, newer) is bool(newer)
 
 
@@ -243,7 +242,7 @@ def test_a_hang_up_that_was_refused_supersedes_nothing(world: World) -> None:
 
 
 def test_a_command_of_another_leg_yields_to_nothing_of_this_one(world: World) -> None:
-    other = replace(GREETING, call_control_id="v3:other")
+    other = GREETING._replace(call_control_id="v3:other")
     assert post_late(other, newer=hangup()) == ["speak: accepted"]
     with deciding(call_hold=GREETING):
         assert post(20) == ["speak: superseded"]
@@ -456,7 +455,7 @@ def test_a_late_client_state_update_yields_to_a_newer_client_state(world: World)
 
 
 def replace_state(command: Command, state: object) -> Command:
-    return replace(command, params={**command.params, **client_state_update(client_state=state).params})
+    return command._replace(params={**command.params, **client_state_update(client_state=state).params})
 
 
 MEDIA = {10: STREAM, 20: streaming_stop(), 30: fork_start(rx=UDP, tx=UDP), 40: record_stop()}

@@ -26,7 +26,7 @@ _STATUS_AFTER: dict[str, Status] = {
 _RANK: dict[Status, int] = {"unknown": 0, "ringing": 1, "answered": 2, "ended": 3}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One leg of a conversation, as its events describe it. Timestamps are UTC texts as in Event.occurred_at, or None.
 
@@ -37,6 +37,8 @@ class Call:
     facts: what the flow's look-up found, as JSON; None without one, and when it was missed.
     legs: the other legs of the conversation, where the flow declares OTHER_LEGS and its history is read. Of these the
     journal gives times, types, ids, direction and numbers, and no other payload.
+
+    Not frozen: that would take six times as long to make, and each decision is given a Call of its own.
     """
 
     call_leg_id: str | None = None
@@ -67,9 +69,10 @@ class Call:
         known: dict[str, Any] = {}
         status: Status = "unknown"
         for event in ordered:
-            leg = leg or event.call_leg_id
-            control = control or event.call_control_id
-            session = session or event.call_session_id
+            identity = event.identity
+            leg = leg or identity.call_leg_id
+            control = control or identity.call_control_id
+            session = session or identity.call_session_id
             connection = connection or _text(event, "connection_id")
             reached = _STATUS_AFTER.get(event.type, "unknown")
             if _RANK[reached] > _RANK[status]:
@@ -115,7 +118,7 @@ def sorted_events(events: Iterable[Event]) -> tuple[Event, ...]:
     once: dict[str, Event] = {}
     for event in events:
         known = once.setdefault(event.id, event)
-        if known != event:  # one id, two contents: never seen from Telnyx, and still one answer for every order
+        if known is not event and known != event:  # never seen from Telnyx, and still one answer for every order
             once[event.id] = min(known, event, key=repr)
     return tuple(sorted(once.values(), key=sort_key))
 

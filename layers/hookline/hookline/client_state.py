@@ -8,6 +8,7 @@ empty name: it is not documented whether Telnyx would otherwise give it the clie
 """
 
 import base64
+import binascii
 import json
 import math
 from functools import lru_cache
@@ -48,7 +49,7 @@ def decode(text: object) -> object | None:
     if not isinstance(text, str) or not text:
         return None
     try:
-        inside = base64.b64decode(text, validate=True).decode()
+        inside = binascii.a2b_base64(text, strict_mode=True).decode()
         value: object = _READER.decode(inside)
         if "\\u" in inside:  # an escape may be half a character, which no command could carry again
             json.dumps(value, ensure_ascii=False).encode()

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from hookline.client_state import decode, decode_for_flow, encode_for_flow
 from hookline.commands import Command, command_id
 from hookline.deadline import Deadline
 from hookline.environment import Environment
-from hookline.errors import JournalUnavailable
+from hookline.errors import JournalUnavailable, MessageTooLarge
 from hookline.events import Event, ids_of
 from hookline.journal import History, Newer, timestamp
 from hookline.limits import DESTINATIONS, NOT_ALLOWED, PLACED_STATE, TOO_MANY
@@ -30,7 +30,8 @@ _NAMING = frozenset({"answer", "reject"})
 _NOT_SENT = Answer(Outcome.RETRY_LATER)
 
 
-class CommandResult(NamedTuple):
+@dataclass(slots=True)
+class CommandResult:
     """A command and its result.
 
     result: an Outcome's value, QUEUED, EXPIRED or SUPERSEDED. milliseconds: over all tries. queued: what is in the
@@ -51,22 +52,25 @@ class CommandResult(NamedTuple):
 
         keyed: what the caller had keyed in, which no parameter shows either.
         """
-        delay = {"delay_seconds": self.command.delay_seconds} if self.command.delay_seconds else {}
-        condition = {"only_if_idle": True} if self.command.only_if_idle else {}
-        return {
-            "action": self.command.action,
+        command = self.command
+        document: dict[str, Any] = {
+            "action": command.action,
             "command_id": self.command_id,
-            "params": self.command.redacted_params(leave_out=OPTIONAL_ROUTING, keyed=keyed),
+            "params": command.redacted_params(leave_out=OPTIONAL_ROUTING, keyed=keyed),
             "result": self.result,
             "status": self.status,
             "code": self.code,
             "milliseconds": self.milliseconds,
-            **delay,
-            **condition,
         }
+        if command.delay_seconds:
+            document["delay_seconds"] = command.delay_seconds
+        if command.only_if_idle:
+            document["only_if_idle"] = True
+        return document
 
 
-class Plan(NamedTuple):
+@dataclass(slots=True)
+class Plan:
     """A decided command, ready to be sent. leg: its call_control_id, None when it is not known.
 
     expires_at: seconds since 1970 UTC. known: its result, when it need not be sent.
@@ -97,18 +101,18 @@ def plan(
         is_stale = CLIENT_STATE in newer.actions
         for_flow = addressed.command(command, own_id, is_own_leg=is_own_leg, is_stale=is_stale)
         if command.action == "dial" and for_flow.fallback:  # it commands no leg; what is sent in its place does
-            for_flow = replace(for_flow, fallback=_on_leg(for_flow.fallback, own_leg))
+            for_flow = for_flow._replace(fallback=_on_leg(for_flow.fallback, own_leg))
         planned = Plan(for_flow, own_id, leg, first_received_at + lifetime)
         recorded = history.results.get(own_id)
         if recorded is None:
             plans.append(_judged(planned, newer))
             continue
         known = _recorded(for_flow, own_id, recorded)
-        plans.append(planned._replace(known=known))
+        plans.append(replace(planned, known=known))
         if instead := fallback_of(planned, known.result):
             recorded = history.results.get(instead.command_id)
             result = _recorded(instead.command, instead.command_id, recorded) if recorded else None
-            plans.append(instead._replace(known=result))
+            plans.append(replace(instead, known=result))
     return plans
 
 
@@ -117,20 +121,24 @@ def _judged(planned: Plan, newer: Newer) -> Plan:
 
     newer: what newer events have commanded its leg.
     """
-    command = without_superseded(planned.command, *newer)
-    planned = planned._replace(command=command)
-    is_old_state = command.action == "client_state_update" and CLIENT_STATE in newer.actions
-    if is_old_state or yields_to(command, *newer):
+    command = planned.command
+    is_superseded = False
+    if newer.actions or newer.unordered:
+        command = without_superseded(command, *newer)
+        planned = replace(planned, command=command)
+        is_old_state = command.action == "client_state_update" and CLIENT_STATE in newer.actions
+        is_superseded = is_old_state or yields_to(command, *newer)
+    if is_superseded:
         result = SUPERSEDED
     elif time.time() > planned.expires_at:
         result = EXPIRED
         if newer.actions:  # the call has gone on since: perhaps it was sent, and nothing has to be put in its place
-            planned = planned._replace(command=replace(command, fallback=None))
+            planned = replace(planned, command=command._replace(fallback=None))
     elif planned.leg is None and command.action != "dial":
         result = Outcome.REFUSED.value
     else:
         return planned
-    return planned._replace(known=CommandResult(planned.command, planned.command_id, result))
+    return replace(planned, known=CommandResult(planned.command, planned.command_id, result))
 
 
 def send_commands(
@@ -144,10 +152,10 @@ def send_commands(
     results: list[CommandResult] = []
     ended: set[str | None] = set()
     is_queueing = False
-    pending = list(plans)
+    pending = list(reversed(plans))
     ids = ids_of(event)
     while pending:
-        planned = pending.pop(0)
+        planned = pending.pop()
         is_delayed = planned.command.delay_seconds > 0
         if planned.known:
             result = planned.known
@@ -165,7 +173,7 @@ def send_commands(
             ended.add(planned.leg)
         is_queueing = is_queueing or (result.queued is not None and not is_delayed)
         if not result.is_repeat and (instead := fallback_of(planned, result.result)):
-            pending.insert(0, instead)
+            pending.append(instead)
     return results
 
 
@@ -177,25 +185,38 @@ def enqueue(
     Raises QueueUnavailable; then the webhook is worth another delivery, and what has been sent already will be sent
     again under the same ids. What no message can hold is refused.
     """
-    at_once = [result.queued for result in results if result.queued and not result.queued.not_before]
-    delayed = [result.queued for result in results if result.queued and result.queued.not_before]
+    queued = [result.queued for result in results if result.queued]
+    at_once = [each for each in queued if not each.not_before]
+    delayed = [(each,) for each in queued if each.not_before]
     too_large: set[str] = set()
-    keyed = keyed_in(event.payload, event.type) if (at_once or delayed) and not environment.keep_digits else []
-    for queued in (*_portions(event, at_once), *((one,) for one in delayed)):
-        message = replace(
-            command_message(event, queued),
-            keyed=[each for each in keyed if any(_shows(one.command, each) for one in queued)],
-        )
-        if len(message.to_message()) > LARGEST_MESSAGE_BYTES:
-            too_large.update(each.command_id for each in queued)
-        else:
-            environment.queues.enqueue(message, deadline)
+    keyed = keyed_in(event.payload, event.type) if queued and not environment.keep_digits else []
+    for together in [at_once, *delayed] if at_once else delayed:
+        too_large |= _enqueue(environment, event, together, keyed, deadline)
     if not too_large:
         return list(results)
     refused = Outcome.REFUSED.value
     return [
-        result._replace(result=refused, queued=None) if result.command_id in too_large else result for result in results
+        replace(result, result=refused, queued=None) if result.command_id in too_large else result for result in results
     ]
+
+
+def _enqueue(
+    environment: Environment,
+    event: Event,
+    queued: Sequence[QueuedCommand],
+    keyed: Sequence[str],
+    deadline: Deadline | None,
+) -> set[str]:
+    """Send commands as one message, or in as few as hold them; the ids of those that no message can hold."""
+    shown = [each for each in keyed if any(_shows(one.command, each) for one in queued)]
+    try:
+        environment.queues.enqueue(command_message(event, queued)._replace(keyed=shown), deadline)
+    except MessageTooLarge:
+        if len(queued) == 1:
+            return {queued[0].command_id}
+        portions = _portions(event, queued)
+        return set().union(*(_enqueue(environment, event, portion, keyed, deadline) for portion in portions))
+    return set()
 
 
 def _shows(command: Command, keyed: str) -> bool:
@@ -234,9 +255,10 @@ def with_ids(event: Event, commands: Sequence[Command]) -> list[tuple[Command, s
     counted: dict[str, int] = {}
     pairs = []
     for command in commands:
-        ordinal = counted.get(command.action, 0)
-        counted[command.action] = ordinal + 1
-        pairs.append((command, command_id(event.id, command.action, ordinal)))
+        action = command.action
+        ordinal = counted.get(action, 0)
+        counted[action] = ordinal + 1
+        pairs.append((command, command_id(event.id, action, ordinal)))
     return pairs
 
 
@@ -264,7 +286,7 @@ def send_once(environment: Environment, planned: Plan, *, seconds: float, ids: M
     if live > limits.live_calls:
         answer = _refuse(environment, planned, TOO_MANY, ids)
     else:
-        bounded = planned._replace(command=limits.bounded(planned.command))
+        bounded = replace(planned, command=limits.bounded(planned.command))
         answer = _send(environment.telnyx, bounded, seconds=deadline.left())
     if answer.outcome in (Outcome.REFUSED, Outcome.CALL_ENDED):
         with contextlib.suppress(JournalUnavailable):  # it then counts until it would have ended for certain
@@ -286,14 +308,13 @@ def _send(telnyx: Telnyx, planned: Plan, *, seconds: float) -> Answer:
     The second form has an id of its own, derived from the first: it is not documented whether Telnyx remembers the id
     of a command that it refused.
     """
-    ends = time.monotonic() + seconds
-    command = planned.command
+    began, command = time.monotonic(), planned.command
     answer = telnyx.send(command, call_control_id=planned.leg or "", command_id=planned.command_id, seconds=seconds)
     if answer.outcome is not Outcome.REFUSED or not (blamed := _blamed_routing(command, answer)):
         return answer
-    plain = replace(command, params={name: value for name, value in command.params.items() if name not in blamed})
-    again = planned._replace(command=plain, command_id=command_id(planned.command_id, command.action, 0))
-    return _send(telnyx, again, seconds=ends - time.monotonic())
+    plain = command._replace(params={name: value for name, value in command.params.items() if name not in blamed})
+    again = replace(planned, command=plain, command_id=command_id(planned.command_id, command.action, 0))
+    return _send(telnyx, again, seconds=began + seconds - time.monotonic())
 
 
 def report_unauthorized(environment: Environment, answer: Answer, **ids: str | None) -> None:
@@ -384,7 +405,7 @@ def fallback_of(planned: Plan, result: str) -> Plan | None:
     """
     fallback = planned.command.fallback
     is_unbridged = planned.command.action == "bridge" and result == Outcome.CALL_ENDED
-    if result not in (Outcome.REFUSED, EXPIRED) and not is_unbridged:
+    if fallback is None or (result not in (Outcome.REFUSED, EXPIRED) and not is_unbridged):
         return None
     while fallback and result == EXPIRED and fallback.action not in LONG_LIVED:
         fallback = fallback.fallback
@@ -401,19 +422,18 @@ def fallback_of(planned: Plan, result: str) -> Plan | None:
 def _on_leg(command: Command, leg: str | None) -> Command:
     """The same command and its fallbacks, each for this leg unless it names one."""
     fallback = command.fallback and _on_leg(command.fallback, leg)
-    return replace(command, call_control_id=command.call_control_id or leg, fallback=fallback)
+    return command._replace(call_control_id=command.call_control_id or leg, fallback=fallback)
 
 
 def result_of(planned: Plan, answer: Answer) -> CommandResult:
     """The result of a command; one that is not final is for the queue."""
     if answer.outcome.is_final:
-        outcome = answer.outcome.value
         return CommandResult(
-            planned.command, planned.command_id, outcome, answer.status, answer.code, answer.milliseconds
+            planned.command, planned.command_id, answer.outcome, answer.status, answer.code, answer.milliseconds
         )
     delay = planned.command.delay_seconds
     queued = QueuedCommand(
-        command=replace(planned.command, call_control_id=planned.leg),
+        command=planned.command._replace(call_control_id=planned.leg),
         command_id=planned.command_id,
         expires_at=planned.expires_at,
         not_before=time.time() + delay if delay else 0.0,

@@ -10,10 +10,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import boto3
 import httpx
@@ -91,18 +90,16 @@ class _Lines(LambdaPowertoolsFormatter):
         return self._encode(line | ours)
 
 
-@dataclass
 class Environment:
-    """The settings and clients of one function; see `.env.example` for what each variable means.
+    """The settings and clients of one function; see `.env.example` for what each variable means."""
 
-    settings: the environment variables. transport: instead of the network, for a test of the real client.
-    """
-
-    settings: Mapping[str, str]
-    transport: httpx.BaseTransport | None = None
-    _log_stream: TextIO = field(default=sys.stdout, repr=False)
-    _api_key: str | None = field(default=None, repr=False)
-    _api_key_read_at: float = 0.0
+    def __init__(self, settings: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> None:
+        """settings: the environment variables. transport: instead of the network, for a test of the real client."""
+        self.settings = settings
+        self.transport = transport
+        self._log_stream: TextIO = sys.stdout
+        self._api_key: str | None = None
+        self._api_key_read_at = 0.0
 
     @cached_property
     def logger(self) -> Logger:
@@ -348,8 +345,7 @@ class Environment:
         return key
 
 
-@dataclass(slots=True)
-class CrashLine:
+class CrashLine(NamedTuple):
     """A block of the work on one event. What Lambda writes about an error that leaves it names no call."""
 
     env: Environment

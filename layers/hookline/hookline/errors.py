@@ -12,6 +12,7 @@
     + TelnyxUnavailable          Telnyx cannot now; a command then goes to the queue
       . ApiKeyUnreadable           the secret with Telnyx's API key is missing, unreadable or not a key
   - TelnyxRefused         ...  Telnyx will not: any other failure
+  - MessageTooLarge       ...  no message of a queue can hold these commands: refused
 
 A missing setting is none of these: it raises as itself, the function fails loudly, API Gateway answers 500 and Telnyx
 delivers again. What a flow raises is journalled with its event.
@@ -73,3 +74,7 @@ class TelnyxRefused(HooklineError):
         super().__init__(f"HTTP {status}, code {code or 'none'}")
         self.status = status
         self.code = code
+
+
+class MessageTooLarge(HooklineError):
+    """SQS would not take a message of this size."""

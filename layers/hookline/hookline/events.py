@@ -203,12 +203,13 @@ def known_timestamp(value: object) -> str | None:
 
 def ids_of(event: Event) -> dict[str, Any]:
     """The ids that stand in every log line about a call."""
+    leg, control, session, event_id = event.identity
     return {
-        "event_id": event.id,
+        "event_id": event_id,
         "event_type": event.type,
-        "call_leg_id": event.call_leg_id,
-        "call_session_id": event.call_session_id,
-        "call_control_id": None if event.call_leg_id else event.call_control_id,
+        "call_leg_id": leg,
+        "call_session_id": session,
+        "call_control_id": None if leg else control,
     }
 
 

@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -28,8 +27,7 @@ DEFAULT = "default"
 NUMBERS_FILE = "numbers.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The decision of a flow on an event. error: what it raised, as `Type: text`, None when it raised nothing.
 
     The text of an error is journalled and never logged: it may hold a caller's words or digits.
@@ -224,9 +222,9 @@ class Flows:
         """
         if not isinstance(command, Command):
             raise TypeError(f"a flow returns a list of commands; this one holds {_kind_of(command)}")
-        for value in (command.action, command.call_control_id, *command.params.values()):
-            if type(value) not in _PLAIN:
-                json.dumps(value, allow_nan=False)
+        values = (command.action, command.call_control_id, *command.params.values())
+        if not _PLAIN.issuperset(map(type, values)):
+            json.dumps(values, allow_nan=False)
         if (name := command.flow) and not self._exists(name):
             raise LookupError(f"{command.action} places a leg for the flow {name!r}, which does not exist")
         if command.fallback is not None:
@@ -238,7 +236,7 @@ class Flows:
 
 def _list_of(decided: object, event: Event) -> list[Any]:
     """A tuple or a generator as a list. Raises TypeError for what a decision may not return."""
-    if isinstance(decided, (tuple, Iterator)):
+    if isinstance(decided, (tuple, Iterator)) and not isinstance(decided, Command):
         return list(decided)
     advice = "return [] where nothing is to be commanded" if decided is None else "return a list of commands"
     raise TypeError(f"{event.type.replace('.', '_')} returned {_kind_of(decided)}: {advice}")

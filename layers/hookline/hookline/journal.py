@@ -83,8 +83,7 @@ _LONGEST_NAME = 900
 _ABSENT = "attribute_not_exists(pk)"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One webhook as the journal holds it.
 
     event: None when its body was too large for an item; then body_uri is where it lies.
@@ -112,6 +111,9 @@ class Newer(NamedTuple):
     unordered: frozenset[str] = frozenset()
 
 
+_NOTHING_NEWER = Newer()
+
+
 class History(NamedTuple):
     """The call of an event, as the journal has it when the event arrives.
 
@@ -132,9 +134,11 @@ class History(NamedTuple):
 
     def newer_of(self, leg: str | None, *, is_own: bool) -> Newer:
         """The commands of newer events to a leg. leg: its call_control_id. is_own: it is the leg of the event."""
+        if not self.newer:
+            return _NOTHING_NEWER
         found = [self.newer[name] for name in ("" if is_own else None, leg) if name is not None and name in self.newer]
         if len(found) < 2:
-            return found[0] if found else Newer()
+            return found[0] if found else _NOTHING_NEWER
         return Newer(found[0].actions | found[1].actions, found[0].unordered | found[1].unordered)
 
 

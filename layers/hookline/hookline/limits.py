@@ -7,7 +7,7 @@ choose would otherwise call expensive numbers at the owner's cost. Values only.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hookline.commands import Command
 
@@ -33,8 +33,7 @@ _NUMBER = r"(\+[0-9]{1,15})(,[0-9A-D*#wW,]*)?"
 _SIP = r"(?ai)sips?:(?:[^@;?\s]+@)?([a-z0-9.-]+)(?::[0-9]+)?(?:;[^@?\s]*)?"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of a stack.
 
     allowed: how a number in E.164 may begin (`+1202`, `+` for any), and the hosts of SIP URIs (`@sip.example.com`, `@`
@@ -64,7 +63,7 @@ class Limits:
         given = command.params.get("time_limit_secs", TELNYX_CALL_SECONDS)
         if command.action not in PLACED_STATE or (isinstance(given, int) and given <= self.call_seconds):
             return command
-        return replace(command, params={**command.params, "time_limit_secs": self.call_seconds})
+        return command._replace(params={**command.params, "time_limit_secs": self.call_seconds})
 
     @property
     def longest_seconds(self) -> int:

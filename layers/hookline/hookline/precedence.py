@@ -5,7 +5,6 @@ newer: a command is dropped when a newer event of the leg has already commanded 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from hookline.commands import Command
 
@@ -182,7 +181,7 @@ def without_superseded(command: Command, newer: Collection[str], unordered: Coll
     if not dropped:
         return command
     params = {name: value for name, value in command.params.items() if not name.startswith(tuple(dropped))}
-    return replace(command, params=params)
+    return command._replace(params=params)
 
 
 def actions_of(command: Command) -> list[str]:

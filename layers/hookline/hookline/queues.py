@@ -3,13 +3,13 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hookline.aws_errors import translate_aws_errors
 from hookline.commands import Command
 from hookline.deadline import Deadline
-from hookline.errors import QueueUnavailable, Unreadable
+from hookline.errors import MessageTooLarge, QueueUnavailable, Unreadable
 from hookline.events import Event, Identity
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ _RECORDING_FIELDS = (
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedCommand:
+class QueuedCommand(NamedTuple):
     """A command that waits in the queue. expires_at, not_before: seconds since 1970 UTC.
 
     result: what became of it when it has been sent and only the journal does not know it yet; None otherwise.
@@ -57,8 +56,7 @@ class QueuedCommand:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class CommandMessage:
+class CommandMessage(NamedTuple):
     """The commands of one webhook that could not be sent inside its deadline, in order: one message of the queue.
 
     One message and not one for each command, so that SQS takes all of them or none and their order cannot change.
@@ -71,7 +69,7 @@ class CommandMessage:
     event_type: str
     occurred_at: str
     identity: Identity
-    has_delay: bool = field(default=False)
+    has_delay: bool = False
     keyed: Sequence[str] = ()
 
     def to_message(self) -> str:
@@ -112,8 +110,7 @@ class CommandMessage:
         return f"{leg[-60:].replace(' ', '-')}#{self.commands[0].command_id[-40:]}" if self.has_delay else _group(leg)
 
 
-@dataclass(frozen=True, slots=True)
-class DeferredEvent:
+class DeferredEvent(NamedTuple):
     """A verified webhook that could not be journalled, or came to a route that is not its own.
 
     body: the envelope, keyed digits blanked; None when it lies at body_uri. received_at: seconds since 1970 UTC, of
@@ -133,7 +130,7 @@ class DeferredEvent:
     is_stale: bool = False
     base_url: str | None = None
     results: Sequence[Mapping[str, Any]] = ()
-    pending: Mapping[str, float] = field(default_factory=dict)
+    pending: Mapping[str, float] = MappingProxyType({})
 
     def to_message(self) -> str:
         """The text of the message."""
@@ -200,9 +197,13 @@ class Queues:
         """Send commands to the command queue: a group for each leg, the first command's id as deduplication id.
 
         again: they have been received from the queue, and what is left of them is sent once more.
+        Raises MessageTooLarge for what no message can hold.
         """
+        text = message.to_message()
+        if len(text) > LARGEST_MESSAGE_BYTES and not again:  # what has been received has fitted
+            raise MessageTooLarge("the commands are too large for a message of the command queue")
         deduplication_id = message.commands[0].command_id + ("-again" if again else "")
-        self._send(self._commands, message.to_message(), deadline, group=message.group, unique=deduplication_id)
+        self._send(self._commands, text, deadline, group=message.group, unique=deduplication_id)
 
     def defer(self, event: DeferredEvent, deadline: Deadline | None = None) -> None:
         """Send a webhook to the deferred queue: a group for each call."""

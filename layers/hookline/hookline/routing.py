@@ -5,7 +5,6 @@ Source: the official SDK's parameters of these commands (`webhook_urls`, `webhoo
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from hookline.commands import Command
@@ -82,10 +81,10 @@ def with_routing(command: Command, base_url: str | None) -> Command:
     """
     fallback = command.fallback and with_routing(command.fallback, base_url)
     if fallback is not command.fallback:
-        command = replace(command, fallback=fallback)
+        command = command._replace(fallback=fallback)
     if command.action not in CARRIERS:
         return command
-    return command.with_params({**_routing(base_url), **command.params})
+    return command._replace(params={**_routing(base_url), **command.params})
 
 
 @lru_cache(maxsize=8)

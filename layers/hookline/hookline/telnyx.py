@@ -7,8 +7,8 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -47,7 +47,10 @@ class Outcome(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether sending the same command again later makes no sense."""
-        return self not in (Outcome.TOO_EARLY, Outcome.RETRY_LATER, Outcome.UNAUTHORIZED)
+        return self not in _NOT_FINAL
+
+
+_NOT_FINAL = frozenset({Outcome.TOO_EARLY, Outcome.RETRY_LATER, Outcome.UNAUTHORIZED})
 
 
 BY_CODE: Mapping[str, Outcome] = {
@@ -85,8 +88,7 @@ NEVER_REPEATED = WITHOUT_COMMAND_ID | {"dial"}
 documented what becomes of a dial whose id is repeated while the first is still being handled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The result of a command.
 
     status: the HTTP status, None when nothing came back; code: Telnyx's error code, None when it named none.
@@ -100,7 +102,7 @@ class Answer:
     pointers: tuple[str, ...] = ()
     wait_seconds: float = 0.0
     milliseconds: int = 0
-    data: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    data: Mapping[str, Any] = MappingProxyType({})
 
 
 _Response = tuple[int, Mapping[str, str], bytes]
@@ -176,7 +178,7 @@ class Telnyx:
             if pause + SHORTEST_TRY_SECONDS > ends - self._clock():
                 break
             self._sleep(pause)
-        return replace(answer, milliseconds=round((self._clock() - began) * 1000))
+        return answer._replace(milliseconds=round((self._clock() - began) * 1000))
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, seconds: float = 10.0) -> dict[str, Any]:
         """Read one resource. Raises TelnyxUnavailable or TelnyxRefused."""

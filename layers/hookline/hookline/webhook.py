@@ -74,6 +74,7 @@ LARGEST_DEFERRED_BYTES = LARGEST_MESSAGE_BYTES // 2
 
 FAILURE_VOICE = "AWS.Polly.Joanna-Neural"
 
+_UNDECIDED = Decision()
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -100,7 +101,7 @@ class Delivery:
     deadline: Deadline
     flow: str | None
     base_url: str | None
-    decision: Decision = field(default_factory=Decision)
+    decision: Decision = _UNDECIDED
     results: list[CommandResult] = field(default_factory=list)
     journal_seconds: float = 0.0
     pending: dict[str, float] = field(default_factory=dict)
@@ -338,10 +339,9 @@ def _trouble(delivery: Delivery) -> str | None:
     """A code when an operator should look at this call."""
     if delivery.decision.error:
         return "flow_failed"
-    if any(result.code in REFUSALS for result in delivery.results):
-        return "dial_refused"
-    if any(result.result == Outcome.REFUSED for result in delivery.results):
-        return "command_refused"
+    refusals = [result.code for result in delivery.results if result.result == Outcome.REFUSED]
+    if refusals:
+        return "command_refused" if REFUSALS.isdisjoint(refusals) else "dial_refused"
     queued = [result for result in delivery.results if result.queued]
     if any(result.status in (401, 403) or result.code == KEY_UNREADABLE for result in queued):
         return "api_key_refused"
@@ -362,13 +362,16 @@ def _counts(result: CommandResult) -> bool:
 def _actions_by_leg(event: Event, results: Sequence[CommandResult]) -> dict[str, list[str]]:
     """The actions that older events yield to, by the call_control_id of the leg; "" is that of the event."""
     found: dict[str, list[str]] = {}
+    own_leg = (None, event.call_control_id)
     for result in results:
         command = result.command
         if command.action == "dial" or not _counts(result):
             continue
-        leg = "" if command.call_control_id in (None, event.call_control_id) else command.call_control_id
-        state = [CLIENT_STATE] if "client_state" in command.params else []
-        found.setdefault(leg, []).extend([*actions_of(command), *state])
+        leg = "" if command.call_control_id in own_leg else command.call_control_id
+        actions = found.setdefault(leg, [])
+        actions += actions_of(command)
+        if "client_state" in command.params:
+            actions.append(CLIENT_STATE)
     return {leg: list(dict.fromkeys(actions)) for leg, actions in found.items()}
 
 

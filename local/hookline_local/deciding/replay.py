@@ -119,7 +119,7 @@ def decisions(
             decision = flows.decide(name, event, others, facts=found[-1] if found else None)
         unread = History(is_duplicate=False, events=[])
         plans = plan(event, decision.commands, unread, flow=name, first_received_at=time.time())
-        return replace(decision, commands=[planned.command for planned in plans])
+        return decision._replace(commands=[planned.command for planned in plans])
 
     return decide
 

@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -134,7 +134,7 @@ def _perform(env: Environment, action: Action) -> ApiResponse:
         raise _problem("call_ended", action, planned, telnyx_code="90018")
     if not history.is_duplicate and not _append(env, action, event, planned, at=now):
         raise _problem("outcome_unknown", action, planned)  # the same request is on its way at this very time
-    return _send(env, action, event, planned._replace(known=None if recorded else planned.known), history)
+    return _send(env, action, event, replace(planned, known=None if recorded else planned.known), history)
 
 
 def _history(env: Environment, action: Action, occurred_at: str) -> History:

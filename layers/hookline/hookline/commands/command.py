@@ -4,9 +4,8 @@ from __future__ import annotations  # 300 unions less to build at a cold start
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from hashlib import sha1
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from hookline import command_schema as p
@@ -27,8 +26,7 @@ _LONGEST_SHOWN = 6000
 """A spoken text is at most 5000 characters; what is longer is a file in base64, which no journal needs."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Command:
+class Command(NamedTuple):
     """One command.
 
     action: Telnyx's name for it.
@@ -41,7 +39,7 @@ class Command:
     """
 
     action: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, object] = {}
     call_control_id: str | None = None
     delay_seconds: float = 0.0
     fallback: Command | None = None
@@ -55,7 +53,7 @@ class Command:
         """
         if not 1 <= seconds <= _LONGEST_DELAY_SECONDS:
             raise ValueError(f"{self.action}: a delay must be 1 to {_LONGEST_DELAY_SECONDS} seconds")
-        return replace(self, delay_seconds=float(seconds))
+        return self._replace(delay_seconds=float(seconds))
 
     def if_idle(self, seconds: float) -> Command:
         """The same command, sent that many seconds later unless a newer event of the leg has commanded it by then.
@@ -65,7 +63,7 @@ class Command:
         """
         if self.call_control_id is not None:
             raise ValueError(f"{self.action}: if_idle() is for the leg of the event, without on=")
-        return replace(self.after(seconds), only_if_idle=True)
+        return self.after(seconds)._replace(only_if_idle=True)
 
     def otherwise(self, fallback: Command) -> Command:
         """The same command, with another that is sent when Telnyx refuses it or it has become too old.
@@ -74,12 +72,7 @@ class Command:
         """
         if not isinstance(fallback, Command):
             raise TypeError(f"{self.action}: otherwise() takes a Command, not a {type(fallback).__name__}")
-        return replace(self, fallback=fallback)
-
-    def with_params(self, params: Mapping[str, object]) -> Command:
-        """The same command with these params; `replace` takes three times as long, and each webhook pays for it."""
-        on, delay, fallback = self.call_control_id, self.delay_seconds, self.fallback
-        return Command(self.action, params, on, delay, fallback, self.flow, self.only_if_idle)
+        return self._replace(fallback=fallback)
 
     @property
     def method(self) -> Literal["POST", "PUT"]:
@@ -117,7 +110,7 @@ class Command:
         }
 
     def __repr__(self) -> str:
-        """As a dataclass's, without secrets: a Command may stand in a traceback."""
+        """Without secrets: a Command may stand in a traceback."""
         flow = f", flow={self.flow!r}" if self.flow else ""
         return f"Command({self.action!r}, {self.redacted_params()!r}, call_control_id={self.call_control_id!r}{flow})"
 
