@@ -3,6 +3,7 @@
 Source: developers.telnyx.com, "Sending commands", "Command retries", "API errors", "Rate limiting".
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ waited for as well."""
 SHORTEST_TRY_SECONDS = 0.1
 """With less time than this left a command is not sent: its answer could not be waited for."""
 
+_HEADERS = {"accept": "application/json", "content-type": "application/json", "user-agent": "Hookline"}
 _compact = json.JSONEncoder(separators=(",", ":")).encode
 _LARGEST_ANSWER_BYTES = 1_000_000
 _THREADS = 32
@@ -141,13 +143,11 @@ class Telnyx:
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._sleep = sleep
-        self._http = httpx.Client(
-            base_url=base_url.rstrip("/"),
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=300),
-        )
+        self._base_url = base_url.rstrip("/")
+        # A transport without a client around it: redirects, cookies and defaults are of no use here, and preparing a
+        # request for them takes as long as verifying a signature.
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=300)
+        self._transport = transport or httpx.HTTPTransport(trust_env=False, limits=limits)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="telnyx")
 
     def send(self, command: Command, *, call_control_id: str, command_id: str, seconds: float) -> Answer:
@@ -191,9 +191,10 @@ class Telnyx:
     def _request(self, method: str, path: str, params: Mapping[str, str] | None, seconds: float) -> dict[str, Any]:
         try:
             ends = self._clock() + seconds
-            status, _, content = self._exchange(method, path, ends, new_key=False, params=params)
+            path_and_query = f"{path}?{httpx.QueryParams(params)}" if params else path
+            status, _, content = self._exchange(method, path_and_query, b"", ends, new_key=False)
             if status == 401:
-                status, _, content = self._exchange(method, path, ends, new_key=True, params=params)
+                status, _, content = self._exchange(method, path_and_query, b"", ends, new_key=True)
         except httpx.HTTPError as error:
             raise TelnyxUnavailable(type(error).__name__) from error
         if status < 300:
@@ -211,7 +212,7 @@ class Telnyx:
         """
         first = self._start(request, ends, new_key=new_key)
         patience = min(self._patience_seconds, ends - self._clock()) if request.may_repeat else ends - self._clock()
-        if wait([first], timeout=patience).done or not request.may_repeat:
+        if _has_ended(first, patience) or not request.may_repeat:
             return _answer_of(first)
         if ends - self._clock() < SHORTEST_TRY_SECONDS:
             return _answer_of(first)
@@ -229,13 +230,13 @@ class Telnyx:
 
     def _start(self, request: "_Request", ends: float, *, new_key: bool) -> "Future[_Response]":
         return self._threads.submit(
-            self._exchange, request.method, request.path, ends, new_key=new_key, content=request.content
+            self._exchange, request.method, request.path, request.content, ends, new_key=new_key
         )
 
-    def _exchange(self, method: str, path: str, ends: float, *, new_key: bool, **request: Any) -> "_Response":
+    def _exchange(self, method: str, path: str, body: bytes, ends: float, *, new_key: bool) -> "_Response":
         """One request and its whole answer, or an httpx.HTTPError. ends: on our clock; nothing is sent after it."""
         wall_ends = time.time() + max(0.0, ends - self._clock())
-        headers = {"authorization": f"Bearer {self._api_key(new_key)}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {self._api_key(new_key)}", **_HEADERS}
 
         def in_time(step: str, _: object) -> None:
             # Lambda may have frozen the process while the connection was made: by now the queue has the command. The
@@ -243,14 +244,25 @@ class Telnyx:
             if step == "http11.send_request_headers.started" and (self._clock() > ends or time.time() > wall_ends):
                 raise httpx.ConnectTimeout("connected too late")
 
-        request |= {"headers": headers, "timeout": max(0.001, ends - self._clock()), "extensions": {"trace": in_time}}
-        with self._http.stream(method, path, **request) as response:
+        timeout = dict.fromkeys(("connect", "read", "write", "pool"), max(0.001, ends - self._clock()))
+        extensions = {"timeout": timeout, "trace": in_time}
+        request = httpx.Request(method, self._base_url + path, headers=headers, content=body, extensions=extensions)
+        with contextlib.closing(self._transport.handle_request(request)) as response:
             content = b""
             for chunk in response.iter_bytes():
                 content += chunk
                 if self._clock() > ends or len(content) > _LARGEST_ANSWER_BYTES:
-                    raise httpx.ReadTimeout("the answer did not end in time", request=response.request)
+                    raise httpx.ReadTimeout("the answer did not end in time", request=request)
             return response.status_code, response.headers, content
+
+
+def _has_ended(exchange: "Future[_Response]", seconds: float) -> bool:
+    """Wait for an exchange, for at most so many seconds."""
+    try:
+        exchange.exception(timeout=seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _answer_of(exchange: "Future[_Response]") -> Answer:
