@@ -48,7 +48,7 @@ _SETTINGS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _NAMED = re.compile(rf"_(?:{'|'.join(sorted(name for name in DIGIT_NAMES))}|cvc_?2|cvv_?2|pan|pincode)_")
 _QUERY = re.compile(r"(?<![\w.-])(?P<name>[\w.-]{2,40})(?P<sign>=|%3[Dd]|:[ ]?(?!/))(?P<value>[^&;,\s\"'}]+)")
-_LABELS = ("name", "key", "field", "parameter", "header")
+_LABELS = frozenset({"name", "key", "field", "parameter", "header"})
 _SIGNAL = "signal"
 """In the body of a SIP INFO of type application/dtmf-relay: `Signal=5`."""
 
@@ -73,6 +73,8 @@ def is_digit_name(name: str) -> bool:
 
 def is_labelled(value: Mapping[Any, Any]) -> bool:
     """Whether the `value` beside this object's name, of a header for example, was keyed in."""
+    if _LABELS.isdisjoint(value):
+        return False
     return any(isinstance(label := value.get(at), str) and is_digit_name(label) for at in _LABELS)
 
 
@@ -130,7 +132,7 @@ def without_hidden(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def hides_digits(text: str) -> bool:
-    """Whether a client_state holds keyed digits; the same few texts come with every webhook of a leg."""
+    """Whether a text holds keyed digits: a client_state or what a command speaks, of which the same few come again."""
     return without_hidden(text) != text
 
 

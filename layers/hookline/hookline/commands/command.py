@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from hookline import command_schema as p
 from hookline.command_schema import SECRET_PARAMS
-from hookline.keyed_digits import is_digit_name, is_labelled, without_hidden, without_spoken
+from hookline.keyed_digits import hides_digits, is_digit_name, is_labelled, without_hidden, without_spoken
 
 _COMMAND_IDS = bytes.fromhex("71805f7047604273b6cb43ba1b6ea110")
 """The namespace of our command ids: change it and a redelivered event acts twice."""
@@ -129,7 +129,8 @@ def _redacted(name: str, value: object, keyed: Collection[str]) -> object:
         if len(value) > _LONGEST_SHOWN:
             return f"({len(value)} characters)"
         number, comma, pressed = value.partition(",") if name == "to" else (value, "", "")
-        return without_spoken(without_hidden(number), keyed) + comma + "x" * len(pressed)
+        shown = without_hidden(number) if hides_digits(number) else number
+        return without_spoken(shown, keyed) + comma + "x" * len(pressed)
     if isinstance(value, dict):
         hidden = is_labelled(value)
         return {
