@@ -13,7 +13,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -420,10 +420,10 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
 def _fitting(env: Environment, deferred: DeferredEvent, delivery: Delivery) -> DeferredEvent:
     """The message of a deferred event as the queue takes it: its body in S3, its results without their parameters."""
     if deferred.results and len(deferred.to_message()) > LARGEST_MESSAGE_BYTES:
-        deferred = replace(deferred, results=[{**result, "params": {}} for result in deferred.results])
+        deferred = deferred._replace(results=[{**result, "params": {}} for result in deferred.results])
     if deferred.body is not None and len(deferred.to_message()) > LARGEST_MESSAGE_BYTES:
         body_uri = env.oversize.store("oversize", object_name(delivery.event), delivery.body, delivery.deadline)
-        deferred = replace(deferred, body=None, body_uri=body_uri)
+        deferred = deferred._replace(body=None, body_uri=body_uri)
     return deferred
 
 
