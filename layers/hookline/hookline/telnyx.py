@@ -257,7 +257,7 @@ class Telnyx:
 
 
 def _has_ended(exchange: "Future[_Response]", seconds: float) -> bool:
-    """Wait for an exchange, for at most so many seconds."""
+    """Wait for an exchange, at most for these seconds."""
     try:
         exchange.exception(timeout=seconds)
     except TimeoutError:
