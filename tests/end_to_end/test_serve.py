@@ -264,7 +264,9 @@ def test_a_call_is_listed_and_shown_by_the_api_alone_as_by_the_table(desk: Desk,
     assert shown == {**expected, "cost": None}
     listed = desk.json("calls", "--api", f"{api}/", "--day", call["call"]["started_at"][:10], "--limit", "1")
     assert len(listed["calls"]) == 1
-    assert "call.recording.saved" in desk.run("calls", "show", "last", "--api", api).stdout
+    assert "call.recording.saved" in desk.run("calls", "show", leg, "--api", api).stdout
+    last = [desk.json("calls", "show", "last", *of)["call"]["call_leg_id"] for of in ((), ("--api", api))]
+    assert last[0] == last[1]
     done = desk.run("calls", "show", "unknown", "--api", api)
     assert (done.returncode, done.stdout) == (1, "")
     assert "No such call" in done.stderr
