@@ -118,7 +118,8 @@ def test_a_stage_that_samconfig_does_not_have_is_refused(capsys: pytest.CaptureF
 
 def test_make_deploy_asks_before_it_builds_and_after_sam_has_failed() -> None:
     options = ["STAGE=prod", "STACK=line-2", "REGION=eu-west-1"]
-    done = subprocess.run([MAKE, "-n", "deploy", *options], cwd=PROJECT, capture_output=True, text=True, check=True)
+    make = [MAKE, "--no-print-directory", "-n", "deploy"]  # also inside of another make
+    done = subprocess.run([*make, *options], cwd=PROJECT, capture_output=True, text=True, check=True)
     command = 'hookline_local.cli.deployable --config-env "prod" --stack-name "line-2" --region "eu-west-1"'
     before, build, after = (done.stdout.index(part) for part in (command, "sam build", "sam deploy"))
     assert before < build < after < done.stdout.rindex(command)
