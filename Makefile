@@ -41,8 +41,8 @@ help:  ## list what make can do
 demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
-# Workers: one more than the two processors that everyone has, for the time that tests wait.
-pytest = .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# More workers than the two processors that everyone has: tests wait for timeouts half of their time.
+pytest = .venv/bin/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed console/vendor/installed  ## run the tests, offline; ARGS="..." goes to pytest
 	$(pytest) --ignore tests/end_to_end $(ARGS)

@@ -17,7 +17,7 @@ import pytest
 from moto import mock_aws
 
 from hookline.environment import Environment, environment
-from hookline_local.emulator.child import answer_plain_values_at_once
+from hookline_local.emulator.child import answer_plain_values_at_once, look_names_up_once
 from hookline_local.emulator.moto_server import running_moto
 from hookline_local.emulator.provisioning import create_resources
 from hookline_local.emulator.template import load_template
@@ -37,9 +37,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+WAIT_MOST = ("tests/stacks/test_data_out.py", "tests/emulator/test_event_sources.py", "tests/functions/test_log.py")
+"""Files that wait for minutes of queues and for timeouts: begun last, they would keep one worker after all others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits most."""
+    items.sort(key=lambda item: item.location[0] not in WAIT_MOST)
+
+
 def pytest_collection_finish() -> None:
     """Collect no garbage among what is loaded by now: it stays until the end."""
     answer_plain_values_at_once()
+    look_names_up_once()
     gc.collect()
     gc.freeze()
 

@@ -171,13 +171,8 @@ def crashes(world: World) -> None:
     start_cold(world)
 
 
-@pytest.fixture
-def story(world: World, links: LinkServer, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Every line that the functions have written."""
-    chapters: tuple[Callable[[World], None], ...] = (webhooks, commands, deferred, actions, crashes, publishing)
-    for chapter in chapters:
-        chapter(world)
-    recordings(world, links)
     return [line for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
 
 
@@ -211,8 +206,14 @@ def _texts(node: ast.AST) -> Iterator[str]:
             yield part.value
 
 
-def test_every_line_about_a_call_has_the_same_ids_whatever_happened(story: list[str], world: World) -> None:
-    lines = [line for line in map(json.loads, story) if "message" in line]
+def test_every_line_about_a_call_has_the_same_ids_whatever_happened(
+    world: World, links: LinkServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chapters: tuple[Callable[[World], None], ...] = (webhooks, commands, deferred, actions, crashes, publishing)
+    for chapter in chapters:
+        chapter(world)
+    recordings(world, links)
+    lines = [line for line in map(json.loads, lines_of(capsys)) if "message" in line]
     about_the_call = [line for line in lines if line["message"] not in WITHOUT_A_CALL]
     for line in about_the_call:
         ids = line.get("event_id"), line.get("event_type"), line.get("call_leg_id"), line.get("call_session_id")
@@ -223,7 +224,11 @@ def test_every_line_about_a_call_has_the_same_ids_whatever_happened(story: list[
     assert possible - WITHOUT_A_CALL - {line["message"] for line in about_the_call} == set()
 
 
-def test_figures_come_from_the_lines_of_webhooks_and_recordings(story: list[str], world: World) -> None:
+def test_figures_come_from_the_lines_of_webhooks_and_recordings(
+    world: World, links: LinkServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings(world, links)
+    story = lines_of(capsys)
     points = [point for line in story for point in embedded(line)]
     bytes_archived = [point.value for point in points if point.name == "RecordingBytes"]
     assert bytes_archived == [float(len(wav(2.0)))]

@@ -81,6 +81,19 @@ def answer_plain_values_at_once() -> None:
     BaseJSONSerializer._serialize_type_structure = serialize_structure  # type: ignore[method-assign]  # noqa: SLF001
 
 
+def look_names_up_once() -> None:
+    """Let moto 5.2 remember the names of its own methods, which it lists and spells anew for every request."""
+    import functools
+
+    from moto.core import responses, utils
+    from moto.sqs import models
+
+    spelled = functools.lru_cache(maxsize=4096)(utils.camelcase_to_underscores)
+    for module in (responses, models):
+        module.camelcase_to_underscores = spelled  # type: ignore[attr-defined]
+    responses.method_names_from_class = functools.cache(utils.method_names_from_class)  # type: ignore[attr-defined]
+
+
 def serve_moto() -> None:
     """AWS on loopback. Prints its port, then a line `sqs` after each message sent, and `table` after each item put."""
     import logging
@@ -97,6 +110,7 @@ def serve_moto() -> None:
     fix_fifo_order()
     track_no_instances()
     answer_plain_values_at_once()
+    look_names_up_once()
     application = DomainDispatcherApplication(create_backend_app)
 
     def announce(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

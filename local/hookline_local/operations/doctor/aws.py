@@ -1,5 +1,6 @@
 """The AWS side of a deployed stack: secret, settings of the functions, queues, permissions, retention, region."""
 
+import functools
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -45,7 +46,7 @@ class DeployedStack:
     def __init__(self, resources: StackResources, name: str) -> None:
         self.resources = resources
         self._name = name
-        self._session = resources.session()
+        self._client = functools.cache(resources.session().client)
 
     @cached_property
     def physical(self) -> dict[str, str]:
@@ -84,9 +85,6 @@ class DeployedStack:
             return read_secret(self.resources), ok("secret_readable")
         except SecretUnreadable as error:
             return None, fault("secret_unreadable", reason=str(error))
-
-    def _client(self, service: Any) -> Any:
-        return self._session.client(service)
 
     def _status(self) -> Iterator[Finding]:
         """Of the stack in CloudFormation."""
