@@ -42,7 +42,7 @@ demo: .venv/installed  ## run one whole call, no account needed, and show it
 	@$(HOOKLINE) demo
 
 # More workers than the two processors that everyone has: tests wait for timeouts half of their time.
-pytest = .venv/bin/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
+pytest = .venv/bin/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed console/vendor/installed  ## run the tests, offline; ARGS="..." goes to pytest
 	$(pytest) --ignore tests/end_to_end $(ARGS)

@@ -37,7 +37,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-WAIT_MOST = ("tests/stacks/test_data_out.py", "tests/emulator/test_event_sources.py", "tests/functions/test_log.py")
+WAIT_MOST = ("tests/emulator/test_event_sources.py", "tests/functions/test_log.py", "tests/layer/test_webhook.py")
 """Files that wait for minutes of queues and for timeouts: begun last, they would keep one worker after all others."""
 
 
