@@ -21,13 +21,13 @@ def test_time_does_not_jump_past_what_a_slow_machine_has_yet_to_begin(background
         await clock.sleep(2.0)
         woken.append("saved")
 
-    async def hangs_up(clock: CallClock) -> None:
+    async def ends_the_call(clock: CallClock) -> None:
         await clock.sleep(200.0)
         woken.append("hung up")
 
     async def play() -> None:
         clock = CallClock(0, grace_seconds=0.001)
-        await asyncio.gather(saves_at_its_limit(clock), hangs_up(clock))
+        await asyncio.gather(saves_at_its_limit(clock), ends_the_call(clock))
 
     asyncio.run(play())
     assert woken == ["saved", "hung up"]

@@ -82,7 +82,7 @@ def answer_plain_values_at_once() -> None:
 
 
 def look_names_up_once() -> None:
-    """Let moto 5.2 remember the names of its own methods, which it lists and spells anew for every request."""
+    """Let moto 5.2 remember the names of its own methods, which it lists and spells for every request."""
     import functools
 
     from moto.core import responses, utils
