@@ -179,6 +179,13 @@ def test_in_whatever_spelling_or_wrapping_a_name_stands_its_digits_are_blanked(w
     assert "an-event" in stored(world)
 
 
+@pytest.mark.parametrize("name", sorted({*DIGIT_NAMES, "cvc2", "cvv_2", "pan", "pincode"}))
+def test_each_name_is_found_inside_a_text_in_each_spelling(name: str) -> None:
+    for spelled in (name, name.replace("_", "-").title(), name.title().replace("_", "")):
+        for text in (f"https://example.com/?{spelled}={CARD}", json.dumps({spelled: CARD}), f"{spelled}: {CARD}"):
+            assert CARD not in json.dumps(redacted({"note": text}, "call.unheard.of")), text
+
+
 @pytest.mark.parametrize(
     ("event_type", "payload"),
     [

@@ -46,7 +46,7 @@ _SETTINGS = frozenset(
 """With one of these words a name is that of a setting: `maximum_digits`, `dtmf_type`."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_NAMED = re.compile(rf"_(?:{'|'.join(sorted(name for name in DIGIT_NAMES))}|cvc_?2|cvv_?2|pan|pincode)_")
+_NAMED = re.compile(rf"_(?:{'|'.join(sorted(DIGIT_NAMES))}|cvc_?2|cvv_?2|pan|pincode)_")
 _QUERY = re.compile(r"(?<![\w.-])(?P<name>[\w.-]{2,40})(?P<sign>=|%3[Dd]|:[ ]?(?!/))(?P<value>[^&;,\s\"'}]+)")
 _LABELS = frozenset({"name", "key", "field", "parameter", "header"})
 _SIGNAL = "signal"

@@ -396,6 +396,7 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
     body_uri = None
     if len(delivery.body) > LARGEST_DEFERRED_BYTES:
         body_uri = env.oversize.store("oversize", object_name(event), delivery.body, delivery.deadline)
+    keyed = delivery.keyed
     deferred = DeferredEvent(
         event_id=event.id,
         identity=event.identity,
@@ -406,9 +407,7 @@ def _defer(env: Environment, delivery: Delivery, reason: Unavailable) -> dict[st
         is_redacted=delivery.is_redacted,
         is_stale=delivery.signed.is_stale,
         base_url=delivery.base_url,
-        results=[
-            {**result.to_dict(delivery.keyed), "on": result.command.call_control_id} for result in delivery.results
-        ],
+        results=[{**result.to_dict(keyed), "on": result.command.call_control_id} for result in delivery.results],
         pending=_pending(delivery.results),
     )
     env.queues.defer(_fitting(env, deferred, delivery), delivery.deadline)
